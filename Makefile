@@ -1,0 +1,51 @@
+# Buzón: `make demo` shows it working, `make test` runs all tests. Everything lands in .venv and build/.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUBS := build/typings/esp32
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types mpy clean
+
+help: ## show this list
+	@echo "Buzón. First: make demo"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.done $(STUBS)/.done ## make .venv with the locked versions
+
+demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
+	@$(BIN)/buzon demo $(ARGS)
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## ruff over everything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy strict: the PC tool, then the firmware with the ESP32 stubs
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file firmware/mypy.ini
+
+mpy: setup ## compile every firmware file for every board architecture
+	$(BIN)/python -m buzon_host.build.mpy --check
+
+clean: ## remove what was built (the .venv too)
+	rm -rf $(VENV) build
+
+$(VENV)/.done: host/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Buzon needs Python 3.11 or newer: install it (Debian: apt-get install python3 python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is missing: install it with 'apt-get install python3-venv', then run make again." >&2; exit 1; }
+	@echo "Setting up .venv (once; about a minute)..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r host/requirements.lock || { \
+	  echo "The packages could not be installed: check the network connection, then run make again." >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STUBS)/.done: host/stubs.lock | $(VENV)/.done
+	@mkdir -p $(STUBS)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(STUBS) --upgrade -r host/stubs.lock
+	@touch $@

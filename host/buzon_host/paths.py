@@ -1,0 +1,46 @@
+"""Where the firmware and the boards are: in a checkout, or inside the installed wheel."""
+
+import os
+import sys
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+
+def bundle() -> Path:
+    """The folder that holds `firmware/` and `boards/`."""
+    inside = _HERE / "_bundle"
+    return inside if inside.is_dir() else _HERE.parents[1]
+
+
+def firmware() -> Path:
+    return bundle() / "firmware"
+
+
+def boards() -> Path:
+    return bundle() / "boards"
+
+
+def cache() -> Path:
+    """A folder for what can be made again (compiled firmware, fetched files)."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")))
+    path = base / "buzon"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def use_firmware() -> None:
+    """Make `import buzon` find the firmware's package, and give it a stand-in for `micropython`.
+
+    The host shares `buzon.core`, `buzon.text` and `buzon.net.blocking` with the board.
+    """
+    path = str(firmware())
+    if path not in sys.path:
+        sys.path.append(path)
+    if "micropython" not in sys.modules:
+        from . import _micropython
+
+        sys.modules["micropython"] = _micropython
