@@ -1,0 +1,42 @@
+"""For pytest's side: finds the real MicroPython and runs a unit test file on it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from buzon_host.paths import firmware
+
+HERE = Path(__file__).parent
+_ONLY = re.compile(r'^ONLY = "(\w+)"', re.MULTILINE)
+
+
+def only(path: Path) -> str:
+    """What the file says it runs on; empty: both."""
+    found = _ONLY.search(path.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def files() -> list[Path]:
+    """The test files that MicroPython runs."""
+    return [path for path in sorted(HERE.glob("test_*.py")) if only(path) != "cpython"]
+
+
+def interpreter() -> str:
+    """The interpreter: `BUZON_MICROPYTHON`, or the locked package's. Without one the test is skipped."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = os.environ.get("BUZON_MICROPYTHON")
+    found = found or (str(beside) if beside.exists() else shutil.which("micropython"))
+    if not found:
+        pytest.skip("there is no MicroPython for this computer; set BUZON_MICROPYTHON")
+    return found
+
+
+def run(path: Path, cwd: Path, args: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a test file with `mp.py` (`args`: another script and its arguments), in folder `cwd`."""
+    env = {**os.environ, "MICROPYPATH": f"{firmware()}:{HERE}:.frozen"}
+    command = [interpreter(), *(args or [str(HERE / "mp.py")]), str(path)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
