@@ -1,0 +1,380 @@
+"""A typed client of the console protocol: one method for each of the board's, chunks put together.
+
+What it returns is what the board said, checked for its types but not escaped: whoever prints it escapes it.
+"""
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import BoardRefused, BuzonError
+from . import frames
+from .link import HELLO_S, Link, SessionLost
+
+PROTOCOL = 1
+_E_NOT_STAGED = 106
+_MAX_SCREEN = 64 * 1024
+_MAX_SETTINGS = 16 * 1024
+_MAX_LOG = 256 * 1024
+
+
+class _FromBoard(BaseModel):
+    """Unknown keys are ignored, so that a newer board can be spoken to."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class Hello(_FromBoard):
+    protocol: int
+    version: str = ""
+    board: str = ""
+    id: str = ""
+    mpy: int = 0
+    micropython: str = ""
+    heap: list[int] = Field(default_factory=list)
+    flash: list[int] = Field(default_factory=list)
+    caps: list[str] = Field(default_factory=list)
+    configured: bool = False
+    locked: bool = False
+
+
+class BoardError(_FromBoard):
+    """An error as the board reports it: `code` of the firmware's tree, `path` a setting or ""."""
+
+    code: int
+    message: str
+    path: str = ""
+    when: int | None = None
+
+
+class Wifi(_FromBoard):
+    ssid: str | None = None
+    up: bool = False
+    rssi: int | None = None
+    ip: str | None = None
+
+
+class AccountStatus(_FromBoard):
+    id: str
+    state: str = ""
+    stored: int = 0
+    new: int = 0
+    listed: int | None = None
+    fetched: int = 0
+    last_ok: int = 0
+    next: int | None = None
+    error: BoardError | None = None
+
+
+class Status(_FromBoard):
+    version: str = ""
+    uptime: int = 0
+    state: str = ""
+    waiting: str | None = ""
+    epoch: int | None = None
+    wifi: Wifi = Field(default_factory=Wifi)
+    heap: list[int] = Field(default_factory=list)
+    flash: list[int] = Field(default_factory=list)
+    display: str = ""
+    tls_verify: bool = True
+    accounts: list[AccountStatus] = Field(default_factory=list)
+    error: BoardError | None = None
+    notify: list[tuple[str, str | None]] = Field(default_factory=list)
+
+
+class TestAccount(_FromBoard):
+    __test__ = False
+    id: str
+    messages: int = 0
+    bytes: int = 0
+
+
+class TestState(_FromBoard):
+    """`state`: running, ok or failed; `step`: wifi, clock, connect or login."""
+
+    __test__ = False
+    state: str
+    step: str | None = ""
+    account: str | None = ""
+    error: BoardError | None = None
+    accounts: list[TestAccount] = Field(default_factory=list)
+
+
+class Item(_FromBoard):
+    """A stored message. `from_`, `subject`, `date` are shortened by the board; `time` is an epoch or 0."""
+
+    id: str
+    from_: str = Field("", alias="from")
+    subject: str = ""
+    date: str = ""
+    size: int = 0
+    time: int = 0
+    seen: bool = False
+
+
+class Page(_FromBoard):
+    total: int
+    items: list[Item] = Field(default_factory=list)
+    next: int | None = None
+
+
+class Screen(_FromBoard):
+    """The picture on the display: `pixels` in `format` (mono_vlsb), `w` x `h` pixels, and the page's name."""
+
+    w: int
+    h: int
+    format: str = "mono_vlsb"
+    page: str = ""
+    pixels: bytes = b""
+
+
+_Model = TypeVar("_Model", bound=_FromBoard)
+
+
+class Client:
+    """The board behind a `Link`. `hello()` first; every method raises BoardRefused or NoBoard."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.info: Hello | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        port: str,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+        timeout: float = HELLO_S,
+    ) -> "Client":
+        """Opens `port` and says hello. Raises NoBoard; the port is then closed again."""
+        client = cls(Link(port, on_text=on_text, on_notice=on_notice))
+        try:
+            client.hello(timeout)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+    def close(self) -> None:
+        self.link.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def hello(self, timeout: float = HELLO_S) -> Hello:
+        info = _model(Hello, self.link.hello(timeout), "hello")
+        if info.protocol != PROTOCOL:
+            raise BuzonError(
+                f"The board speaks version {info.protocol} of the serial protocol, this PC version "
+                f"{PROTOCOL}: update the older one."
+            )
+        self.info = info
+        return info
+
+    # Settings
+
+    def stage(self, settings: bytes) -> int:
+        """Sends new settings (CBOR); the board checks them as a whole. Returns the bytes it has."""
+        return self._put("settings.stage", {}, settings)
+
+    def test(self) -> TestState:
+        """Starts the test of the staged settings, or tells how it goes."""
+        return _model(TestState, _coded(self._ask("settings.test")), "settings.test")
+
+    def commit(self, *, untested: bool = False) -> None:
+        self._once("settings.commit", {"untested": True} if untested else {})
+
+    def discard(self) -> None:
+        """Drops staged settings; that there are none is no error."""
+        try:
+            self._ask("settings.discard")
+        except BoardRefused as error:
+            if error.code != _E_NOT_STAGED:
+                raise
+
+    def settings(self) -> bytes:
+        """The settings in force as CBOR; every secret that is set reads `true`."""
+        return b"".join(part for part, _ in self._get("settings.get", {}, _MAX_SETTINGS))
+
+    # The board
+
+    def time_set(self, epoch: int) -> int:
+        """Sets the clock, in seconds since 1970 UTC."""
+        return int(self._ask("time.set", {"epoch": epoch}).get("epoch", epoch))
+
+    def wifi_scan(self) -> list[tuple[str, int, bool]]:
+        found = self._ask("wifi.scan").get("networks", [])
+        try:
+            return [(str(ssid), int(rssi), bool(secure)) for ssid, rssi, secure in found]
+        except (TypeError, ValueError):
+            raise _not_understood("wifi.scan") from None
+
+    def status(self) -> Status:
+        return _model(Status, _coded(self._ask("status")), "status")
+
+    def sync(self, account: str | None = None) -> None:
+        """Starts a sync of one account or all; `status()` tells how it goes."""
+        self._ask("sync", {"account": account} if account else {})
+
+    def log(self) -> str:
+        """The board's last log lines, oldest first."""
+        parts = [part for part, _ in self._get("log", {}, _MAX_LOG)]
+        return b"".join(parts).decode("utf-8", "replace")
+
+    def screen(self) -> Screen:
+        first: dict[str, Any] = {}
+        pixels = bytearray()
+        for part, result in self._get("screen", {}, _MAX_SCREEN):
+            first = first or result
+            pixels += part
+        screen = _model(Screen, {**first, "pixels": bytes(pixels)}, "screen")
+        if screen.format != "mono_vlsb" or len(screen.pixels) != (screen.h + 7) // 8 * screen.w:
+            raise _not_understood("screen")
+        return screen
+
+    def put_file(self, path: str, data: bytes) -> int:
+        """Writes a file below /certs/ or /lib/; it is there whole or not at all."""
+        return self._put("file.put", {"path": path}, data)
+
+    def reboot(self) -> None:
+        """Restarts the board. The session ends; say hello again."""
+        try:
+            self.link.request("reboot")
+        except SessionLost:
+            pass  # the answer was lost, and the board has restarted
+
+    def wipe(self, what: str) -> str:
+        """Erases `mail`, `settings` or `all`."""
+        return str(self._ask("wipe", {"what": what}).get("wiped", what))
+
+    def repl(self) -> None:
+        """Ends the app; the MicroPython prompt is then on this port."""
+        self._once("repl", {})
+
+    # Mail
+
+    def list_page(self, account: str, start: int = 0, n: int = 8) -> Page:
+        """At most 8 messages from the newest on. `next` is the start of the next page or None."""
+        params = {"account": account, "start": start, "n": n}
+        return _model(Page, self._ask("mail.list", params), "mail.list")
+
+    def list_all(self, account: str) -> Iterator[Item]:
+        """All stored messages of an account, newest first."""
+        start = 0
+        while True:
+            page = self.list_page(account, start)
+            yield from page.items
+            if page.next is None:
+                return
+            if page.next <= start:
+                raise _not_understood("mail.list")
+            start = page.next
+
+    def read_message(self, account: str, id: str) -> Iterator[bytes]:
+        """The message's bytes as they are stored, in pieces of at most 1,024."""
+        for part, _ in self._get("mail.read", {"account": account, "id": id}, 1 << 31):
+            yield part
+
+    def delete_message(self, account: str, id: str) -> None:
+        self._once("mail.delete", {"account": account, "id": id})
+
+    # How it is done
+
+    def _ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """For what may be done twice: after a restart of the board it is asked once more."""
+        try:
+            return self.link.request(method, params)
+        except SessionLost:
+            self.hello()
+            return self.link.request(method, params)
+
+    def _once(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """For what must not be done twice: nobody knows whether it was done before the restart."""
+        try:
+            return self.link.request(method, params)
+        except SessionLost:
+            raise BuzonError(
+                f"The board restarted during {method}: look at its status, and try again if it was not done."
+            ) from None
+
+    def _put(self, method: str, params: dict[str, Any], data: bytes) -> int:
+        """Sends `data` in chunks; from the beginning, once, when the board lost what it had."""
+        try:
+            return self._put_chunks(method, params, data)
+        except SessionLost:
+            self.hello()
+            return self._put_chunks(method, params, data)
+
+    def _put_chunks(self, method: str, params: dict[str, Any], data: bytes) -> int:
+        size = frames.room(method, {**params, "off": len(data), "end": False})
+        if size < 1:
+            raise BuzonError(f"The name is too long for the serial protocol ({method}): use a shorter one.")
+        off = 0
+        while True:
+            part = data[off : off + size]
+            end = off + len(part) == len(data)
+            result = self.link.request(method, {**params, "off": off, "data": part, "end": end})
+            off += len(part)
+            if result.get("have") != off:
+                raise _not_understood(method)
+            if end:
+                return off
+
+    def _get(self, method: str, params: dict[str, Any], limit: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """The pieces of something large. Raises BuzonError when the board sends more than `limit` bytes."""
+        off = 0
+        while True:
+            result = self._ask(method, {**params, "off": off})
+            data, end = result.get("data"), result.get("end")
+            if not isinstance(data, bytes) or type(end) is not bool or result.get("off") != off:
+                raise _not_understood(method)
+            if not data and not end:
+                raise _not_understood(method)
+            yield data, result
+            off += len(data)
+            if end:
+                return
+            if off > limit:
+                raise _not_understood(method)
+
+
+def _coded(result: dict[str, Any]) -> dict[str, Any]:
+    """Errors travel as lists: [code, message] and then a path (text) or a time (int)."""
+
+    def turned(error: object) -> object:
+        if not isinstance(error, list) or len(error) < 2:
+            return error
+        named: dict[str, Any] = {"code": error[0], "message": error[1]}
+        if len(error) > 2 and error[2] is not None:
+            named["path" if isinstance(error[2], str) else "when"] = error[2]
+        return named
+
+    result = {**result, "error": turned(result.get("error"))}
+    accounts = result.get("accounts")
+    if isinstance(accounts, list):
+        result["accounts"] = [
+            {**account, "error": turned(account.get("error"))} if isinstance(account, dict) else account
+            for account in accounts
+        ]
+    return result
+
+
+def _model(kind: type[_Model], result: dict[str, Any], method: str) -> _Model:
+    try:
+        return kind.model_validate(result)
+    except ValidationError:
+        raise _not_understood(method) from None
+
+
+def _not_understood(method: str) -> BuzonError:
+    return BuzonError(
+        f"The board's answer to {method} was not understood: update board and PC to the same version."
+    )

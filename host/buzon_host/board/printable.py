@@ -1,0 +1,32 @@
+"""Escapes text that came from a board or a mail before it is printed: it can neither move the cursor, nor
+colour, nor turn the writing direction, nor begin a new line."""
+
+import unicodedata
+
+# Cc controls (C0, DEL, C1), Cf formats (bidi, zero width), Cs lone surrogates, Co private, Cn unassigned,
+# Zl and Zp line and paragraph separators.
+_HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+def escape(text: str) -> str:
+    """`text` with every character that is not plainly visible written as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`.
+
+    A backslash stays as it is: the result is for eyes, not for a parser.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape_one(char) for char in text)
+
+
+def _escape_one(char: str) -> str:
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    number = ord(char)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def escape_lines(text: str) -> str:
+    """`escape()` line by line: the line ends of `text` stay, a CR before one is dropped."""
+    return "\n".join(escape(line.removesuffix("\r")) for line in text.split("\n"))

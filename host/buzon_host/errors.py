@@ -1,0 +1,45 @@
+"""What the PC tool raises: one sentence for a person, and the exit code of the command line.
+
+A message never holds a secret. What a board or a server said is escaped before it is shown.
+"""
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+NO_BOARD = 3
+REFUSED = 4
+INTERRUPTED = 130
+
+
+class BuzonError(Exception):
+    """Root of the PC tool's errors. `str()` is the sentence; `exit_code` is one of the numbers above."""
+
+    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class UsageError(BuzonError):
+    """The command line or a settings file is wrong (exit code 2)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, USAGE)
+
+
+class NoBoard(BuzonError):
+    """No board answers, or there is no such port (exit code 3)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, NO_BOARD)
+
+
+class BoardRefused(BuzonError):
+    """The board answered with an error (exit code 4).
+
+    `code` is of the firmware's error tree, `path` names the setting that is at fault or is "".
+    """
+
+    def __init__(self, code: int, message: str, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message, REFUSED)
+        self.code = code
+        self.path = path
