@@ -1,0 +1,66 @@
+"""Tests an account from the PC: connect, TLS, login, STAT, with the same POP3 code that the board runs.
+
+Nothing is fetched or deleted, and QUIT ends the session.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import paths
+from .board.printable import escape
+from .errors import BuzonError
+from .provision import ca as certificates
+from .provision.schema import Account
+
+WAIT_MS = 20000
+"""Milliseconds without progress after which the server counts as gone."""
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """The maildrop as STAT counts it; -1 where the server gave no number."""
+
+    messages: int
+    bytes: int
+
+
+def check(
+    account: Account, *, ca: bytes | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Mailbox:
+    """Logs in and counts. `ca`: DER; None finds the public root that vouches for the server.
+
+    Raises BuzonError with one sentence: no connection, certificate, login, or no POP3 server at all. The
+    account's password must be there.
+    """
+    paths.use_firmware()
+    from buzon.core.pop3 import Pop3
+    from buzon.core.wire import RxBuffer, TxBuffer
+    from buzon.errors import MailError
+    from buzon.net.blocking import BlockingLink
+    from buzon.net.tls import Tls
+
+    if account.password is None:
+        raise BuzonError("The password is missing.")
+    if account.verifies and ca is None:
+        progress(f"Looking for the CA of {account.host}")
+        ca = certificates.fetch_root(account.host, account.effective_port, account.tls)
+    tls = None if account.tls == "none" else Tls(ca, account.tls_verify)
+    rx, tx = RxBuffer(bytearray(1024)), TxBuffer(bytearray(1024))
+    link = BlockingLink(rx, tx, WAIT_MS)
+    pop3 = Pop3(rx, tx)
+    try:
+        progress(f"Connecting to {account.host}:{account.effective_port}")
+        link.open(account.host, account.effective_port, tls, account.tls == "implicit")
+        link.run(pop3.greeting())
+        if account.tls == "starttls":
+            link.run(pop3.stls())
+        progress("Logging in")
+        link.run(pop3.login(account.user, account.password.get_secret_value()))
+        count: Any = link.run(pop3.stat())
+        link.run(pop3.quit())
+    except MailError as error:
+        raise BuzonError(escape(str(error))) from None
+    finally:
+        link.close()
+    return Mailbox(int(count[0]), int(count[1]))

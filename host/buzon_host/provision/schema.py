@@ -1,0 +1,297 @@
+"""The settings' schema: a TOML file on the PC, CBOR on the board, one tree (docs/PROTOCOL.md, "Settings").
+
+What is wrong is said in plain words with its path (`account[0].port: ...`), all of it at once. No message
+holds a value: a value may be a secret.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import cbor2
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from ..errors import UsageError
+
+MAX_ACCOUNTS = 4
+MAX_WIFI = 4
+DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
+
+
+class SettingsError(UsageError):
+    """The settings are wrong. `problems`: (path, what is wrong) of each; `str()` lists all of them."""
+
+    def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        lines = "; ".join(f"{path}: {what}" if path else what for path, what in problems)
+        super().__init__(f"{source} cannot be used: {lines}.")
+
+
+def _no_controls(text: str) -> str:
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):
+        raise ValueError("has a control character in it (a line end or a tab, perhaps): type it again")
+    return text
+
+
+def _text(limit: int, least: int = 1) -> AfterValidator:
+    """Text of `least` to `limit` UTF-8 bytes without control characters."""
+
+    def check(text: str) -> str:
+        _no_controls(text)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size < least:
+            raise ValueError("is empty")
+        if size > limit:
+            raise ValueError(f"is too long: {size} bytes, {limit} are allowed")
+        return text
+
+    return AfterValidator(check)
+
+
+def _secret(limit: int, least: int = 0) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        text = _no_controls(secret.get_secret_value())
+        if len(text) < least:
+            raise ValueError("is empty")
+        if len(text.encode("utf-8", "surrogatepass")) > limit:
+            raise ValueError(f"is too long: {limit} bytes are allowed")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _host(text: str) -> str:
+    if not text.isascii() or any(char.isspace() or char in "/@\\" for char in text):
+        raise ValueError("is no host name: write it like pop.example.com, without a scheme or a path")
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, hide_input_in_errors=True, validate_default=False, frozen=True
+    )
+
+
+class Device(_Part):
+    name: Annotated[str, _text(32)] = "buzon"
+    lock: bool = False
+
+
+class Wifi(_Part):
+    """`password`: None is asked for, "" is an open network."""
+
+    ssid: Annotated[str, _text(32)]
+    password: Annotated[SecretStr, _secret(64)] | None = None
+
+    @model_validator(mode="after")
+    def _wpa(self) -> "Wifi":
+        if self.password is not None and 0 < len(self.password.get_secret_value().encode()) < 8:
+            raise ValueError('password|is too short: a Wi-Fi password has 8 to 63 characters, or "" for none')
+        return self
+
+
+class Account(_Part):
+    """One mailbox. TLS verifies unless `tls_verify = false` or `tls = "none"` is written out."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,16}$")] = "main"
+    protocol: Literal["pop3"] = "pop3"
+    host: Annotated[str, _text(253), AfterValidator(_host)]
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    tls_verify: bool = True
+    ca: Annotated[str, Field(pattern=r"^/certs/[A-Za-z0-9_-]{1,24}\.der$")] | None = None
+    user: Annotated[str, _text(200)]
+    password: Annotated[SecretStr, _secret(200, least=1)] | None = None
+    keep: Literal["delete", "forever"] = "delete"
+    delete_confirmed: bool = False
+    poll_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 300
+
+    @property
+    def effective_port(self) -> int:
+        return self.port if self.port is not None else DEFAULT_PORTS[self.tls]
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the server must show a certificate that a CA vouches for."""
+        return self.tls != "none" and self.tls_verify
+
+
+class Pins(_Part):
+    scl: Annotated[int, Field(ge=0, le=99)]
+    sda: Annotated[int, Field(ge=0, le=99)]
+
+
+class Display(_Part):
+    driver: Literal["ssd1306", "null"] = "ssd1306"
+    bus: Annotated[int, Field(ge=0, le=3)] = 0
+    addr: Annotated[int, Field(ge=0x08, le=0x77)] = 0x3C
+    w: Literal[128] = 128
+    h: Literal[64] = 64
+    pins: Pins | None = None
+    rotate: Literal[0, 180] = 0
+    contrast: Annotated[int, Field(ge=0, le=255)] = 127
+
+
+class Notify(_Part):
+    kind: Literal["display", "log"]
+
+
+class Time(_Part):
+    ntp: Annotated[str, _text(253), AfterValidator(_host)] = "pool.ntp.org"
+    zone: Annotated[int, Field(ge=-14 * 60, le=14 * 60)] = 0
+
+
+class Settings(_Part):
+    """The whole tree. Lists have at most 4 networks and 4 accounts."""
+
+    v: Literal[1] = 1
+    device: Device = Field(default_factory=Device)
+    wifi: Annotated[list[Wifi], Field(min_length=1, max_length=MAX_WIFI)]
+    account: Annotated[list[Account], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+    display: Display | None = None
+    notify: Annotated[list[Notify], Field(max_length=8)] = Field(
+        default_factory=lambda: [Notify(kind="display")]
+    )
+    time: Time = Field(default_factory=Time)
+
+    @model_validator(mode="after")
+    def _ids(self) -> "Settings":
+        seen: set[str] = set()
+        for number, account in enumerate(self.account):
+            if account.id in seen:
+                raise ValueError(f"account[{number}].id|is used twice: give each account an id of its own")
+            seen.add(account.id)
+        return self
+
+
+def load(path: Path) -> Settings:
+    """Reads and checks a TOML file. Raises UsageError (no such file, no TOML) or SettingsError."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+    try:
+        tree = tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    return parse(tree, str(path))
+
+
+def parse(tree: Mapping[str, Any], source: str = "The settings") -> Settings:
+    """Checks a tree of plain values. Raises SettingsError; `source` is what its sentence begins with."""
+    try:
+        return Settings.model_validate(dict(tree))
+    except ValidationError as error:
+        problems = [_problem(one) for one in error.errors(include_input=False, include_url=False)]
+        raise SettingsError(source, problems) from None
+
+
+def parse_secret(kind: type[Wifi] | type[Account], secret: str, path: str) -> SecretStr:
+    """A password that was typed, checked as the file's would be. Raises SettingsError with `path`."""
+    blank = {"ssid": "x"} if kind is Wifi else {"host": "x", "user": "x"}
+    try:
+        password = kind.model_validate({**blank, "password": SecretStr(secret)}).password
+    except ValidationError as error:
+        problems = [_problem(one)[1] for one in error.errors(include_input=False, include_url=False)]
+        raise SettingsError("The password", [(path, what) for what in problems]) from None
+    assert password is not None
+    return password
+
+
+def to_cbor(settings: Settings) -> bytes:
+    """The settings as the board takes them, secrets in the clear: for the serial line, never for a log.
+
+    What is not set is left out; `port` is always there. A missing password is an error of the caller.
+    """
+    tree = settings.model_dump(exclude_none=True)
+    for account, plain in zip(settings.account, tree["account"], strict=True):
+        plain["port"] = account.effective_port
+    for part in (*tree["wifi"], *tree["account"]):
+        password = part.get("password")
+        if not isinstance(password, SecretStr):
+            raise UsageError("A password is missing.")
+        part["password"] = password.get_secret_value()
+    return cbor2.dumps(tree)
+
+
+_WORDS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text in quotes",
+    "list_type": "must be a list of tables, written with [[...]]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+
+
+def _problem(error: Any) -> tuple[str, str]:
+    kind = str(error["type"])
+    loc = tuple(error["loc"])
+    context = error.get("ctx", {})
+    path = _path(loc)
+    if kind == "extra_forbidden":
+        return path, f"is not a known setting{_guess(loc)}"
+    if kind == "value_error":
+        below, _, what = str(context["error"]).rpartition("|")
+        return ".".join(part for part in (path, below) if part), what
+    if kind == "literal_error":
+        return path, f"must be {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return path, f"must look like {_pattern(loc)}"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        word = "at least" if kind == "greater_than_equal" else "at most"
+        return path, f"must be {word} {context.get('ge', context.get('le'))}"
+    if kind in ("too_short", "too_long"):
+        if kind == "too_short":
+            return path, f"must be there at least {context['min_length']} time"
+        return path, f"may be there at most {context['max_length']} times"
+    return path, _WORDS.get(kind, f"is not valid ({kind})")
+
+
+def _pattern(loc: tuple[str | int, ...]) -> str:
+    if loc[-1] == "id":
+        return "'main': 1 to 16 of a-z, 0-9, _ and -"
+    return "'/certs/name.der'"
+
+
+def _path(loc: Iterable[str | int]) -> str:
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def _guess(loc: tuple[str | int, ...]) -> str:
+    """`, did you mean ...` when a known setting of the same table is spelt alike."""
+    kind: type[BaseModel] = Settings
+    tables: dict[str, type[BaseModel]] = {
+        "device": Device,
+        "wifi": Wifi,
+        "account": Account,
+        "display": Display,
+        "pins": Pins,
+        "notify": Notify,
+        "time": Time,
+    }
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            kind = tables.get(part, kind)
+    near = difflib.get_close_matches(str(loc[-1]), list(kind.model_fields), 1)
+    return f": did you mean {near[0]}?" if near else ""

@@ -1,0 +1,110 @@
+"""Passwords that are not in the settings file: from the environment, the keyring, or a prompt without echo.
+
+No function here prints, logs or returns a secret outside a SecretStr.
+"""
+
+import getpass
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
+
+from ..errors import UsageError
+from .schema import Account, Settings, Wifi, parse_secret
+
+KEYRING_SERVICE = "buzon"
+_KEYRING_S = 10.0
+
+Ask = Callable[[str], str]
+
+
+def fill(
+    settings: Settings, *, env: Mapping[str, str] | None = None, ask: Ask | None = None, keyring: bool = True
+) -> Settings:
+    """`settings` with every missing password filled in.
+
+    Order: environment (`BUZON_PASSWORD_<ACCOUNT>`, `BUZON_PASSWORD`, `BUZON_WIFI_PASSWORD`), keyring (service
+    "buzon", user `user@host` or `wifi:<ssid>`), then `ask` (default: a prompt, when stdin is a terminal).
+    Raises UsageError that names the variable to set when nobody can be asked.
+    """
+    environment = os.environ if env is None else env
+    prompt = ask if ask is not None else _prompt if sys.stdin is not None and sys.stdin.isatty() else None
+    networks = [_fill_wifi(wifi, environment, prompt, keyring) for wifi in settings.wifi]
+    accounts = [
+        _fill_account(account, number, environment, prompt, keyring)
+        for number, account in enumerate(settings.account)
+    ]
+    return settings.model_copy(update={"wifi": networks, "account": accounts})
+
+
+def variable(account_id: str) -> str:
+    """The environment variable of one account's password: `BUZON_PASSWORD_<ID>`, `-` becomes `_`."""
+    return "BUZON_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account_id.upper())
+
+
+def _fill_account(
+    account: Account, number: int, env: Mapping[str, str], prompt: Ask | None, keyring: bool
+) -> Account:
+    if account.password is not None:
+        return account
+    name = variable(account.id)
+    found = env.get(name) or env.get("BUZON_PASSWORD")
+    if found is None and keyring:
+        found = from_keyring(f"{account.user}@{account.host}")
+    if found is None:
+        if prompt is None:
+            raise UsageError(
+                f"account[{number}].password: is missing, and there is no terminal to ask on: "
+                f"set {name} in the environment, or write it in the settings file."
+            )
+        found = prompt(f"Password of {account.user} on {account.host}: ")
+    secret = parse_secret(Account, found, f"account[{number}].password")
+    return account.model_copy(update={"password": secret})
+
+
+def _fill_wifi(wifi: Wifi, env: Mapping[str, str], prompt: Ask | None, keyring: bool) -> Wifi:
+    if wifi.password is not None:
+        return wifi
+    found = env.get("BUZON_WIFI_PASSWORD")
+    if found is None and keyring:
+        found = from_keyring(f"wifi:{wifi.ssid}")
+    if found is None:
+        if prompt is None:
+            raise UsageError(
+                "wifi.password: is missing, and there is no terminal to ask on: set BUZON_WIFI_PASSWORD in "
+                'the environment, or write it in the settings file (password = "" for an open network).'
+            )
+        found = prompt(f"Password of the Wi-Fi {wifi.ssid}: ")
+    return wifi.model_copy(update={"password": parse_secret(Wifi, found, "wifi.password")})
+
+
+def _prompt(question: str) -> str:
+    """Asks on the terminal without echo; the question goes to stderr, as stdout may carry JSON."""
+    return getpass.getpass(question, stream=sys.stderr)
+
+
+def from_keyring(user: str) -> str | None:
+    """The keyring's password for `user`, or None: a missing, locked or broken keyring is no error.
+
+    Waits 10 s at most: a keyring may want to be unlocked by somebody who is not there.
+    """
+    found: list[SecretStr] = []
+
+    def look() -> None:
+        try:
+            import keyring
+
+            password = keyring.get_password(KEYRING_SERVICE, user)
+            if password:
+                found.append(SecretStr(password))
+        except BaseException:
+            # Backends raise whatever they like; each means that there is no password here.
+            return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(_KEYRING_S)
+    return found[0].get_secret_value() if found else None

@@ -1,0 +1,177 @@
+"""Puts settings on a board: clock, CA, stage, test on the board, ask before mail may be deleted, commit.
+
+A plain function over the typed client; it asks and tells through what it is given. Whatever fails leaves the
+settings in force that were there before.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..board.client import Client, TestState
+from ..errors import BoardRefused, BuzonError
+from . import ca as certificates
+from .schema import Account, Settings, to_cbor
+
+TEST_S = 180.0
+"""Seconds the board's own test may take: each of its steps has a deadline of its own, shorter than this."""
+_POLL_S = 0.3
+
+Progress = Callable[[str], None]
+Confirm = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """What the board found at its test: on the server, before anything was fetched."""
+
+    account: str
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """`unconfirmed`: accounts where nothing is deleted until the person confirms."""
+
+    board: str
+    mailboxes: list[Mailbox] = field(default_factory=list)
+    unconfirmed: list[str] = field(default_factory=list)
+
+
+def provision(
+    client: Client, settings: Settings, *, ca: bytes | None, confirm: Confirm, progress: Progress
+) -> Result:
+    """Provisions the board behind `client`; all passwords in `settings` must be there.
+
+    `ca`: DER of the CA of every account that verifies, or None: then the public root of each server is found
+    from here. `confirm` gets a question and answers whether mail may be deleted from a server; `progress`
+    gets short sentences. Raises BuzonError; the old settings are then in force.
+    """
+    info = client.info or client.hello()
+    settings, files = _with_ca(settings, ca, progress)
+    progress("Setting the clock")
+    client.time_set(int(time.time()))
+    for path, der in files.items():
+        progress("Sending the CA certificate")
+        client.put_file(path, der)
+    try:
+        progress("Sending the settings")
+        client.stage(to_cbor(settings))
+        state = _test(client, progress)
+        settings, unconfirmed = _confirm(settings, state, _room(client), confirm)
+        if unconfirmed is not None:
+            # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
+            client.stage(to_cbor(settings))
+        client.commit(untested=unconfirmed is not None)
+    except BaseException:
+        _discard(client)
+        raise
+    progress("The settings are in force")
+    mailboxes = [Mailbox(one.id, one.messages, one.bytes) for one in state.accounts]
+    left = [one.id for one in settings.account if one.keep == "delete" and not one.delete_confirmed]
+    return Result(info.board, mailboxes, left)
+
+
+def _with_ca(settings: Settings, ca: bytes | None, progress: Progress) -> tuple[Settings, dict[str, bytes]]:
+    """The settings with `ca` named in every account that verifies, and the files that this needs."""
+    files: dict[str, bytes] = {}
+    accounts = []
+    for account in settings.account:
+        if account.verifies and account.ca is None:
+            der = ca
+            if der is None:
+                progress(f"Looking for the CA of {account.host}")
+                der = certificates.fetch_root(account.host, account.effective_port, account.tls)
+            path = certificates.board_path(der)
+            files[path] = der
+            account = account.model_copy(update={"ca": path})
+        accounts.append(account)
+    return settings.model_copy(update={"account": accounts}), files
+
+
+_STEPS = {
+    "wifi": "The board joins the Wi-Fi",
+    "clock": "The board sets its clock",
+    "connect": "The board connects to the server",
+    "login": "The board logs in",
+}
+
+
+def _test(client: Client, progress: Progress) -> TestState:
+    """Polls the board's test to its end. Raises BoardRefused with the board's sentence when it failed."""
+    deadline = time.monotonic() + TEST_S
+    shown = ""
+    while True:
+        state = client.test()
+        if state.state == "ok":
+            return state
+        if state.state == "failed":
+            error = state.error
+            if error is None:
+                raise BoardRefused(0, "The board's test of the settings failed: look at its log.")
+            raise BoardRefused(error.code, error.message, error.path)
+        text = _STEPS.get(state.step or "", "The board tests the settings")
+        if state.account and state.step in ("connect", "login"):
+            text += f" ({state.account})"
+        if text != shown:
+            progress(text)
+            shown = text
+        if time.monotonic() > deadline:
+            raise BuzonError(
+                f"The board's test took more than {TEST_S:.0f} s: restart the board, and provision it again."
+            )
+        time.sleep(_POLL_S)
+
+
+def _confirm(
+    settings: Settings, state: TestState, room: int | None, confirm: Confirm
+) -> tuple[Settings, list[str] | None]:
+    """Asks for each account that would delete. The second value is None when nothing changed."""
+    found = {one.id: one for one in state.accounts}
+    accounts: list[Account] = []
+    changed: list[str] = []
+    for account in settings.account:
+        if account.keep == "delete" and not account.delete_confirmed:
+            there = found.get(account.id)
+            if confirm(_question(account, there.messages if there else 0, there.bytes if there else 0, room)):
+                account = account.model_copy(update={"delete_confirmed": True})
+                changed.append(account.id)
+        accounts.append(account)
+    if not changed:
+        return settings, None
+    return settings.model_copy(update={"account": accounts}), changed
+
+
+def _question(account: Account, messages: int, size: int, room: int | None) -> str:
+    count = f"{messages:,} message{'' if messages == 1 else 's'}"
+    fits = f"; this board has room for {human(room)}" if room is not None else ""
+    return (
+        f"{account.user} on {account.host}: {count}, {human(size)}{fits}. "
+        "The board deletes each message from the server once it has stored it. Is that right?"
+    )
+
+
+def human(size: int) -> str:
+    """Bytes for a person: `1.9 GB` (powers of 1,000)."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            break
+        value /= 1000
+    if unit == "bytes":
+        return "1 byte" if size == 1 else f"{size} bytes"
+    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def _room(client: Client) -> int | None:
+    flash = client.status().flash
+    return flash[0] if flash else None
+
+
+def _discard(client: Client) -> None:
+    """Takes the staged settings back as well as it goes; the error that led here is the one that matters."""
+    try:
+        client.discard()
+    except Exception:
+        pass
