@@ -1,0 +1,90 @@
+"""Certificates made on the spot: a CA of the server's own, and good or deliberately bad certificates from it.
+
+It never touches the computer's own list of CAs.
+"""
+
+# mypy: allow-untyped-calls
+
+import datetime
+import os
+import ssl
+from pathlib import Path
+from typing import Literal, get_args
+
+import trustme
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate
+
+Certificate = Literal["good", "expired", "other-name", "other-ca"]
+"""Which certificate a server shows: three of them must be refused by a client that verifies."""
+
+CERTIFICATES: tuple[Certificate, ...] = get_args(Certificate)
+NAMES = ("localhost", "127.0.0.1", "mail.example.org")
+OTHER_NAME = "other.example.com"
+
+_DAY = datetime.timedelta(days=1)
+
+
+def server_ca(folder: Path) -> trustme.CA:
+    """The CA kept in `folder`, made there if missing: `ca.pem`, `ca.der`, and its key (ECDSA P-256)."""
+    pem, key = folder / "ca.pem", folder / "ca-key.pem"
+    if pem.is_file() and key.is_file():
+        return trustme.CA.from_pem(pem.read_bytes(), key.read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    ca = trustme.CA(organization_name="Buzon local mail server")
+    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(ca.private_key_pem.bytes())
+    text = ca.cert_pem.bytes()
+    pem.write_bytes(text)
+    (folder / "ca.der").write_bytes(ssl.PEM_cert_to_DER_cert(text.decode("ascii")))
+    return ca
+
+
+def good(ca: trustme.CA, names: tuple[str, ...] = ()) -> trustme.LeafCert:
+    """A certificate for `NAMES` and `names`, valid from yesterday for a year."""
+    now = datetime.datetime.now(datetime.UTC)
+    every = dict.fromkeys(NAMES + names)
+    return ca.issue_cert(*every, not_before=now - _DAY, not_after=now + 365 * _DAY)
+
+
+def expired(ca: trustme.CA, names: tuple[str, ...] = ()) -> trustme.LeafCert:
+    """As `good`, but it ended 30 days ago."""
+    now = datetime.datetime.now(datetime.UTC)
+    every = dict.fromkeys(NAMES + names)
+    return ca.issue_cert(*every, not_before=now - 60 * _DAY, not_after=now - 30 * _DAY)
+
+
+def for_other_name(ca: trustme.CA) -> trustme.LeafCert:
+    """Valid, of the right CA, but only for `OTHER_NAME`."""
+    now = datetime.datetime.now(datetime.UTC)
+    return ca.issue_cert(OTHER_NAME, not_before=now - _DAY, not_after=now + 365 * _DAY)
+
+
+def of_other_ca(names: tuple[str, ...] = ()) -> trustme.LeafCert:
+    """As `good`, but of a CA that nobody knows."""
+    return good(trustme.CA(organization_name="Another CA"), names)
+
+
+def issue(kind: Certificate, ca: trustme.CA, names: tuple[str, ...] = ()) -> trustme.LeafCert:
+    """The certificate that `kind` names."""
+    if kind == "expired":
+        return expired(ca, names)
+    if kind == "other-name":
+        return for_other_name(ca)
+    if kind == "other-ca":
+        return of_other_ca(names)
+    return good(ca, names)
+
+
+def twisted_tls(leaf: trustme.LeafCert) -> CertificateOptions:
+    """What Twisted needs to serve TLS 1.2 and 1.3 with `leaf`."""
+    options: CertificateOptions = PrivateCertificate.loadPEM(
+        leaf.private_key_and_cert_chain_pem.bytes()
+    ).options()
+    return options
+
+
+def asyncio_tls(leaf: trustme.LeafCert) -> ssl.SSLContext:
+    """What asyncio needs to serve TLS with `leaf`."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    leaf.configure_cert(context)
+    return context

@@ -1,0 +1,43 @@
+"""The one maildrop of a server: its Maildir, its login, its lock, and the faults asked for.
+
+It is what all POP3 sessions of a server share; it knows nothing of connections.
+"""
+
+import hmac
+from collections.abc import Mapping
+
+from .maildir import Maildir
+
+FAULTS = ("close_in_message", "refuse_retr", "stall")
+"""What can be made to befall a RETR: cut off in the middle, answered -ERR, silent from the middle on."""
+
+IDLE_S = 600
+"""Seconds without a command before a connection is dropped, deleting nothing (RFC 1939 section 3)."""
+
+
+class Maildrop:
+    """`locked` while a session has it open.
+
+    `faults`: name in `FAULTS` -> number of the RETR, counted from 1 over the server's life, that it befalls.
+    """
+
+    def __init__(
+        self, maildir: Maildir, user: str, password: str, faults: Mapping[str, int], idle_s: float = IDLE_S
+    ) -> None:
+        self.maildir = maildir
+        self.idle_s = idle_s
+        self.locked = False
+        self._user = user.encode("utf-8")
+        self._password = password.encode("utf-8")
+        self._faults = {number: name for name, number in faults.items()}
+        self._retrieved = 0
+
+    def login(self, user: bytes, password: bytes) -> bool:
+        """Whether user and password are right; it takes as long for a wrong one."""
+        known = hmac.compare_digest(user, self._user)
+        return hmac.compare_digest(password, self._password) and known
+
+    def next_fault(self) -> str:
+        """Counts one RETR; the fault it is to suffer, or ""."""
+        self._retrieved += 1
+        return self._faults.get(self._retrieved, "")
