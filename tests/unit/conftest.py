@@ -3,6 +3,8 @@
 A file that can run on one of them only says so at its top: `ONLY = "micropython"` or `ONLY = "cpython"`.
 """
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import on_micropython
@@ -10,6 +12,16 @@ import pytest
 from buzon_host.paths import use_firmware
 
 use_firmware()
+
+
+def _ilistdir(path: str = ".") -> Iterator[tuple[str, int]]:
+    """MicroPython's `os.ilistdir`, which CPython lacks."""
+    for entry in os.scandir(path):
+        yield entry.name, 0x4000 if entry.is_dir() else 0x8000
+
+
+if not hasattr(os, "ilistdir"):
+    os.ilistdir = _ilistdir  # type: ignore[attr-defined]
 
 collect_ignore = [p.name for p in on_micropython.files() if on_micropython.only(p) == "micropython"]
 

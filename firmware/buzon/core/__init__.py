@@ -1,0 +1,1 @@
+"""Pure: bytes in lent buffers, dialogues as generators. No sockets, files or clock."""

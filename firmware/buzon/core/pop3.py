@@ -1,0 +1,313 @@
+"""The POP3 dialogue (RFC 1939, 2449, 2595) as generators over lent buffers. No sockets, files or clock.
+
+Each command is a generator that yields READ, WRITE or STARTTLS to its driver and returns its result:
+`yield from` it inside a dialogue, or give it to a driver's `run`.
+"""
+
+from micropython import const
+
+from ..errors import (
+    E_GREETING,
+    E_IN_USE,
+    E_INJECTION,
+    E_LOCAL,
+    E_LOGIN,
+    E_LOGIN_DELAY,
+    E_NO_STLS,
+    E_PASSWORD,
+    E_REFUSED,
+    E_REMOTE,
+    E_SECRET_CHARS,
+    E_SYS_PERM,
+    E_SYS_TEMP,
+    ConfigError,
+    LinkError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    ServerError,
+)
+from .wire import READ, STARTTLS, WRITE, DotReader, RxBuffer, TxBuffer
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Callable, Generator, TypeVar
+
+    from .wire import Sink
+
+    T = TypeVar("T")
+    Dialogue = Generator[int, None, T]
+
+_LINES = const(200000)  # in a listing; a server that sends more is not serious
+_TEXT = const(100)  # of a reply's text, kept for the person
+
+# The capabilities that somebody here asks for; a server may list any number of others.
+_KNOWN = (b"UIDL", b"TOP", b"USER", b"PIPELINING", b"STLS", b"SASL", b"EXPIRE", b"LOGIN-DELAY", b"UTF8")
+
+# States (RFC 1939 section 3): only what a state allows is sent.
+_CONNECTED = const(0)
+_AUTHORIZATION = const(1)
+_TRANSACTION = const(2)
+_ENDED = const(3)
+
+# RFC 2449 section 8, RFC 3206.
+_CODES = (
+    (b"IN-USE", E_IN_USE),
+    (b"LOGIN-DELAY", E_LOGIN_DELAY),
+    (b"SYS/TEMP", E_SYS_TEMP),
+    (b"SYS/PERM", E_SYS_PERM),
+    (b"AUTH", E_PASSWORD),
+)
+
+
+def number(field: bytes) -> int:
+    """A message number or a size in a listing, 0 to 2^31-1; -1 for anything else."""
+    if not 0 < len(field) < 11 or not field.isdigit():
+        return -1
+    n = int(field)
+    return n if n < 0x80000000 else -1
+
+
+class Pop3:
+    """One POP3 session. `rx` and `tx` are lent; nothing in it grows with the maildrop.
+
+    Attributes after a reply: `text` (bytes, at most 100), `code` (the response code in upper case, or b"").
+    After the greeting: `stamp` (APOP's timestamp or b""). After `capa`: `caps`, {name: arguments} or None
+    when the server refused it.
+    """
+
+    def __init__(self, rx: RxBuffer, tx: TxBuffer) -> None:
+        self.rx = rx
+        self.tx = tx
+        self.state = _CONNECTED
+        self.text = b""
+        self.code = b""
+        self.stamp = b""
+        self.caps: "dict[bytes, bytes] | None" = None
+        self._dots = DotReader()
+
+    # -- session
+
+    def greeting(self) -> "Dialogue[None]":
+        """The server speaks first. Raises RemoteProtocolError when it is no POP3 server, ServerError on -ERR."""
+        self._need(_CONNECTED)
+        try:
+            ok = yield from self._status()
+        except RemoteProtocolError as err:
+            raise RemoteProtocolError(E_GREETING, err.detail)
+        if not ok:
+            raise self._refusal(E_REFUSED)
+        a = self.text.find(b"<")
+        b = self.text.find(b">", a)
+        self.stamp = self.text[a : b + 1] if 0 <= a < b else b""
+        self.state = _AUTHORIZATION
+
+    def capa(self) -> "Dialogue[bool]":
+        """RFC 2449. False, and `caps` None: the server does not know the command."""
+        if self.state not in (_AUTHORIZATION, _TRANSACTION):
+            raise LocalProtocolError(E_LOCAL, "CAPA")
+        self.caps = None
+        if not (yield from self._ask(b"CAPA")):
+            return False
+        caps: "dict[bytes, bytes]" = {}
+
+        def each(line: bytes) -> None:
+            name, _, args = line.partition(b" ")
+            name = name.upper()
+            if name in _KNOWN:
+                caps[name] = args.strip().upper()[:_TEXT]
+
+        yield from self._listing(each)
+        self.caps = caps
+        return True
+
+    def stls(self) -> "Dialogue[None]":
+        """RFC 2595 section 4. It happens or the session fails: no password ever goes over what was stripped."""
+        self._need(_AUTHORIZATION)
+        if not (yield from self._ask(b"STLS")):
+            raise LinkError(E_NO_STLS, _printable(self.text))
+        if self.rx.r != self.rx.w:  # somebody put bytes before TLS: command injection
+            raise LinkError(E_INJECTION)
+        yield STARTTLS
+        self.caps = None  # must be asked again
+
+    def login(self, user: str, password: str) -> "Dialogue[None]":
+        """USER and PASS. Raises ConfigError before anything is sent when they hold CR, LF or NUL."""
+        self._need(_AUTHORIZATION)
+        name = credential(user, "user")
+        secret = credential(password, "password")
+        if not (yield from self._ask(b"USER ", name)):
+            raise self._refusal(E_LOGIN)
+        if not (yield from self._ask(b"PASS ", secret)):
+            raise self._refusal(E_LOGIN)
+        self.state = _TRANSACTION
+
+    def quit(self) -> "Dialogue[bool]":
+        """True: the server has removed what was marked. False (-ERR): some or none of it."""
+        if self.state not in (_AUTHORIZATION, _TRANSACTION):
+            raise LocalProtocolError(E_LOCAL, "QUIT")
+        ok = yield from self._ask(b"QUIT")
+        self.state = _ENDED
+        return ok
+
+    # -- the maildrop
+
+    def stat(self) -> "Dialogue[tuple[int, int]]":
+        """(messages, octets), as the server counts them: advice; -1 where it gave no number."""
+        yield from self._do(b"STAT")
+        fields = self.text.split(None, 2)
+        return (
+            number(fields[0]) if fields else -1,
+            number(fields[1]) if len(fields) > 1 else -1,
+        )
+
+    def list(self, each: "Callable[[int, int], object]") -> "Dialogue[None]":
+        """LIST: `each(number, octets)` for every line that has both; other lines are skipped."""
+        yield from self._do(b"LIST")
+
+        def line(text: bytes) -> None:
+            fields = text.split(None, 2)
+            if len(fields) > 1:
+                n = number(fields[0])
+                size = number(fields[1])
+                if n > 0 and size >= 0:
+                    each(n, size)
+
+        yield from self._listing(line)
+
+    def list_one(self, n: int) -> "Dialogue[int]":
+        """LIST n: octets, or -1."""
+        yield from self._do(b"LIST ", n)
+        fields = self.text.split(None, 2)
+        return number(fields[1]) if len(fields) > 1 else -1
+
+    def uidl(self, each: "Callable[[int, bytes], object]") -> "Dialogue[bool]":
+        """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
+
+        A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted.
+        """
+        self._need(_TRANSACTION)
+        if not (yield from self._ask(b"UIDL")):
+            return False
+
+        def line(text: bytes) -> None:
+            fields = text.split(None, 1)
+            if len(fields) > 1:
+                n = number(fields[0])
+                uid = fields[1].rstrip()
+                if n > 0 and uid and min(uid) > 32:
+                    each(n, uid)
+
+        yield from self._listing(line)
+        return True
+
+    def uidl_one(self, n: int) -> "Dialogue[bytes]":
+        """UIDL n: the uid, or b""."""
+        yield from self._do(b"UIDL ", n)
+        fields = self.text.split(None, 2)
+        return fields[1] if len(fields) > 1 and min(fields[1]) > 32 else b""
+
+    def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
+        """RETR n: the message, un-stuffed, to `sink`. ServerError on -ERR: nothing reached the sink."""
+        yield from self._do(b"RETR ", n)
+        yield from self._content(sink)
+
+    def top(self, n: int, lines: int, sink: "Sink") -> "Dialogue[None]":
+        """TOP n lines: header and first lines of the body. A preview: never the message."""
+        yield from self._do(b"TOP %d " % n, lines)
+        yield from self._content(sink)
+
+    def dele(self, n: int) -> "Dialogue[None]":
+        """DELE n: marked; gone only when `quit` returns True."""
+        yield from self._do(b"DELE ", n)
+
+    def noop(self) -> "Dialogue[None]":
+        yield from self._do(b"NOOP")
+
+    def rset(self) -> "Dialogue[None]":
+        yield from self._do(b"RSET")
+
+    # -- pieces
+
+    def _need(self, state: int) -> None:
+        if self.state != state:
+            raise LocalProtocolError(E_LOCAL, "state %d" % self.state)
+
+    def _do(self, verb: bytes, arg: "int | None" = None) -> "Dialogue[None]":
+        """A command of the TRANSACTION state that must succeed."""
+        self._need(_TRANSACTION)
+        if not (yield from self._ask(verb, b"" if arg is None else b"%d" % arg)):
+            raise self._refusal(E_REFUSED)
+
+    def _ask(self, verb: bytes, arg: bytes = b"") -> "Dialogue[bool]":
+        tx = self.tx
+        tx.put(verb)
+        tx.put(arg)
+        tx.put(b"\r\n")
+        yield WRITE
+        return (yield from self._status())
+
+    def _line(self) -> "Dialogue[bytes]":
+        rx = self.rx
+        line = rx.line()
+        while line is None:
+            yield READ
+            line = rx.line()
+        return line
+
+    def _status(self) -> "Dialogue[bool]":
+        """Exactly +OK or -ERR begins a reply; the response code and the text are kept."""
+        line = yield from self._line()
+        if line.startswith(b"+OK"):
+            n = 3
+        elif line.startswith(b"-ERR"):
+            n = 4
+        else:
+            n = 0
+        if not n or line[n : n + 1].isalpha():
+            raise RemoteProtocolError(E_REMOTE, _printable(line[:40]))
+        text = line[n:].strip()
+        self.code = b""
+        if text.startswith(b"["):
+            end = text.find(b"]")
+            if end > 0:
+                self.code = text[1:end].upper()
+                text = text[end + 1 :].strip()
+        self.text = text[:_TEXT]
+        return n == 3
+
+    def _refusal(self, code: int) -> ServerError:
+        """The reply's own code says what is wrong; without one it stays what the caller thinks."""
+        for name, value in _CODES:
+            if self.code == name or self.code.startswith(name + b"/"):
+                code = value
+        return ServerError(code, _printable(self.text or self.code))
+
+    def _listing(self, each: "Callable[[bytes], object]") -> "Dialogue[None]":
+        for _ in range(_LINES):
+            line = yield from self._line()
+            if line.startswith(b"."):
+                if len(line) == 1:
+                    return
+                line = line[1:]
+            each(line)
+        raise RemoteProtocolError(E_REMOTE, "endless list")
+
+    def _content(self, sink: "Sink") -> "Dialogue[None]":
+        dots = self._dots
+        rx = self.rx
+        dots.reset()
+        while not dots.feed(rx, sink):
+            yield READ
+
+
+def credential(text: str, what: str) -> bytes:
+    """User or password as sent. Raises ConfigError when it holds CR, LF or NUL: it would be another command."""
+    data = text.encode()
+    if not data or b"\r" in data or b"\n" in data or b"\0" in data:
+        raise ConfigError(E_SECRET_CHARS, what)
+    return data
+
+
+def _printable(data: bytes) -> str:
+    """A server's text for a person: ASCII, one line."""
+    return "".join(chr(c) if 32 <= c < 127 else "?" for c in data)

@@ -1,0 +1,188 @@
+"""Bytes to lines and to message content, in buffers that somebody lent. No sockets, files or clock.
+
+A buffer of 16 bytes is enough for everything here; a larger one is only faster.
+"""
+
+from micropython import const
+
+from ..errors import E_TOO_LONG, LocalProtocolError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Sink(Protocol):
+        """Takes message content: `n` bytes of `buf` from `off`. `buf` is lent for the call only."""
+
+        def write(self, buf: bytearray, off: int, n: int) -> object: ...
+
+
+# What a dialogue asks its driver for.
+READ = const(1)  # put at least one more byte into the receive buffer
+WRITE = const(2)  # send all of the transmit buffer
+STARTTLS = const(3)  # wrap the connection, verified as the settings say
+
+LINE_MAX = const(512)  # RFC 2449 section 4: a reply line, its CRLF included
+
+_CR = const(13)
+_LF = const(10)
+_DOT = const(46)
+
+
+class RxBuffer:
+    """Received bytes that nobody has taken yet: `buf[r:w]`."""
+
+    def __init__(self, buf: bytearray) -> None:
+        self.buf = buf
+        self.r = 0
+        self.w = 0
+        self._view = memoryview(buf)
+        self._head: bytes | None = None  # of a line that is being cut
+
+    def clear(self) -> None:
+        """Forget everything: a new connection begins."""
+        self.r = self.w = 0
+        self._head = None
+
+    def space(self) -> "bytearray | memoryview":
+        """The free part, to read into; never empty. Call `got` after. Allocates nothing when all is taken."""
+        if self.r == self.w:
+            self.r = self.w = 0
+            return self.buf
+        if self.r:
+            n = self.w - self.r
+            self.buf[:n] = self.buf[self.r : self.w]
+            self.r = 0
+            self.w = n
+        return self._view[self.w :]
+
+    def got(self, n: int) -> None:
+        """`n` bytes were read into `space()`."""
+        self.w += n
+
+    def line(self) -> "bytes | None":
+        """The next line without its end (CRLF, or LF alone), as a copy; None: more bytes are needed.
+
+        A line longer than LINE_MAX, or than the buffer, is cut there; its rest is skipped.
+        """
+        buf = self.buf
+        r = self.r
+        i = buf.find(b"\n", r, self.w)
+        if i < 0:
+            n = self.w - r
+            if self._head is not None:
+                self.r = self.w
+            elif n >= LINE_MAX or n == len(buf):
+                self._head = bytes(self._view[r : r + min(n, LINE_MAX)])
+                self.r = self.w
+            return None
+        self.r = i + 1
+        head = self._head
+        if head is not None:
+            self._head = None
+            return head
+        if i > r and buf[i - 1] == _CR:
+            i -= 1
+        return bytes(self._view[r : min(i, r + LINE_MAX)])
+
+
+class TxBuffer:
+    """Bytes to send: `buf[:n]`."""
+
+    def __init__(self, buf: bytearray) -> None:
+        self.buf = buf
+        self.n = 0
+
+    def put(self, data: bytes) -> None:
+        """Append. Raises LocalProtocolError when it does not fit, which sends nothing."""
+        n = self.n
+        end = n + len(data)
+        if end > len(self.buf):
+            self.clear()
+            raise LocalProtocolError(E_TOO_LONG, "command")
+        self.buf[n:end] = data
+        self.n = end
+
+    def clear(self) -> None:
+        """Forget what was sent, and wipe it: it may have been a password."""
+        self.buf[: self.n] = bytes(self.n)
+        self.n = 0
+
+
+# DotReader's states: what came just before the next byte.
+_MID = const(0)  # the middle of a line
+_SAW_CR = const(1)  # a CR, already handed on
+_BOL = const(2)  # the start of a line
+_SAW_DOT = const(3)  # a dot at the start of a line, not handed on
+_SAW_DOT_CR = const(4)  # that dot, and a CR, neither handed on
+
+_ONE_CR = bytearray(b"\r")
+
+
+class DotReader:
+    """Takes a multi-line response's content out of the receive buffer (RFC 1939 section 3).
+
+    Only CRLF "." CRLF ends it; a line that starts with a dot and is not the end loses that one dot.
+    All other bytes reach the sink as they came. Every call takes all there is, so the buffer is then empty
+    but for what follows the end.
+    """
+
+    def __init__(self) -> None:
+        self._state = _BOL
+
+    def reset(self) -> None:
+        """A new response begins."""
+        self._state = _BOL
+
+    def feed(self, rx: RxBuffer, sink: "Sink") -> bool:
+        """Hand what `rx` holds to `sink.write(buf, off, n)`. True: the content has ended."""
+        buf = rx.buf
+        r = rx.r
+        w = rx.w
+        state = self._state
+        while r < w:
+            if state == _MID:
+                i = buf.find(b"\r\n.", r, w)
+                if i < 0:
+                    sink.write(buf, r, w - r)
+                    last = buf[w - 1]
+                    if last == _CR:
+                        state = _SAW_CR
+                    elif last == _LF and w - r > 1 and buf[w - 2] == _CR:
+                        state = _BOL
+                    r = w
+                else:
+                    i += 2
+                    sink.write(buf, r, i - r)
+                    r = i + 1
+                    if r == w or buf[r] == _CR:
+                        state = _SAW_DOT
+            elif state == _BOL:
+                if buf[r] == _DOT:
+                    r += 1
+                    state = _SAW_DOT
+                else:
+                    state = _MID
+            elif state == _SAW_CR:
+                if buf[r] == _LF:
+                    sink.write(buf, r, 1)
+                    r += 1
+                    state = _BOL
+                else:
+                    state = _MID
+            elif state == _SAW_DOT:
+                if buf[r] == _CR:
+                    r += 1
+                    state = _SAW_DOT_CR
+                else:
+                    state = _MID
+            elif buf[r] == _LF:  # CRLF . CRLF
+                rx.r = r + 1
+                self._state = _BOL
+                return True
+            else:
+                sink.write(_ONE_CR, 0, 1)
+                state = _SAW_CR
+        rx.r = w
+        self._state = state
+        return False

@@ -1,0 +1,91 @@
+"""Driver for SSD1306 OLED displays on I2C, from the datasheet's command table (Solomon Systech, rev 1.5)."""
+
+import framebuf
+from machine import I2C, Pin
+from micropython import const
+
+from ..errors import E_DISPLAY, DeviceError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+_COMMANDS = const(0x00)  # control byte: only commands follow (8.1.5.2: Co = 0, D/C# = 0)
+_DATA = const(0x40)  # only data follow (Co = 0, D/C# = 1)
+_FREQ = const(400000)  # Hz
+
+
+class SSD1306(framebuf.FrameBuffer):
+    """A display of 128x64 or 128x32 pixels: draw as on any framebuffer, then `show`.
+
+    `config`: `display` of the settings (docs/PROTOCOL.md). Errors: DeviceError(E_DISPLAY) if nothing answers
+    on the bus.
+    """
+
+    API = 1
+
+    def __init__(self, config: "dict[str, Any]") -> None:
+        self.w: int = config.get("w", 128)
+        self.h: int = config.get("h", 64)
+        # One block is what goes over the bus: a control byte, then the picture.
+        self._frame = bytearray(1 + self.w * self.h // 8)
+        self._frame[0] = _DATA
+        self.buffer = memoryview(self._frame)[1:]
+        super().__init__(self.buffer, self.w, self.h, framebuf.MONO_VLSB)
+        self._addr: int = config.get("addr", 0x3C)
+        pins = config.get("pins", {})
+        turned = config.get("rotate", 0) == 180
+        try:
+            self._i2c = I2C(
+                config.get("bus", 0), scl=Pin(pins.get("scl", 22)), sda=Pin(pins.get("sda", 21)), freq=_FREQ
+            )
+        except (OSError, ValueError) as exc:
+            raise DeviceError(E_DISPLAY, str(exc))
+        self._send(
+            b"\xae"  # off while it is set up
+            b"\xd5\x80"  # clock
+            b"\xd3\x00"  # no display offset
+            b"\x40"  # start at line 0
+            b"\x8d\x14"  # charge pump on
+            b"\x20\x00"  # horizontal addressing
+            b"\xd9\xf1"  # precharge, as for the charge pump
+            b"\xdb\x30"  # VCOMH deselect level
+            b"\xa4\xa6"  # show the memory, not inverted
+        )
+        # Multiplex ratio; COM pins: alternating on 64 lines, sequential on 32; then the way up. A module is
+        # mounted so that both remaps (A1, C8) give the upright picture.
+        com_pins = 0x12 if self.h == 64 else 0x02
+        self._send(
+            bytes((0xA8, self.h - 1, 0xDA, com_pins, 0xA0 if turned else 0xA1, 0xC0 if turned else 0xC8))
+        )
+        # Where a frame goes: columns, pages.
+        self._window = bytes((_COMMANDS, 0x21, 0, self.w - 1, 0x22, 0, self.h // 8 - 1))
+        self.contrast(config.get("contrast", 0xCF))
+        self.show()  # its memory holds noise until then
+        self.power(True)
+
+    def show(self) -> None:
+        """Send the picture: 1 KB, 25 ms at 400 kHz. Errors: DeviceError(E_DISPLAY)."""
+        self._write(self._window)
+        self._write(self._frame)
+
+    def power(self, on: bool) -> None:
+        """Off is dark and draws microamperes; the picture is kept."""
+        self._send(b"\x8d\x14\xaf" if on else b"\xae\x8d\x10")
+
+    def contrast(self, n: int) -> None:
+        """Brightness, 0 to 255."""
+        self._send(bytes((0x81, n & 0xFF)))
+
+    def invert(self, on: bool) -> None:
+        """Dark on light."""
+        self._send(b"\xa7" if on else b"\xa6")
+
+    def _send(self, commands: bytes) -> None:
+        self._write(b"\x00" + commands)
+
+    def _write(self, data: "bytes | bytearray") -> None:
+        try:
+            self._i2c.writeto(self._addr, data)
+        except OSError as exc:
+            raise DeviceError(E_DISPLAY, "address 0x%02x, %s" % (self._addr, exc))

@@ -1,0 +1,1 @@
+"""Sockets, TLS, Wi-Fi and the clock: what carries the dialogues of core."""

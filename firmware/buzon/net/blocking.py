@@ -1,0 +1,144 @@
+"""The blocking driver: the same dialogues for scripts, on MicroPython and on CPython. No asyncio.
+
+Whatever waits has a deadline of `wait_ms` without progress.
+"""
+
+import socket
+import sys
+
+from micropython import const
+
+from ..core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
+from ..errors import E_CLOSED, E_CONNECT, E_DNS, E_TIMEOUT, LinkError
+from .tls import Tls, explain
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..core.pop3 import Dialogue
+
+_POLLIN = const(1)
+_POLLOUT = const(4)
+_MICROPYTHON = sys.implementation.name == "micropython"
+
+
+class BlockingLink:
+    """One connection at a time. `rx` and `tx` are lent: RxBuffer(bytearray(1024)), TxBuffer(bytearray(512))."""
+
+    def __init__(self, rx: RxBuffer, tx: TxBuffer, wait_ms: int = 45000) -> None:
+        self.rx = rx
+        self.tx = tx
+        self.wait_ms = wait_ms
+        self.host = ""
+        self._raw: "Any" = None
+        self._stream: "Any" = None
+        self._tls: "Tls | None" = None
+        self._shaking = False  # TLS has begun and nothing has come through it yet
+
+    def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
+        """Connect, and unless `implicit` is False make it secure at once. `tls` None: no TLS. Raises LinkError."""
+        self.close()
+        self.rx.clear()
+        self.tx.clear()
+        self.host = host
+        self._tls = tls
+        self._shaking = False
+        try:
+            address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        except (OSError, IndexError, UnicodeError):
+            raise LinkError(E_DNS, host)
+        try:
+            self._raw = socket.socket(address[0], socket.SOCK_STREAM)
+            self._raw.settimeout(self.wait_ms / 1000)
+            self._raw.connect(address[-1])
+            self._stream = self._as_stream(self._raw)
+        except OSError as err:
+            self.close()
+            raise LinkError(E_CONNECT, "%s:%d, %s" % (host, port, err))
+        if tls and implicit:
+            self._handshake()
+
+    def run(self, dialogue: "Dialogue[Any]") -> "Any":
+        """Drive a dialogue to its end and return its result. Raises what it raises, or LinkError."""
+        rx = self.rx
+        tx = self.tx
+        if self._stream is None:
+            raise LinkError(E_CLOSED, "not open")
+        try:
+            while True:
+                try:
+                    need = dialogue.send(None)
+                except StopIteration as end:
+                    return end.value
+                if need == READ:
+                    n = self._stream.readinto(rx.space())
+                    while n is None:
+                        self._wait(_POLLIN)
+                        n = self._stream.readinto(rx.space())
+                    if not n:
+                        raise LinkError(E_CLOSED, "reply")
+                    rx.got(n)
+                    self._shaking = False
+                elif need == WRITE:
+                    data = memoryview(tx.buf)[: tx.n]
+                    while data:
+                        n = self._stream.write(data)
+                        if n is None:
+                            self._wait(_POLLOUT)
+                        else:
+                            data = data[n:]
+                    tx.clear()
+                elif need == STARTTLS:
+                    self._handshake()
+        except (OSError, ValueError) as err:
+            self.close()
+            if "timed out" in str(err):  # CPython's; there is no common type
+                raise LinkError(E_TIMEOUT, "reply")
+            if self._shaking:
+                raise explain(err, self.host)
+            raise LinkError(E_CLOSED, str(err))
+
+    def close(self) -> None:
+        """Drop the connection. May be called at any time."""
+        for each in (self._stream, self._raw):
+            if each is not None:
+                try:
+                    each.close()
+                except OSError:
+                    pass
+        self._stream = self._raw = None
+
+    def _handshake(self) -> None:
+        if self._tls is None:
+            raise LinkError(E_CLOSED, "no TLS")
+        try:
+            ctx = self._tls.context()
+            self._shaking = True
+            if _MICROPYTHON:  # the first read or write begins it
+                self._stream = ctx.wrap_socket(
+                    self._raw, server_hostname=self.host, do_handshake_on_connect=False
+                )
+            else:
+                self._raw = ctx.wrap_socket(self._raw, server_hostname=self.host)
+                self._stream = self._as_stream(self._raw)
+        except (ValueError, OSError) as err:
+            self.close()
+            if "timed out" in str(err):
+                raise LinkError(E_TIMEOUT, "TLS")
+            raise explain(err, self.host)
+
+    def _as_stream(self, sock: "Any") -> "Any":
+        """Something with `readinto` that returns what there is: on MicroPython only a non-blocking socket does."""
+        if _MICROPYTHON:
+            sock.setblocking(False)
+            return sock
+        return sock.makefile("rwb", buffering=0)
+
+    def _wait(self, event: int) -> None:
+        import select
+
+        poller = select.poll()
+        poller.register(self._stream, event)
+        if not poller.poll(self.wait_ms):
+            raise LinkError(E_TIMEOUT, "reply")

@@ -1,0 +1,217 @@
+"""The asyncio driver: owns a socket, its TLS and its deadlines, and runs dialogues over it. MicroPython only.
+
+Reads first and waits only when nothing is there: a server that speaks first over TLS would deadlock a
+client that waits first, and waiting before every read costs up to 40 % of the speed.
+"""
+
+import asyncio
+import errno
+import socket
+import time
+from asyncio import core as _core
+
+from micropython import const
+
+from ..core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
+from ..errors import E_CLOSED, E_CONNECT, E_DNS, E_TIMEOUT, E_TLS, LinkError
+from .tls import Tls, explain
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Coroutine, Generator
+
+    from ..core.pop3 import Dialogue
+
+_CONNECT_MS = const(15000)
+_HANDSHAKE_MS = const(30000)
+_QUIET_MS = const(45000)  # without one byte of progress
+_TICK_MS = const(250)
+_AT_ONCE = const(64)  # reads in a row before other tasks get their turn
+
+
+class Link:
+    """One connection at a time. `rx` and `tx` are lent. `wait_ms` overrides the quiet deadline.
+
+    Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`. One task uses it at a time.
+    """
+
+    def __init__(self, rx: RxBuffer, tx: TxBuffer, wait_ms: int = _QUIET_MS) -> None:
+        self.rx = rx
+        self.tx = tx
+        self.wait_ms = wait_ms
+        self.host = ""
+        self._raw: "Any" = None
+        self._sock: "Any" = None
+        self._tls: "Tls | None" = None
+        self._task: "Any" = None
+        self._watcher: "Any" = None
+        self._due = 0
+        self._armed = False
+        self._late = False
+        self._shaking = False  # TLS has begun and nothing has come through it yet
+        self._step = ""
+
+    async def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
+        """Connect, and unless `implicit` is False make it secure at once. `tls` None: no TLS at all.
+
+        Raises LinkError. `getaddrinfo` blocks: it is the one step without a deadline of ours.
+        """
+        self.close()
+        self.rx.clear()
+        self.tx.clear()
+        self.host = host
+        self._tls = tls
+        self._shaking = False
+        try:
+            address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][-1]
+        except (OSError, IndexError):
+            raise LinkError(E_DNS, host)
+        self._raw = self._sock = socket.socket()
+        self._watcher = asyncio.create_task(self._watch())
+        try:
+            await self._guard(self._connect(address), "connect", _CONNECT_MS)
+            if tls and implicit:
+                await self._guard(self._handshake(), "TLS", _HANDSHAKE_MS)
+        except (OSError, ValueError) as err:
+            self.close()
+            if self._shaking:
+                raise explain(err, host)
+            raise LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
+        except BaseException:
+            self.close()
+            raise
+
+    async def run(self, dialogue: "Dialogue[Any]") -> "Any":
+        """Drive a dialogue to its end and return its result. Raises what it raises, or LinkError."""
+        if self._sock is None:
+            raise LinkError(E_CLOSED, "not open")
+        try:
+            return await self._guard(self._drive(dialogue), "reply", self.wait_ms)
+        except (OSError, ValueError) as err:
+            if self._shaking:
+                raise explain(err, self.host)
+            if isinstance(err, OSError):
+                raise LinkError(E_CLOSED, _name(err))
+            raise
+
+    def close(self) -> None:
+        """Drop the connection and everything that holds memory for it. May be called at any time."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+        for sock in (self._sock, self._raw):
+            if sock is not None:
+                try:
+                    sock.close()
+                except OSError:
+                    pass
+        self._sock = self._raw = None
+        self._armed = False
+
+    # -- pieces. The generators are what MicroPython's asyncio awaits.
+
+    def _connect(self, address: "Any") -> "Generator[Any, None, None]":
+        sock = self._raw
+        sock.setblocking(False)
+        try:
+            sock.connect(address)
+        except OSError as err:
+            if err.errno != errno.EINPROGRESS:
+                raise
+            yield _core._io_queue.queue_write(sock)
+            try:
+                sock.connect(address)  # says how the first one ended
+            except OSError as err:
+                if err.errno not in (errno.EINPROGRESS, errno.EALREADY, 106, 127):  # EISCONN: Linux, lwIP
+                    raise
+
+    def _wrap(self) -> None:
+        """Put TLS around the socket. The first read or write after it begins the handshake."""
+        if self._tls is None:
+            raise LinkError(E_CLOSED, "no TLS")
+        self._shaking = True
+        self._sock = self._tls.context().wrap_socket(
+            self._raw, server_hostname=self.host, do_handshake_on_connect=False
+        )
+
+    def _handshake(self) -> "Generator[Any, None, None]":
+        """Implicit TLS: read until the server's first bytes are there, which it sends after the handshake."""
+        self._wrap()
+        rx = self.rx
+        n = self._sock.readinto(rx.space())
+        while n is None:
+            yield _core._io_queue.queue_read(self._sock)
+            n = self._sock.readinto(rx.space())
+        if not n:
+            raise LinkError(E_TLS, "closed")
+        rx.got(n)
+        self._shaking = False
+
+    def _drive(self, dialogue: "Dialogue[Any]") -> "Generator[Any, None, Any]":
+        rx = self.rx
+        tx = self.tx
+        sock = self._sock
+        burst = _AT_ONCE
+        while True:
+            try:
+                need = dialogue.send(None)
+            except StopIteration as end:
+                return end.value
+            if need == READ:
+                n = sock.readinto(rx.space())
+                while n is None:
+                    yield _core._io_queue.queue_read(sock)
+                    n = sock.readinto(rx.space())
+                    burst = _AT_ONCE
+                if not n:
+                    raise LinkError(E_CLOSED, self._step)
+                rx.got(n)
+                self._shaking = False
+                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+                burst -= 1
+                if not burst:
+                    burst = _AT_ONCE
+                    yield from asyncio.sleep_ms(0)
+            elif need == WRITE:
+                at = 0
+                while at < tx.n:
+                    n = sock.write(tx.buf, at, tx.n - at)
+                    if n is None:
+                        yield _core._io_queue.queue_write(sock)
+                    else:
+                        at += n
+                tx.clear()
+                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+            elif need == STARTTLS:
+                self._wrap()
+                sock = self._sock
+
+    async def _guard(self, work: "Any", step: str, ms: int) -> "Any":
+        """Await `work` under a deadline that progress moves on."""
+        self._step = step
+        self._task = asyncio.current_task()
+        self._due = time.ticks_add(time.ticks_ms(), ms)
+        self._late = False
+        self._armed = True
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._late:
+                raise LinkError(E_TIMEOUT, step)
+            raise
+        finally:
+            self._armed = False
+
+    async def _watch(self) -> None:
+        """One task per connection watches its deadline: one per read would allocate for each."""
+        while True:
+            await asyncio.sleep_ms(_TICK_MS)
+            if self._armed and time.ticks_diff(time.ticks_ms(), self._due) > 0:
+                self._late = True
+                self._armed = False
+                self._task.cancel()
+
+
+def _name(err: "OSError | ValueError") -> str:
+    code = err.args[0] if err.args else None
+    return errno.errorcode.get(code, str(err))  # type: ignore[attr-defined, no-any-return]

@@ -1,0 +1,67 @@
+"""Small helpers over the file system that the rest of store shares. Raises StoreError, never OSError."""
+
+import errno
+import os
+
+from ..errors import E_FLASH, E_FLASH_FULL, StoreError
+
+
+def trouble(err: OSError) -> StoreError:
+    """The StoreError for a failed file operation."""
+    if err.errno == errno.ENOSPC:
+        return StoreError(E_FLASH_FULL, "0 KB free")
+    return StoreError(E_FLASH, str(err))
+
+
+def room(path: str = "/") -> "tuple[int, int]":
+    """(free, total) bytes of the file system that holds `path`."""
+    stat = os.statvfs(path)
+    return stat[0] * stat[3], stat[0] * stat[2]
+
+
+def make_folder(path: str) -> None:
+    """Make `path` and what is above it; an existing one costs no write."""
+    at = 0
+    while at >= 0:
+        at = path.find("/", at + 1)
+        part = path if at < 0 else path[:at]
+        if not exists(part):
+            try:
+                os.mkdir(part)
+            except OSError as err:
+                raise trouble(err)
+
+
+def exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is no error."""
+    try:
+        os.remove(path)
+    except OSError as err:
+        if err.errno != errno.ENOENT:
+            raise trouble(err)
+
+
+def write_whole(path: str, data: "bytes | bytearray | memoryview") -> None:
+    """Replace a file: written beside it, synced by the close, renamed over it. A cut leaves old or new."""
+    new = path + ".tmp"
+    try:
+        with open(new, "wb") as f:
+            f.write(data)
+        os.rename(new, path)
+    except OSError as err:
+        raise trouble(err)
+
+
+def names(path: str) -> "object":
+    """Iterate the names of a folder's files, without a list of them."""
+    for entry in os.ilistdir(path):
+        if entry[1] != 0x4000:
+            yield entry[0]

@@ -1,0 +1,208 @@
+"""What the folder of messages cannot say: the order of arrival, what was seen, what was deleted here.
+
+Append-only, records of 16 bytes; the last record of a message counts. Replaced whole, by rename, when the
+changes in it have become many. Memory: one block of records, and one Window.
+"""
+
+import os
+import struct
+
+from micropython import const
+
+from . import fs
+from .spool import Window
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from .spool import Spool
+
+# What a record says of its message.
+ARRIVED = const(1)
+SEEN = const(2)
+DELETED = const(3)  # deleted here; the server may still list it
+
+_RECORD = const(16)  # kind, 1 when it changes an earlier record, 2 spare, time (uint32), key
+_BATCH = const(16)  # records read or written at once
+_WINDOW = const(64)
+_CHANGES = const(64)  # changing records before the journal is made anew without them
+
+
+class Journal:
+    """`stored` and `new` count the messages on the board, all and unseen. Raises StoreError."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = folder + "/journal"
+        self.stored = 0
+        self.new = 0
+        self._changes = 0
+        self._pending = bytearray()
+
+    def open(self, spool: "Spool") -> None:
+        """Read it, and make it agree with the folder: a cut can leave a file without its record."""
+        self._recount()
+        if spool.count() != self.stored:
+            self._mend(spool)
+            self._recount()
+
+    def arrived(self, key: bytes, time: int) -> None:
+        """A message was stored at `time` (epoch, 0: no clock). Kept in memory until `flush`."""
+        self._pending += _pack(ARRIVED, 0, time, key)
+        self.stored += 1
+        self.new += 1
+        if len(self._pending) >= _BATCH * _RECORD:
+            self.flush()
+
+    def change(self, kind: int, key: bytes, seen: bool) -> None:
+        """Record SEEN or DELETED at once. `seen`: whether it was seen before."""
+        self._pending += _pack(kind, 1, 0, key)
+        self.flush()
+        if not seen:
+            self.new -= 1
+        if kind == DELETED:
+            self.stored -= 1
+        self._changes += 1
+        if self._changes >= _CHANGES:
+            self._compact()
+
+    def flush(self) -> None:
+        """Append what is pending; nothing pending writes nothing."""
+        if self._pending:
+            try:
+                with open(self._path, "ab") as f:
+                    f.write(self._pending)
+            except OSError as err:
+                raise fs.trouble(err)
+            self._pending = bytearray()
+
+    def newest(self) -> "Iterator[tuple[bytes, int, bool]]":
+        """(key, time, seen) of every message on the board, the last to arrive first."""
+        self.flush()
+        changed = Window(_CHANGES)
+        for kind, change, time, key in self._backwards():
+            if change:
+                if changed.find(key) < 0 and changed.n < changed.size:
+                    changed.add(key)
+                    changed.state[changed.n - 1] = kind
+                continue
+            i = changed.find(key)
+            if i >= 0:
+                kind = changed.state[i]
+            if kind != DELETED:
+                yield key, time, kind == SEEN
+
+    def state(self, key: bytes) -> int:
+        """The last record's kind for a message; 0: none."""
+        self.flush()
+        last = 0
+        for kind, _, _, each in self._records():
+            if each == key:
+                last = kind
+        return last
+
+    def mark_deleted(self, window: Window, state: int) -> None:
+        """Set the state of those in the window that were deleted here: one pass over the journal."""
+        self.flush()
+        for kind, _, _, key in self._records():
+            if kind == DELETED:
+                i = window.find(key)
+                if i >= 0:
+                    window.state[i] = state
+
+    # -- pieces
+
+    def _records(self) -> "Iterator[tuple[int, int, int, bytes]]":
+        """(kind, change, time, key), oldest first."""
+        block = bytearray(_BATCH * _RECORD)
+        try:
+            f = open(self._path, "rb")
+        except OSError:
+            return
+        with f:
+            n = f.readinto(block)  # type: ignore[attr-defined]
+            while n >= _RECORD:
+                for at in range(0, n - _RECORD + 1, _RECORD):
+                    yield _unpack(block, at)
+                n = f.readinto(block)  # type: ignore[attr-defined]
+
+    def _backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
+        block = bytearray(_BATCH * _RECORD)
+        try:
+            f = open(self._path, "rb")
+        except OSError:
+            return
+        with f:
+            end = f.seek(0, 2) // _RECORD
+            while end > 0:
+                start = max(0, end - _BATCH)
+                f.seek(start * _RECORD)
+                f.readinto(block)  # type: ignore[attr-defined]
+                for i in range(end - start - 1, -1, -1):
+                    yield _unpack(block, i * _RECORD)
+                end = start
+
+    def _recount(self) -> None:
+        self._changes = sum(change for _, change, _, _ in self._records())
+        if self._changes >= _CHANGES:
+            self._compact()
+        self.stored = self.new = 0
+        for _, _, seen in self.newest():
+            self.stored += 1
+            if not seen:
+                self.new += 1
+
+    def _mend(self, spool: "Spool") -> None:
+        """Add the records that a cut kept from being written, and end deletions that it kept from ending."""
+        window = Window(_WINDOW)
+        done = 0
+        while True:
+            window.clear()
+            i = 0
+            for key, _ in spool.keys():
+                if done <= i < done + _WINDOW:
+                    window.add(key)
+                i += 1
+            if not window.n:
+                return
+            for kind, _, _, key in self._records():
+                at = window.find(key)
+                if at >= 0:
+                    window.state[at] = kind
+            done += window.n
+            for at in range(window.n):
+                key = window.key(at)
+                if window.state[at] == DELETED:
+                    spool.remove(spool.name(key))
+                    done -= 1
+                elif not window.state[at]:
+                    self._pending += _pack(ARRIVED, 0, 0, key)
+            self.flush()
+
+    def _compact(self) -> None:
+        """Make it anew, in the old order, with every change in the record that it changes."""
+        changed = Window(_CHANGES)
+        for kind, change, _, key in self._backwards():
+            if change and changed.find(key) < 0 and changed.n < changed.size:
+                changed.add(key)
+                changed.state[changed.n - 1] = kind
+        new = self._path + ".tmp"
+        try:
+            with open(new, "wb") as f:
+                for kind, change, time, key in self._records():
+                    if not change:
+                        i = changed.find(key)
+                        f.write(_pack(changed.state[i] if i >= 0 else kind, 0, time, key))
+            os.rename(new, self._path)
+        except OSError as err:
+            raise fs.trouble(err)
+        self._changes = 0
+
+
+def _pack(kind: int, change: int, time: int, key: bytes) -> bytes:
+    return struct.pack("<BBHI", kind, change, 0, time & 0xFFFFFFFF) + key
+
+
+def _unpack(block: bytearray, at: int) -> "tuple[int, int, int, bytes]":
+    kind, change, _, time = struct.unpack_from("<BBHI", block, at)
+    return kind, change, time, bytes(block[at + 8 : at + _RECORD])

@@ -1,0 +1,211 @@
+"""The messages of one account: one file each, byte for byte. The rename is the record that one is stored.
+
+A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder says what is stored, and a second
+download replaces the first. Unfinished ones end in `.part` and are removed at start.
+"""
+
+import os
+from binascii import crc32, hexlify, unhexlify
+
+from hashlib import sha256
+from micropython import RingIO, const
+
+from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
+from . import fs
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+KEY = const(8)  # bytes of a uid's hash
+
+_BLOCK = const(1024)  # what is checked and written at once
+_SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
+
+
+def key_of(uid: bytes) -> bytes:
+    """The 8 bytes that stand for a uid in names and in the journal."""
+    return sha256(uid).digest()[:KEY]
+
+
+class Window:
+    """What is known of at most `size` messages while they are worked on; nothing grows with the maildrop.
+
+    For the i-th: `key(i)`, `number[i]`, `octets[i]`, `state[i]`.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.n = 0
+        self._keys = bytearray(size * KEY)
+        self.number = [0] * size
+        self.octets = [0] * size
+        self.state = bytearray(size)
+
+    def clear(self) -> None:
+        self.n = 0
+
+    def add(self, key: bytes, number: int = 0) -> None:
+        """Append; the caller checks that `n < size`."""
+        n = self.n
+        self._keys[n * KEY : n * KEY + KEY] = key
+        self.number[n] = number
+        self.octets[n] = 0
+        self.state[n] = 0
+        self.n = n + 1
+
+    def key(self, i: int) -> bytes:
+        return bytes(self._keys[i * KEY : i * KEY + KEY])
+
+    def find(self, key: bytes) -> int:
+        """The first i that has this key, or -1."""
+        end = self.n * KEY
+        at = self._keys.find(key, 0, end)
+        while at >= 0 and at % KEY:
+            at = self._keys.find(key, at + 1, end)
+        return at // KEY if at >= 0 else -1
+
+
+class Spool:
+    """One account's folder, and a sink for the message that is coming in. Raises StoreError."""
+
+    def __init__(self, account: str, root: str = "/mail") -> None:
+        self.folder = root + "/" + account
+        self.written = 0  # bytes of the message that is coming in
+        self._part = self.folder + "/in.part"
+        self._file: "Any" = None
+        self._crc = 0
+        self._sha: "Any" = None
+        self._ring: "Any" = None
+        self._block: "Any" = None
+
+    def prepare(self) -> None:
+        """Make the folder if it is missing; remove what a cut left unfinished. Writes nothing otherwise."""
+        fs.make_folder(self.folder)
+        for name in list(n for n in fs.names(self.folder) if n.endswith((".part", ".tmp"))):
+            fs.remove(self.folder + "/" + name)
+
+    # -- a message comes in
+
+    def begin(self, octets: int = 0, by_content: bool = False) -> None:
+        """Open the unfinished file. `octets`: how long the server says it is, to refuse before it is fetched.
+
+        `by_content`: the message has no uid; its own hash will stand for it.
+        """
+        self.abort()
+        free, _ = fs.room(self.folder)
+        if free < octets + _SPARE:
+            raise StoreError(E_FLASH_FULL, "%d KB free" % (free // 1024))
+        if self._ring is None:
+            self._ring = RingIO(2 * _BLOCK)
+            self._block = bytearray(_BLOCK)
+        self._sha = sha256() if by_content else None
+        self._crc = 0
+        self.written = 0
+        try:
+            self._file = open(self._part, "wb")
+        except OSError as err:
+            raise fs.trouble(err)
+
+    def write(self, buf: bytearray, off: int, n: int) -> None:
+        """Sink: whole blocks are checked and written, the rest waits. Nothing is allocated."""
+        ring = self._ring
+        self.written += n
+        while n:
+            done = ring.write(buf, off, n)
+            off += done
+            n -= done
+            while ring.any() >= _BLOCK:
+                self._flush(_BLOCK)
+
+    def _flush(self, n: int) -> None:
+        block = self._block
+        self._ring.readinto(block, n)
+        if n < len(block):
+            block = block[:n]
+        self._crc = crc32(block, self._crc)
+        if self._sha:
+            self._sha.update(block)
+        try:
+            self._file.write(block)
+        except OSError as err:
+            raise fs.trouble(err)
+
+    def commit(self, key: "bytes | None", old: "str | None" = None) -> bytes:
+        """Close, which syncs, then rename: now the message is stored. Returns its key.
+
+        `old`: the name of an earlier copy, to be removed after.
+        """
+        left = self._ring.any()
+        if left:
+            self._flush(left)
+        try:
+            self._file.close()
+            self._file = None
+            if key is None:
+                key = self._sha.digest()[:KEY]
+            name = "%s-%x-%08x.eml" % (str(hexlify(key), "utf-8"), self.written, self._crc)
+            os.rename(self._part, self.folder + "/" + name)
+        except OSError as err:
+            raise fs.trouble(err)
+        if old and old != name:
+            fs.remove(self.folder + "/" + old)
+        return key
+
+    def abort(self) -> None:
+        """Forget the message that was coming in, its file too. Never raises."""
+        if self._file is not None:
+            try:
+                self._file.close()
+                self._file = None
+                os.remove(self._part)
+            except OSError:
+                self._file = None
+        if self._ring is not None:
+            while self._ring.any():
+                self._ring.readinto(self._block)
+
+    # -- what is there
+
+    def keys(self) -> "Iterator[tuple[bytes, str]]":
+        """(key, name) of every stored message, in no order that matters."""
+        for name in fs.names(self.folder):
+            if name.endswith(".eml") and name[16:17] == "-":
+                try:
+                    yield unhexlify(name[:16]), name
+                except ValueError:
+                    pass
+
+    def count(self) -> int:
+        return sum(1 for _ in self.keys())
+
+    def mark(self, window: Window, state: int) -> None:
+        """Set the state of those in the window that are stored: one pass over the folder."""
+        for key, _ in self.keys():
+            i = window.find(key)
+            if i >= 0:
+                window.state[i] = state
+
+    def name(self, key: bytes) -> str:
+        """The file name of a stored message. Raises StoreError(E_NO_MESSAGE)."""
+        for each, name in self.keys():
+            if each == key:
+                return name
+        raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
+
+    def read(self, name: str, off: int, buf: "bytearray | memoryview") -> int:
+        """Bytes of a message from `off` into `buf`; how many there were."""
+        try:
+            with open(self.folder + "/" + name, "rb") as f:
+                f.seek(off)
+                return f.readinto(buf)  # type: ignore[attr-defined, no-any-return]
+        except OSError as err:
+            raise fs.trouble(err)
+
+    def remove(self, name: str) -> None:
+        fs.remove(self.folder + "/" + name)
+
+
+def size_of(name: str) -> int:
+    """The size that a message's file name tells."""
+    return int(name.split("-")[1], 16)

@@ -1,0 +1,221 @@
+"""The POP3 dialogue against scripted bytes: what it sends, what it makes of every kind of reply."""
+
+from buzon import errors
+from buzon.core.pop3 import Pop3, number
+from buzon.core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
+
+
+class Take:
+    def __init__(self):
+        self.data = b""
+
+    def write(self, buf, off, n):
+        self.data += bytes(buf[off : off + n])
+
+
+class Server:
+    """Feeds `replies` (bytes) in pieces to a dialogue, as a driver would; keeps what was sent."""
+
+    def __init__(self, replies, piece=1000, size=64):
+        self.replies = replies
+        self.piece = piece
+        self.rx = RxBuffer(bytearray(size))
+        self.tx = TxBuffer(bytearray(256))
+        self.sent = b""
+        self.secured = 0
+        self.pop = Pop3(self.rx, self.tx)
+
+    def run(self, dialogue):
+        while True:
+            try:
+                need = dialogue.send(None)
+            except StopIteration as end:
+                return end.value
+            if need == READ:
+                if not self.replies:
+                    raise EOFError
+                space = self.rx.space()
+                n = min(len(space), len(self.replies), self.piece)
+                space[:n] = self.replies[:n]
+                self.replies = self.replies[n:]
+                self.rx.got(n)
+            elif need == WRITE:
+                self.sent += bytes(self.tx.buf[: self.tx.n])
+                self.tx.clear()
+            elif need == STARTTLS:
+                self.secured += 1
+
+    def login(self):
+        self.replies = b"+OK hello\r\n+OK\r\n+OK\r\n" + self.replies
+        self.run(self.pop.greeting())
+        self.run(self.pop.login("u", "p"))
+        self.sent = b""
+        return self.pop
+
+
+def fails(kind, code, call, *args):
+    try:
+        call(*args)
+    except errors.MailError as err:
+        assert type(err) is kind, err
+        assert err.code == code, err.code
+        return err
+    raise AssertionError("no error")
+
+
+def test_a_session_whatever_the_split():
+    replies = (
+        b"+OK POP3 <1.2@example.org>\r\n"
+        b"+OK caps\r\nTOP\r\nuidl\r\nSASL PLAIN CRAM-MD5\r\nX-OTHER 1\r\n.\r\n"
+        b"+OK\r\n+OK logged in\r\n+OK 2 300\r\n"
+        b"+OK\r\n1 100\r\n2 200\r\n.\r\n"
+        b"+OK\r\n1 abc\r\n2 d~f\r\n.\r\n"
+        b"+OK\r\nSubject: x\r\n\r\n..dot\r\n.\r\n"
+        b"+OK\r\nSubject: y\r\n\r\n.\r\n"
+        b"+OK\r\n+OK\r\n+OK\r\n+OK bye\r\n"
+    )
+    for piece in range(1, 40):
+        server = Server(replies, piece)
+        pop = server.pop
+        server.run(pop.greeting())
+        assert pop.stamp == b"<1.2@example.org>"
+        assert server.run(pop.capa()) is True
+        assert pop.caps == {b"TOP": b"", b"UIDL": b"", b"SASL": b"PLAIN CRAM-MD5"}
+        server.run(pop.login("me", "se cret"))
+        assert server.run(pop.stat()) == (2, 300)
+        got = []
+        server.run(pop.list(lambda n, size: got.append((n, size))))
+        assert got == [(1, 100), (2, 200)]
+        got = []
+        assert server.run(pop.uidl(lambda n, uid: got.append((n, uid)))) is True
+        assert got == [(1, b"abc"), (2, b"d~f")]
+        sink = Take()
+        server.run(pop.retr(1, sink))
+        assert sink.data == b"Subject: x\r\n\r\n.dot\r\n"
+        sink = Take()
+        server.run(pop.top(2, 0, sink))
+        assert sink.data == b"Subject: y\r\n\r\n"
+        server.run(pop.dele(1))
+        server.run(pop.noop())
+        server.run(pop.rset())
+        assert server.run(pop.quit()) is True
+        assert server.sent == (
+            b"CAPA\r\nUSER me\r\nPASS se cret\r\nSTAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nNOOP\r\nRSET\r\nQUIT\r\n"
+        )
+        assert bytes(server.tx.buf) == bytes(256)  # no password stays
+
+
+def test_status_is_exactly_ok_or_err():
+    for line in (
+        b"+ERR no",
+        b"+OKAY",
+        b"OK",
+        b"+ok fine",
+        b"HTTP/1.1 400 Bad Request",
+        b"",
+        b"-ERROR",
+        b"* OK IMAP4rev1",
+    ):
+        server = Server(line + b"\r\n")
+        fails(errors.RemoteProtocolError, errors.E_GREETING, server.run, server.pop.greeting())
+    for line in (b"+OK", b"+OK ", b"+OK<1@x>", b"+OK\thi"):
+        server = Server(line + b"\r\n")
+        server.run(server.pop.greeting())
+
+
+def test_response_codes_name_the_cause():
+    for line, code in (
+        (b"-ERR [AUTH] bad", errors.E_PASSWORD),
+        (b"-ERR [IN-USE] locked", errors.E_IN_USE),
+        (b"-ERR [in-use] locked", errors.E_IN_USE),
+        (b"-ERR [LOGIN-DELAY] wait", errors.E_LOGIN_DELAY),
+        (b"-ERR [SYS/TEMP] later", errors.E_SYS_TEMP),
+        (b"-ERR [SYS/PERM] never", errors.E_SYS_PERM),
+        (b"-ERR [X/Y] odd", errors.E_LOGIN),
+        (b"-ERR [unclosed", errors.E_LOGIN),
+        (b"-ERR", errors.E_LOGIN),
+    ):
+        server = Server(b"+OK\r\n+OK\r\n" + line + b"\r\n")
+        server.run(server.pop.greeting())
+        err = fails(errors.ServerError, code, server.run, server.pop.login("u", "pw"))
+        assert "pw" not in str(err) and "pw" not in repr(err)
+
+
+def test_a_user_or_password_that_would_be_a_command_is_never_sent():
+    for user, password in (("a\r\nDELE 1", "p"), ("a", "p\nx"), ("a", "p\0"), ("", "p"), ("a", "")):
+        server = Server(b"+OK\r\n")
+        server.run(server.pop.greeting())
+        fails(errors.ConfigError, errors.E_SECRET_CHARS, server.run, server.pop.login(user, password))
+        assert server.sent == b""
+
+
+def test_stls_must_happen_and_nothing_may_come_before_it():
+    server = Server(b"+OK\r\n-ERR what\r\n")
+    server.run(server.pop.greeting())
+    fails(errors.LinkError, errors.E_NO_STLS, server.run, server.pop.stls())
+    server = Server(b"+OK\r\n+OK begin\r\n+OK injected\r\n")
+    server.run(server.pop.greeting())
+    fails(errors.LinkError, errors.E_INJECTION, server.run, server.pop.stls())
+    assert server.secured == 0
+    server = Server(b"+OK\r\n+OK begin\r\n", 1)
+    server.run(server.pop.greeting())
+    server.run(server.pop.stls())
+    assert server.secured == 1
+
+
+def test_commands_out_of_their_state_are_our_own_mistake():
+    server = Server(b"")
+    fails(errors.LocalProtocolError, errors.E_LOCAL, server.run, server.pop.stat())
+    fails(errors.LocalProtocolError, errors.E_LOCAL, server.run, server.pop.capa())
+    assert server.sent == b""
+
+
+def test_listings_skip_what_is_no_entry():
+    server = Server(
+        b"+OK\r\n0 5\r\n-1 5\r\n9223372036854775808 1\r\n1\r\n\r\nx y\r\n7 99999999999\r\n3 30 more\r\n3 31\r\n.\r\n"
+        b"+OK\r\n1 a\x01b\r\n2\r\n3  \r\n4 " + b"u" * 300 + b"\r\n5 x y\r\n6 ok\r\n.\r\n",
+        size=600,
+    )
+    pop = server.login()
+    got = []
+    server.run(pop.list(lambda n, size: got.append((n, size))))
+    assert got == [(3, 30), (3, 31)]
+    got = []
+    server.run(pop.uidl(lambda n, uid: got.append((n, uid))))
+    assert got == [(4, b"u" * 300), (6, b"ok")]
+
+
+def test_stat_is_advice():
+    for text, want in (
+        (b"", (-1, -1)),
+        (b" 5", (5, -1)),
+        (b" x y", (-1, -1)),
+        (b" -1 3", (-1, 3)),
+        (b" 2 3 4", (2, 3)),
+    ):
+        server = Server(b"+OK" + text + b"\r\n")
+        pop = server.login()
+        assert server.run(pop.stat()) == want
+
+
+def test_numbers():
+    assert number(b"0") == 0
+    assert number(b"2147483647") == 2147483647
+    for bad in (b"", b"-1", b"+1", b"2147483648", b"99999999999", b"1a", b" 1", "²".encode()):
+        assert number(bad) == -1
+
+
+def test_one_refused_retr_leaves_the_session_usable():
+    server = Server(b"-ERR gone\r\n+OK\r\nx\r\n.\r\n")
+    pop = server.login()
+    sink = Take()
+    fails(errors.ServerError, errors.E_REFUSED, server.run, pop.retr(1, sink))
+    assert sink.data == b""
+    server.run(pop.retr(2, sink))
+    assert sink.data == b"x\r\n"
+
+
+def test_quit_tells_whether_the_server_removed_them():
+    server = Server(b"-ERR some left\r\n")
+    pop = server.login()
+    assert server.run(pop.quit()) is False

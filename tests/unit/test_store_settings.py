@@ -1,0 +1,136 @@
+"""Settings: checked, kept by one rename, secrets kept or refused."""
+
+from buzon import errors
+from buzon.core.cbor import Encoder
+from buzon.store import fs, settings
+
+GOOD = {
+    "v": 1,
+    "device": {"name": "desk"},
+    "wifi": [{"ssid": "Home", "password": "wifi secret"}],
+    "account": [
+        {"id": "me", "protocol": "pop3", "host": "mail.example.org", "port": 995, "tls": "implicit", "tls_verify": True,
+         "ca": "/certs/x.der", "user": "me", "password": "mail secret", "keep": "delete", "delete_confirmed": False, "poll_s": 60}
+    ],
+    "display": {"driver": "null"},
+    "notify": [{"kind": "log"}],
+    "unknown": {"later": 1},
+}  # fmt: skip
+
+
+def copy(doc):
+    if isinstance(doc, dict):
+        return {k: copy(doc[k]) for k in doc}
+    if isinstance(doc, list):
+        return [copy(x) for x in doc]
+    return doc
+
+
+def encoded(doc):
+    enc = Encoder(bytearray(4096))
+    enc.put(doc)
+    return bytes(enc.buf[: enc.n])
+
+
+def bad(change, path, code=errors.E_SETTING_VALUE, old=None):
+    doc = copy(GOOD)
+    change(doc)
+    try:
+        settings.parse(encoded(doc), old)
+    except settings.SettingError as err:
+        assert err.path == path, err.path
+        assert err.code == code, err.code
+        assert "secret" not in str(err)
+    else:
+        raise AssertionError(path)
+
+
+def test_good_settings_pass_and_unknown_keys_are_left_alone():
+    assert settings.parse(encoded(GOOD), None) == GOOD
+
+
+def test_what_would_harm_is_refused_with_its_path():
+    def account(key, value):
+        def change(doc):
+            doc["account"][0][key] = value
+
+        return change
+
+    bad(lambda d: d.update(v=2), "v")
+    bad(lambda d: d.update(wifi={}), "wifi")
+    bad(lambda d: d.update(account=[1]), "account[0]")
+    bad(lambda d: d.update(account=[d["account"][0]] * 5), "account")
+    bad(lambda d: d.update(account=[d["account"][0]] * 2), "account[1].id")
+    bad(account("id", "../x"), "account[0].id")
+    bad(account("id", ""), "account[0].id")
+    bad(account("id", "A"), "account[0].id")
+    bad(account("host", ""), "account[0].host")
+    bad(account("host", 5), "account[0].host")
+    bad(account("port", "995"), "account[0].port")
+    bad(account("port", True), "account[0].port")
+    bad(account("port", 65536), "account[0].port")
+    bad(account("protocol", "imap"), "account[0].protocol")
+    bad(account("tls", "maybe"), "account[0].tls")
+    bad(account("tls_verify", 0), "account[0].tls_verify")
+    bad(account("keep", "week"), "account[0].keep")
+    bad(account("password", "a\r\nDELE 1 secret"), "account[0].password", errors.E_SECRET_CHARS)
+    bad(account("user", "a\0"), "account[0].user", errors.E_SECRET_CHARS)
+    bad(account("poll_s", 0), "account[0].poll_s")
+    bad(account("password", True), "account[0].password", errors.E_SECRET_KEEP)
+
+
+def test_a_secret_is_kept_only_while_its_server_stays_the_same():
+    doc = copy(GOOD)
+    doc["account"][0]["password"] = True
+    doc["wifi"][0]["password"] = True
+    assert settings.parse(encoded(doc), GOOD) == GOOD
+    for key, value in (
+        ("host", "evil.example.org"),
+        ("port", 110),
+        ("user", "you"),
+        ("tls", "none"),
+        ("tls_verify", False),
+    ):
+
+        def change(d, key=key, value=value):
+            d["account"][0]["password"] = True
+            d["account"][0][key] = value
+
+        bad(change, "account[0].password", errors.E_SECRET_KEEP, GOOD)
+
+    def wifi(d):
+        d["wifi"][0] = {"ssid": "Other", "password": True}
+
+    bad(wifi, "wifi[0].password", errors.E_SECRET_KEEP, GOOD)
+
+
+def test_redacted_settings_hold_no_secret_and_change_nothing():
+    before = copy(GOOD)
+    text = repr(settings.redacted(GOOD))
+    assert "secret" not in text
+    assert settings.redacted(GOOD)["account"][0]["password"] is True
+    assert before == GOOD
+
+
+def test_settings_that_are_no_cbor_are_one_error():
+    for data in (b"", b"\xff", encoded(GOOD)[:-1], encoded([1])):
+        try:
+            settings.parse(data, None)
+        except errors.MailError:
+            pass
+        else:
+            raise AssertionError
+
+
+def test_files_are_replaced_whole():
+    fs.write_whole("a", b"old")
+    fs.write_whole("a", b"new")
+    with open("a", "rb") as f:
+        assert f.read() == b"new"
+    assert not fs.exists("a.tmp")
+    fs.remove("a")
+    fs.remove("a")
+    assert not fs.exists("a")
+    fs.make_folder("x/y/z")
+    fs.make_folder("x/y/z")
+    assert fs.exists("x/y/z")
