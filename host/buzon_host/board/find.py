@@ -1,6 +1,7 @@
 """Finds the board: the one that was named, or the only one there is. It opens no port."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from serial.tools import list_ports
 
@@ -44,6 +45,15 @@ def find(port: str | None = None) -> str:
         )
     choices = ", ".join(f"{board.port} ({board.what})" for board in found)
     raise NoBoard(f"There are {len(found)} boards: choose one with --port: {choices}.")
+
+
+def virtual_at(port: str) -> Any | None:
+    """The control of the running virtual board on `port`, or None when that is no virtual board."""
+    try:
+        from ..virtual import control
+    except ImportError:
+        return None
+    return control.at(port)
 
 
 def _virtual() -> list[tuple[str, str]]:

@@ -1,0 +1,143 @@
+"""The command `buzon`: one module a verb, thin over plain functions.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no board, 4 the board refused, 130 interrupted.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from .. import __version__
+from ..board.printable import escape
+from ..errors import DONE, FAILED, INTERRUPTED, USAGE, BuzonError
+from .output import Out, dump
+
+_VERBS = (
+    "demo",
+    "serve",
+    "virtual",
+    "boards",
+    "provision",
+    "check",
+    "status",
+    "sync",
+    "screen",
+    "press",
+    "log",
+    "mail",
+    "reboot",
+    "wipe",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"buzon {__version__}")
+        raise typer.Exit()
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="buzon",
+        help="Mail for microcontrollers: provisions, watches and tests boards. First: buzon demo",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(
+            False, "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ) -> None: ...
+
+    for verb in _VERBS:
+        module = importlib.import_module(f".{verb}", __name__)
+        if hasattr(module, "group"):
+            app.add_typer(module.group, name=verb)
+        else:
+            app.command(verb)(module.run)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits; the terminal is left as it was found."""
+    given = sys.argv[1:] if arguments is None else arguments
+    restore = _terminal()
+    try:
+        code = _run(given)
+    finally:
+        restore()
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code. Every error is one sentence on stderr, and with `--json` a document on stdout too."""
+    as_json = "--json" in arguments
+    Out.printed = False
+    try:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        command: Any = typer.main.get_command(build())
+        code = command.main(args=arguments, prog_name="buzon", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except BuzonError as error:
+        return _fail(str(error), error.exit_code, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("Interrupted.", INTERRUPTED, as_json)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            # Wrong usage, as typer's parser says it; its class has moved between typer's versions.
+            text = str(error.format_message()).strip().replace("Value error, ", "")
+            if type(error).__name__ == "NoArgsIsHelpError":
+                print(text, file=sys.stderr)
+                return USAGE
+            return _fail(f"{text} See buzon --help.", USAGE, as_json)
+        if os.environ.get("BUZON_DEBUG") == "1":
+            raise
+        return _fail(
+            # Not its text: that may hold anything, a password too.
+            f"Something unexpected happened ({type(error).__name__}): please report it with what "
+            "BUZON_DEBUG=1 shows.",
+            FAILED,
+            as_json,
+        )
+
+
+def _fail(sentence: str, code: int, as_json: bool) -> int:
+    if as_json and not Out.printed:
+        print(dump({"ok": False, "error": sentence, "exit_code": code}), flush=True)
+    print(escape(sentence), file=sys.stderr, flush=True)
+    return code
+
+
+def _terminal() -> Callable[[], None]:
+    """Remembers the terminal's settings; the returned function puts them back."""
+    try:
+        import termios
+
+        number = sys.stdin.fileno()
+        before = termios.tcgetattr(number)
+    except Exception:
+        # No terminal, or a system without termios: there is nothing to restore.
+        return lambda: None
+
+    def restore() -> None:
+        try:
+            termios.tcsetattr(number, termios.TCSADRAIN, before)
+        except termios.error:
+            pass
+
+    return restore

@@ -1,0 +1,27 @@
+"""`buzon boards`: what is connected or running, and which boards are supported."""
+
+from ..board.find import boards
+from .options import Json
+from .output import Out
+
+
+def run(json: Json = False) -> None:
+    """List connected and virtual boards, and the boards that are supported."""
+    from .. import boards as supported
+
+    out = Out(json)
+    found = boards()
+    names = list(supported.names())
+    out.document(
+        {
+            "ok": True,
+            "boards": [{"port": one.port, "what": one.what, "virtual": one.virtual} for one in found],
+            "supported": names,
+        }
+    )
+    if found:
+        out.table(("port", "board"), [(one.port, one.what) for one in found])
+    else:
+        out.say("No board is connected, and no virtual one runs.")
+    out.say()
+    out.say("Supported: " + ", ".join(names))

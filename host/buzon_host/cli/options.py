@@ -1,0 +1,20 @@
+"""Options that verbs share, and how a verb gets its board."""
+
+from typing import Annotated
+
+import typer
+
+from ..board.client import Client
+from ..board.find import find
+from .output import Out
+
+Port = Annotated[
+    str | None, typer.Option("--port", help="The board's serial port (default: the only board there is).")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def connect(port: str | None, out: Out) -> Client:
+    """The client of the board on `port`, or of the only one; hello has been said."""
+    return Client.connect(find(port), on_notice=out.note)

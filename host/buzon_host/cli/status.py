@@ -1,0 +1,85 @@
+"""`buzon status`: how the board is."""
+
+from ..board.client import BoardError, Status
+from ..provision.steps import human
+from .options import Json, Port, connect
+from .output import Out, plain, when
+
+
+def run(port: Port = None, json: Json = False) -> None:
+    """Show how the board is: network, memory, accounts, the last error."""
+    out = Out(json)
+    with connect(port, out) as client:
+        status = client.status()
+        info = client.info
+    board = info.board if info is not None else ""
+    virtual = _flash_counters(board, client.link.port)
+    out.document(
+        {"ok": True, "board": board, **plain(status), **({"virtual": virtual} if virtual is not None else {})}
+    )
+    for name, value in _lines(status, board):
+        out.say(f"{name:<10}{value}")
+    if status.accounts:
+        out.say()
+        out.table(
+            ("account", "state", "stored", "new", "on server", "last", "error"),
+            [
+                (
+                    one.id,
+                    one.state,
+                    str(one.stored),
+                    str(one.new),
+                    "-" if one.listed is None else str(one.listed),
+                    when(one.last_ok),
+                    one.error.message if one.error else "-",
+                )
+                for one in status.accounts
+            ],
+            right=(2, 3, 4),
+        )
+    if virtual:
+        out.say()
+        out.say("flash     " + ", ".join(f"{name} {value}" for name, value in virtual.items()))
+
+
+def _lines(status: Status, board: str) -> list[tuple[str, str]]:
+    wifi = status.wifi
+    network = f"{wifi.ssid or '-'}, {'up' if wifi.up else 'down'}"
+    if wifi.ip:
+        network += f", {wifi.ip}"
+    if wifi.rssi is not None:
+        network += f", {wifi.rssi} dBm"
+    state = status.state + (f" (waits for {status.waiting})" if status.waiting else "")
+    lines = [
+        ("board", f"{board}, Buzon {status.version}, up {status.uptime} s"),
+        ("state", state),
+        ("clock", when(status.epoch) if status.epoch else "not set"),
+        ("Wi-Fi", network),
+        ("heap", _room(status.heap)),
+        ("flash", _room(status.flash)),
+        ("display", status.display or "-"),
+    ]
+    if not status.tls_verify:
+        lines.append(("TLS", "NOT VERIFIED: anybody in the network can read and forge this mail"))
+    if status.error is not None:
+        lines.append(("error", _error(status.error)))
+    lines += [("notify", f"{name}: {error}") for name, error in status.notify if error]
+    return lines
+
+
+def _error(error: BoardError) -> str:
+    return error.message + (f" ({when(error.when)})" if error.when else "")
+
+
+def _room(pair: list[int]) -> str:
+    return f"{human(pair[0])} free of {human(pair[1])}" if len(pair) == 2 else "-"
+
+
+def _flash_counters(board: str, port: str) -> dict[str, object] | None:
+    """What a virtual board's flash has counted; None for a real board."""
+    if board != "virtual":
+        return None
+    from ..board.find import virtual_at
+
+    control = virtual_at(port)
+    return dict(control.stats()) if control is not None else None

@@ -1,0 +1,54 @@
+"""`buzon virtual`: a virtual board until stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..demo import forever, sentences
+from ..paths import cache
+from .options import Json
+from .output import Out
+
+Board = Annotated[str, typer.Option("--board", help="The board to be.")]
+Flash = Annotated[Path | None, typer.Option("--flash", help="The file that is its flash (made if missing).")]
+FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="Bytes of a new flash file.")]
+Heap = Annotated[int, typer.Option("--heap", min=32, max=65536, help="Heap in KiB.")]
+Link = Annotated[Path | None, typer.Option("--link", help="Link its serial port here.")]
+CutAt = Annotated[int | None, typer.Option("--cut-at", min=1, help="Cut its power at this flash operation.")]
+
+
+def run(
+    board: Board = "virtual",
+    flash: Flash = None,
+    flash_size: FlashSize = None,
+    heap: Heap = 128,
+    link: Link = None,
+    cut_at: CutAt = None,
+    json: Json = False,
+) -> None:
+    """Run a virtual board until Ctrl-C: the real MicroPython on a pty, its flash in a file."""
+    out = Out(json)
+    if flash is None:
+        flash = cache() / f"{board}.flash"
+    with sentences():
+        from ..virtual.board import VirtualBoard
+
+        with VirtualBoard(
+            board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at
+        ) as running:
+            out.document(
+                {
+                    "ok": True,
+                    "board": board,
+                    "port": running.port,
+                    "link": str(link) if link is not None else None,
+                    "flash": str(flash),
+                    "heap": heap * 1024,
+                }
+            )
+            out.say(f"Virtual board {board}")
+            out.say(f"Port   {running.port}" + (f", linked at {link}" if link is not None else ""))
+            out.say(f"Flash  {flash}")
+            out.say("Ctrl-C stops it.")
+            forever(running.alive, f"The virtual board {board}")
