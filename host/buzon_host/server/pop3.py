@@ -131,8 +131,11 @@ class Pop3(LineReceiver, TimeoutMixin):
             self._err(b"unknown command")
 
     def close(self) -> None:
-        """Close once all is sent; a peer that does not answer TLS's closing alert is not waited for."""
+        """End the session; close once all is sent, even if the peer ignores TLS's closing alert."""
         self._silent = True
+        self._unlock()
+        if self.paused:
+            self.resumeProducing()  # to notice that the peer closes too
         self.transport.loseConnection()
         if self._lingering is None:
             self._lingering = self.callLater(_LINGER_S, self.transport.abortConnection)
