@@ -39,7 +39,7 @@ FOLD = (
     b"AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlL"
     b"lLlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs"
 )
-# 9 bytes a glyph: the upper 8 rows of 6 columns, bit 0 on top; then the lower 4 rows, two in a byte.
+# 9 bytes a glyph: the upper 8 rows of 6 columns, bit 0 on top; then the lower 4, two in a byte.
 DATA = (
     b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7e\x00\x00\x00\x00\x01\x00"
     b"\x00\x0e\x00\x0e\x00\x00\x00\x00\x00\x88\xfc\x88\xfc\x88\x00\x10\x10\x00"

@@ -75,24 +75,28 @@ def wrap(g: bytearray, cols: int, lines: int) -> "list[bytearray]":
 
     A word that is longer than a line is broken where the line ends.
     """
-    out = []
+    out: "list[bytearray]" = []
+    g = bytearray(bytes(g).strip(b"\0"))
     i = 0
-    while True:
-        while i < len(g) and g[i] == SPACE:
-            i += 1
-        if i >= len(g):
-            return out
+    while i < len(g) and lines > 0:
         if len(out) == lines - 1 or len(g) - i <= cols:
             out.append(cut(g[i:], cols))
-            return out
+            break
         end = i + cols
         while end > i and g[end] != SPACE:
             end -= 1
-        word = end  # the first that does not fit
-        while word < len(g) and g[word] == SPACE:
-            word += 1
+        word = _word(g, end)  # the first that does not fit
         after = g.find(b"\0", word)
         if end == i or (after if after >= 0 else len(g)) - word > cols:
             end = i + cols
-        out.append(g[i:end])
-        i = end
+            word = _word(g, end)
+        out.append(bytearray(bytes(g[i:end]).rstrip(b"\0")))
+        i = word
+    return out
+
+
+def _word(g: bytearray, i: int) -> int:
+    """Where the next word is, from i on."""
+    while i < len(g) and g[i] == SPACE:
+        i += 1
+    return i

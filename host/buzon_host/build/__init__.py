@@ -1,0 +1,1 @@
+"""Makes what a board is given: compiled firmware, flash images."""
