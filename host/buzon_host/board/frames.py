@@ -4,6 +4,7 @@ Bytes in, frames and text lines out. No port, no clock; nothing is kept longer t
 """
 
 import binascii
+import io
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,10 @@ def decode(line: bytes) -> dict[int, Any] | None:
     if len(raw) < 5 or zlib.crc32(raw[:-4]) != int.from_bytes(raw[-4:], "big"):
         return None
     try:
-        message = cbor2.loads(raw[:-4])
+        stream = io.BytesIO(raw[:-4])
+        message = cbor2.load(stream)
+        if stream.read(1):
+            return None
     except Exception:
         # cbor2 raises its own errors, but also UnicodeDecodeError, OverflowError and more on odd input.
         return None

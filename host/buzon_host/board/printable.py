@@ -3,10 +3,6 @@ colour, nor turn the writing direction, nor begin a new line."""
 
 import unicodedata
 
-# Cc controls (C0, DEL, C1), Cf formats (bidi, zero width), Cs lone surrogates, Co private, Cn unassigned,
-# Zl and Zp line and paragraph separators.
-_HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-
 
 def escape(text: str) -> str:
     """`text` with every character that is not plainly visible written as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`.
@@ -19,7 +15,9 @@ def escape(text: str) -> str:
 
 
 def _escape_one(char: str) -> str:
-    if unicodedata.category(char) not in _HIDDEN:
+    # Not printable: controls, formats (bidi, zero width), surrogates, unassigned, and separators; among these
+    # the spaces (Zs) do no harm.
+    if char.isprintable() or unicodedata.category(char) == "Zs":
         return char
     number = ord(char)
     if number < 0x100:

@@ -3,6 +3,7 @@
 Fetching verifies the server against certifi's roots from here; nothing unverified is ever sent to a board.
 """
 
+import contextlib
 import hashlib
 import poplib
 import socket
@@ -56,7 +57,8 @@ def fetch_root(host: str, port: int, tls: str) -> bytes:
                 session.stls(context)
                 return _root(session.sock)
             finally:
-                session.close()
+                with contextlib.suppress(OSError):  # a failed handshake has closed it already
+                    session.close()
         with (
             socket.create_connection((host, port), TIMEOUT_S) as raw,
             context.wrap_socket(raw, server_hostname=host) as secure,
