@@ -1,0 +1,141 @@
+"""The whole chain: the real MicroPython draws a page, the driver sends it, the emulated chip shows it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from buzon_host import picture
+
+needs_micropython = pytest.mark.skipif(
+    not (
+        os.environ.get("BUZON_MICROPYTHON")
+        or Path(sys.executable).with_name("micropython").exists()
+        or shutil.which("micropython")
+    ),
+    reason="there is no MicroPython for this computer",
+)
+
+
+@needs_micropython
+@pytest.mark.parametrize("height", [64, 32])
+@pytest.mark.parametrize("name", sorted(picture.PAGES))
+def test_what_a_page_draws_is_what_the_display_shows(name: str, height: int) -> None:
+    chip, frame = picture.drawn(picture.PAGES[name], height)
+    assert chip.errors == []
+    assert chip.on
+    assert chip.pixels() == frame
+    assert sum(map(sum, frame)) > 100
+
+
+@needs_micropython
+@pytest.mark.parametrize("height", [64, 32])
+def test_rotate_turns_the_picture(height: int) -> None:
+    chip, frame = picture.drawn(picture.PAGES["alert"], height, rotate=180)
+    assert chip.errors == []
+    assert chip.pixels() == [row[::-1] for row in frame[::-1]] != frame
+
+
+@needs_micropython
+def test_power_contrast_invert() -> None:
+    chip, _ = picture.drawn("d.power(False)")
+    assert not chip.on
+    assert not chip.pump
+    chip, frame = picture.drawn("d.fill(1); d.show(); d.power(False); d.power(True); d.contrast(9)")
+    assert chip.contrast == 9
+    assert chip.pixels() == frame
+    chip, frame = picture.drawn("d.pixel(3, 4, 1); d.show(); d.invert(True)")
+    assert chip.pixels() == [[1 - bit for bit in row] for row in frame]
+
+
+@needs_micropython
+def test_an_empty_display_is_dark_not_noise() -> None:
+    chip, _ = picture.drawn("")
+    assert chip.on
+    assert not any(map(any, chip.pixels()))
+
+
+@needs_micropython
+def test_a_show_sends_a_kilobyte_and_allocates_nothing() -> None:
+    code = """
+import gc
+d.show()
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+d._i2c.writeto(60, d._window)
+d._i2c.writeto(60, d._frame)
+bus = gc.mem_alloc() - before
+before = gc.mem_alloc()
+d.show()
+assert gc.mem_alloc() - before <= bus
+"""
+    chip, _ = picture.drawn(code)
+    assert chip.writes == 4 * 1024  # the driver's own first picture, two shows and the one by hand
+
+
+@needs_micropython
+def test_a_display_that_does_not_answer() -> None:
+    code = """
+from machine import I2C
+from buzon.errors import E_DISPLAY, DeviceError
+
+def silent(self, addr, data):
+    raise OSError(19)
+
+I2C.writeto = silent
+for call in (d.show, lambda: SSD1306({})):
+    try:
+        call()
+    except DeviceError as exc:
+        assert exc.code == E_DISPLAY and "0x3c" in exc.detail
+    else:
+        raise AssertionError
+"""
+    picture.drawn(code)
+
+
+@needs_micropython
+def test_code_that_fails_says_so() -> None:
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        picture.drawn("1 / 0")
+
+
+def test_from_mono_vlsb() -> None:
+    pixels = picture.from_mono_vlsb(b"\x01\x80\x00\x00\x02\x00", 3, 16)
+    lit = [(x, y) for y, row in enumerate(pixels) for x, on in enumerate(row) if on]
+    assert lit == [(0, 0), (1, 7), (1, 9)]
+    with pytest.raises(ValueError, match="128x64"):
+        picture.from_mono_vlsb(bytes(10), 128, 64)
+
+
+def test_to_image() -> None:
+    pixels = [[0] * 128 for _ in range(64)]
+    pixels[63][0] = 1
+    image = picture.to_image(pixels, 6)
+    margin = 6 * 6
+    assert image.size == (128 * 6 + 2 * margin, 64 * 6 + 2 * margin)
+    lit = image.getpixel((margin + 2, margin + 63 * 6 + 2))
+    unlit = image.getpixel((margin + 2, margin + 2))
+    assert isinstance(lit, tuple)
+    assert isinstance(unlit, tuple)
+    assert sum(lit) > 500
+    assert sum(unlit) < 100
+
+
+def test_to_terminal() -> None:
+    pixels = [[0] * 128 for _ in range(64)]
+    pixels[0][0] = pixels[3][3] = pixels[63][127] = 1
+    lines = picture.to_terminal(pixels).split("\n")
+    assert {len(line) for line in lines} == {66}
+    assert len(lines) == 18
+    assert lines[1][1:3] == "⠁⢀"
+    assert lines[16][64] == "⢀"
+    wide = picture.to_terminal(pixels, columns=130).split("\n")
+    assert {len(line) for line in wide} == {130}
+    assert len(wide) == 34
+    assert (wide[1][1], wide[2][4], wide[32][128], wide[1][2]) == ("▀", "▄", "▄", " ")
+    colored = picture.to_terminal(pixels, color=True)
+    assert "\x1b[" in colored
+    assert "\x1b[" not in picture.to_terminal(pixels)
