@@ -100,7 +100,8 @@ def test_a_session_whatever_the_split():
         server.run(pop.rset())
         assert server.run(pop.quit()) is True
         assert server.sent == (
-            b"CAPA\r\nUSER me\r\nPASS se cret\r\nSTAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nTOP 2 0\r\nDELE 1\r\nNOOP\r\nRSET\r\nQUIT\r\n"
+            b"CAPA\r\nUSER me\r\nPASS se cret\r\nSTAT\r\nLIST\r\nUIDL\r\n"
+            b"RETR 1\r\nTOP 2 0\r\nDELE 1\r\nNOOP\r\nRSET\r\nQUIT\r\n"
         )
         assert bytes(server.tx.buf) == bytes(256)  # no password stays
 

@@ -9,13 +9,25 @@ GOOD = {
     "device": {"name": "desk"},
     "wifi": [{"ssid": "Home", "password": "wifi secret"}],
     "account": [
-        {"id": "me", "protocol": "pop3", "host": "mail.example.org", "port": 995, "tls": "implicit", "tls_verify": True,
-         "ca": "/certs/x.der", "user": "me", "password": "mail secret", "keep": "delete", "delete_confirmed": False, "poll_s": 60}
+        {
+            "id": "me",
+            "protocol": "pop3",
+            "host": "mail.example.org",
+            "port": 995,
+            "tls": "implicit",
+            "tls_verify": True,
+            "ca": "/certs/x.der",
+            "user": "me",
+            "password": "mail secret",
+            "keep": "delete",
+            "delete_confirmed": False,
+            "poll_s": 60,
+        }
     ],
     "display": {"driver": "null"},
     "notify": [{"kind": "log"}],
     "unknown": {"later": 1},
-}  # fmt: skip
+}
 
 
 def copy(doc):

@@ -20,10 +20,11 @@ _MAP = const(5)
 
 
 class Encoder:
-    """Appends items to a lent buffer: `buf[:n]`. Raises ConsoleError(E_TOO_LONG) when one does not fit."""
+    """Appends items to a lent buffer: `buf[:n]`, at most `room` bytes. ConsoleError(E_TOO_LONG) beyond that."""
 
-    def __init__(self, buf: bytearray) -> None:
+    def __init__(self, buf: bytearray, room: "int | None" = None) -> None:
         self.buf = buf
+        self.room = len(buf) if room is None else room
         self.n = 0
 
     def put(self, item: "Any") -> None:
@@ -56,7 +57,7 @@ class Encoder:
 
     def _raw(self, data: "bytes | bytearray | memoryview") -> None:
         end = self.n + len(data)
-        if end > len(self.buf):
+        if end > self.room:
             raise ConsoleError(E_TOO_LONG, "%d bytes" % end)
         self.buf[self.n : end] = data
         self.n = end

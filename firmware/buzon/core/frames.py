@@ -69,5 +69,5 @@ def send(buf: bytearray, n: int, write: "Callable[[bytes], object]") -> None:
     # A line end first: what the log or a cut line left in front of it is then not part of the frame.
     write(b"\n@")
     for at in range(0, n, 96):
-        write(b2a_base64(view[at : min(at + 96, n)]).rstrip())
+        write(b2a_base64(view[at : min(at + 96, n)]).rstrip())  # type: ignore[arg-type]
     write(b"\n")

@@ -8,7 +8,7 @@ import asyncio
 import errno
 import socket
 import time
-from asyncio import core as _core
+from asyncio import core as _core  # type: ignore[attr-defined]
 
 from micropython import const
 
@@ -18,7 +18,7 @@ from .tls import Tls, explain
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Coroutine, Generator
+    from typing import Any, Generator
 
     from ..core.pop3 import Dialogue
 
@@ -45,7 +45,7 @@ class Link:
         self._tls: "Tls | None" = None
         self._task: "Any" = None
         self._watcher: "Any" = None
-        self._due = 0
+        self._due: "Any" = 0
         self._armed = False
         self._late = False
         self._shaking = False  # TLS has begun and nothing has come through it yet
@@ -171,7 +171,7 @@ class Link:
                 burst -= 1
                 if not burst:
                     burst = _AT_ONCE
-                    yield from asyncio.sleep_ms(0)
+                    yield from asyncio.sleep_ms(0)  # type: ignore[misc]
             elif need == WRITE:
                 at = 0
                 while at < tx.n:
@@ -214,4 +214,4 @@ class Link:
 
 def _name(err: "OSError | ValueError") -> str:
     code = err.args[0] if err.args else None
-    return errno.errorcode.get(code, str(err))  # type: ignore[attr-defined, no-any-return]
+    return errno.errorcode.get(code, str(err))  # type: ignore[no-any-return]

@@ -40,7 +40,7 @@ class Tls:
         if self.verify:
             if not self.ca:
                 raise LinkError(E_NO_CA, "-")
-            ctx.verify_mode = ssl.CERT_REQUIRED
+            ctx.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]
             try:
                 ctx.load_verify_locations(cadata=self.ca)
             except (ValueError, OSError):
@@ -48,7 +48,7 @@ class Tls:
         else:
             if hasattr(ctx, "check_hostname"):  # CPython's
                 ctx.check_hostname = False
-            ctx.verify_mode = ssl.CERT_NONE
+            ctx.verify_mode = ssl.CERT_NONE  # type: ignore[attr-defined]
         return ctx
 
 

@@ -3,12 +3,20 @@
 import errno
 import os
 
+from micropython import const
+
 from ..errors import E_FLASH, E_FLASH_FULL, StoreError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Iterator
+
+_ENOSPC = const(28)  # not in every port's errno
 
 
 def trouble(err: OSError) -> StoreError:
     """The StoreError for a failed file operation."""
-    if err.errno == errno.ENOSPC:
+    if err.errno == _ENOSPC:
         return StoreError(E_FLASH_FULL, "0 KB free")
     return StoreError(E_FLASH, str(err))
 
@@ -60,7 +68,7 @@ def write_whole(path: str, data: "bytes | bytearray | memoryview") -> None:
         raise trouble(err)
 
 
-def names(path: str) -> "object":
+def names(path: str) -> "Iterator[str]":
     """Iterate the names of a folder's files, without a list of them."""
     for entry in os.ilistdir(path):
         if entry[1] != 0x4000:

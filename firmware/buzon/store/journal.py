@@ -120,11 +120,11 @@ class Journal:
         except OSError:
             return
         with f:
-            n = f.readinto(block)  # type: ignore[attr-defined]
+            n = f.readinto(block)
             while n >= _RECORD:
                 for at in range(0, n - _RECORD + 1, _RECORD):
                     yield _unpack(block, at)
-                n = f.readinto(block)  # type: ignore[attr-defined]
+                n = f.readinto(block)
 
     def _backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
         block = bytearray(_BATCH * _RECORD)
@@ -137,7 +137,7 @@ class Journal:
             while end > 0:
                 start = max(0, end - _BATCH)
                 f.seek(start * _RECORD)
-                f.readinto(block)  # type: ignore[attr-defined]
+                f.readinto(block)
                 for i in range(end - start - 1, -1, -1):
                     yield _unpack(block, i * _RECORD)
                 end = start

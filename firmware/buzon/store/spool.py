@@ -6,8 +6,8 @@ download replaces the first. Unfinished ones end in `.part` and are removed at s
 
 import os
 from binascii import crc32, hexlify, unhexlify
-
 from hashlib import sha256
+
 from micropython import RingIO, const
 
 from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
@@ -25,7 +25,7 @@ _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal
 
 def key_of(uid: bytes) -> bytes:
     """The 8 bytes that stand for a uid in names and in the journal."""
-    return sha256(uid).digest()[:KEY]
+    return bytes(sha256(uid).digest()[:KEY])
 
 
 class Window:
@@ -198,7 +198,7 @@ class Spool:
         try:
             with open(self.folder + "/" + name, "rb") as f:
                 f.seek(off)
-                return f.readinto(buf)  # type: ignore[attr-defined, no-any-return]
+                return int(f.readinto(buf))
         except OSError as err:
             raise fs.trouble(err)
 

@@ -1,0 +1,125 @@
+"""One account on the board: its spool, its state, and a poll over a link. Knows nothing of displays or consoles."""
+
+import gc
+
+from micropython import const
+
+from . import log
+from .core.pop3 import Pop3
+from .errors import E_BUG, E_CLOCK, E_MEMORY, E_NO_CA, DeviceError, LinkError, MailError
+from .net import clock
+from .net.tls import Tls
+from .store.journal import Journal
+from .store.spool import Spool
+from .sync import Session
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict
+
+    from .net.link import Link
+
+_BACKOFF_S = const(5)  # after the first failure; doubles
+_BACKOFF_MAX_S = const(900)
+
+
+class Account:
+    """`state`: `idle`, `sync` or `error`; `error`: the last MailError or None; `due`: uptime of the next poll."""
+
+    def __init__(self, settings: "Dict[str, Any]") -> None:
+        self.settings = settings
+        self.id: str = settings["id"]
+        self.spool = Spool(self.id)
+        self.journal = Journal(self.spool.folder)
+        self.state = "idle"
+        self.error: "MailError | None" = None
+        self.session: "Session | None" = None
+        self.due = 0
+        self.fails = 0
+        self.listed = -1
+        self.fetched = 0
+        self.last_ok = 0
+
+    def open(self) -> None:
+        """Make the folder fit for use after whatever happened before. Raises StoreError."""
+        self.spool.prepare()
+        self.journal.open(self.spool)
+
+    async def connect(self, link: "Link") -> None:
+        """Open the link as the settings say. Raises LinkError."""
+        tls = tls_of(self.settings)
+        gc.collect()
+        await link.open(
+            self.settings["host"],
+            self.settings.get("port", 995),
+            tls,
+            self.settings.get("tls", "implicit") == "implicit",
+        )
+
+    def dialogue(self, link: "Link", arrived: "Callable[[bytes, bytes, int], object]") -> Session:
+        """A session for `link`, not yet begun."""
+        pop = Pop3(link.rx, link.tx)
+        return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now)
+
+    async def poll(self, link: "Link", arrived: "Callable[[bytes, bytes, int], object]", uptime: int) -> None:
+        """One session. Never raises but for cancellation: what went wrong is in `error`, the next try in `due`."""
+        self.state = "sync"
+        self.fetched = 0
+        error: "MailError | None" = None
+        try:
+            await self.connect(link)
+            self.session = self.dialogue(link, arrived)
+            await link.run(self.session.run())
+            error = self.session.error
+        except MailError as err:
+            error = err
+        except MemoryError:
+            gc.collect()
+            error = DeviceError(E_MEMORY, self.id)
+        except Exception as err:
+            error = DeviceError(E_BUG, "%s %s" % (type(err).__name__, err))
+        finally:
+            link.close()
+            if self.session:
+                self.listed = self.session.listed
+                self.fetched = self.session.fetched
+                self.session = None
+            self.state = "idle"
+            gc.collect()
+        self._settle(error, uptime)
+
+    def _settle(self, error: "MailError | None", uptime: int) -> None:
+        self.error = error
+        if error is None:
+            self.fails = 0
+            self.last_ok = clock.now()
+            self.due = uptime + int(self.settings.get("poll_s", 300))
+            return
+        self.state = "error"
+        self.fails += 1
+        self.due = uptime + backoff(self.fails)
+        log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
+
+
+def backoff(fails: int) -> int:
+    """Seconds until the next try after so many failures in a row, with up to a quarter of jitter."""
+    from random import getrandbits
+
+    wait = min(_BACKOFF_S << min(fails - 1, 8), _BACKOFF_MAX_S)
+    return wait + wait * (getrandbits(8) & 63) // 256
+
+
+def tls_of(settings: "Dict[str, Any]") -> "Tls | None":
+    """How the account's connection is secured; None: not at all, as its settings say. Raises LinkError."""
+    if settings.get("tls", "implicit") == "none":
+        return None
+    if not settings.get("tls_verify", True):
+        return Tls(None, False)
+    if not clock.valid():
+        raise LinkError(E_CLOCK)
+    path = settings.get("ca", "")
+    try:
+        with open(path, "rb") as f:
+            return Tls(f.read())
+    except OSError:
+        raise LinkError(E_NO_CA, path)

@@ -1,0 +1,131 @@
+"""Console methods about the board itself: hello, status, sync, log, screen, clock, Wi-Fi, reboot, repl."""
+
+import gc
+import sys
+
+from micropython import const
+
+from .. import __version__, log, plugins
+from ..errors import E_NO_ACCOUNT, ConfigError
+from ..net import clock
+from ..store import fs
+from .server import chunk, field
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+_PROTOCOL = const(1)
+
+
+def _heap() -> "list[int]":
+    free = gc.mem_free()
+    return [free, free + gc.mem_alloc()]
+
+
+def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    from binascii import hexlify
+
+    from machine import unique_id
+
+    info = sys.implementation
+    return {
+        "protocol": _PROTOCOL,
+        "version": __version__,
+        "board": app.board.get("name", info._machine),
+        "id": str(hexlify(unique_id()), "utf-8"),
+        "mpy": getattr(info, "_mpy", 0),
+        "micropython": ".".join(str(part) for part in info.version[:3]),
+        "heap": _heap(),
+        "flash": list(fs.room()),
+        "caps": ["pop3"]
+        + ["display:" + name for name in plugins.names("display")]
+        + ["notify:" + name for name in plugins.names("notifier")],
+        "configured": app.settings is not None,
+        "locked": bool((app.settings or {}).get("device", {}).get("lock")),
+    }
+
+
+def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    gc.collect()
+    accounts = []
+    verify = True
+    for account in app.accounts:
+        session = account.session
+        error = account.error
+        settings = account.settings
+        if settings.get("tls") == "none" or not settings.get("tls_verify", True):
+            verify = False
+        accounts.append(
+            {
+                "id": account.id,
+                "state": account.state,
+                "stored": account.journal.stored,
+                "new": account.journal.new,
+                "listed": session.listed if session else account.listed,
+                "fetched": session.fetched if session else account.fetched,
+                "todo": session.todo if session else 0,
+                "last_ok": account.last_ok,
+                "next": max(0, account.due - app.uptime),
+                "error": [error.code, str(error)] if error else None,
+            }
+        )
+    trouble = app.ui.error
+    return {
+        "version": __version__,
+        "uptime": app.uptime,
+        "state": app.state,
+        "waiting": app.waiting,
+        "epoch": clock.now() or None,
+        "wifi": app.wifi.state(),
+        "heap": _heap(),
+        "flash": list(fs.room()),
+        "display": app.ui.driver,
+        "page": app.ui.page,
+        "tls_verify": verify,
+        "accounts": accounts,
+        "error": app.error,
+        "notify": [[each[0], each[2]] for each in app.notifiers]
+        + ([["display", str(trouble)]] if trouble else []),
+    }
+
+
+def do_sync(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    name = params.get("account")
+    if not app.sync_now(name):
+        raise ConfigError(E_NO_ACCOUNT, str(name or "anything"))
+    return {"started": True}
+
+
+def do_log(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    return chunk(log.lines(), params)
+
+
+def do_screen(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    display = app.ui.display
+    answer = chunk(display.buffer, params)
+    if answer["off"] == 0:
+        answer.update({"w": display.w, "h": display.h, "format": "mono_vlsb", "page": app.ui.page})
+    return answer
+
+
+def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    clock.set_to(field(params, "epoch", int))
+    for account in app.accounts:
+        if account.fails:  # perhaps for want of a clock
+            account.due = app.uptime
+    return {"epoch": clock.now()}
+
+
+def do_wifi_scan(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    return {"networks": app.wifi.scan()}
+
+
+def do_reboot(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    app.leaving = "reboot"
+    return {"rebooting": True}
+
+
+def do_repl(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    app.leaving = "repl"
+    return {"leaving": True}

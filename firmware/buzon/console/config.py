@@ -1,0 +1,150 @@
+"""Console methods that change what the board is: settings.*, file.put, wipe."""
+
+import os
+
+from micropython import const
+
+from ..core.cbor import Encoder
+from ..errors import (
+    E_BUSY,
+    E_NOT_STAGED,
+    E_NOT_TESTED,
+    E_PARAMS,
+    E_PATH,
+    E_TOO_LONG,
+    ConfigError,
+    ConsoleError,
+    StoreError,
+)
+from ..store import fs, settings
+from ..trial import Trial, wanted
+from .server import chunk, field
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+_FILE_MAX = const(262144)
+_FOLDERS = ("/certs/", "/lib/")
+
+_staged = bytearray()  # what has come of the settings
+_file: "list[Any]" = ["", 0]  # the path that is coming in, and how much of it has come
+
+
+def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    global _staged
+    off = field(params, "off", int)
+    data = field(params, "data", bytes)
+    if app.trial and app.trial.state in ("wanted", "running"):
+        raise ConsoleError(E_BUSY, "the test of the settings")
+    if off == 0:
+        _staged = bytearray()
+        app.trial = None
+    if off != len(_staged):
+        raise ConsoleError(E_PARAMS, "off, have %d" % len(_staged))
+    if off + len(data) > settings.MAX:
+        raise ConsoleError(E_TOO_LONG, "settings, at most %d" % settings.MAX)
+    _staged += data
+    have = len(_staged)
+    if params.get("end") is True:
+        doc = settings.parse(_staged, app.settings)
+        _staged = bytearray()
+        settings.stage(doc)
+        app.trial = Trial(doc)
+    return {"have": have}
+
+
+def do_settings_test(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    trial = wanted(app.trial)
+    if trial.state == "staged":
+        trial.state = "wanted"
+    return trial.report()
+
+
+def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    trial = wanted(app.trial)
+    if trial.state != "ok" and not (trial.state == "staged" and params.get("untested") is True):
+        raise ConfigError(E_NOT_TESTED)
+    settings.commit()
+    app.trial = None
+    app.reload = True
+    return {"saved": True}
+
+
+def do_settings_discard(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    if app.trial and app.trial.state in ("wanted", "running"):
+        raise ConsoleError(E_BUSY, "the test of the settings")
+    app.trial = None
+    settings.discard()
+    return {"discarded": True}
+
+
+def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    if app.settings is None:
+        raise ConfigError(E_NOT_STAGED)
+    room = Encoder(bytearray(settings.MAX))
+    room.put(settings.redacted(app.settings))
+    return chunk(memoryview(room.buf)[: room.n], params)
+
+
+def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    path = field(params, "path", str)
+    off = field(params, "off", int)
+    data = field(params, "data", bytes)
+    if not path.startswith(_FOLDERS) or ".." in path or "//" in path or path.endswith("/") or len(path) > 96:
+        raise StoreError(E_PATH, path[:40])
+    if off == 0:
+        _file[0] = path
+        _file[1] = 0
+    if path != _file[0] or off != _file[1]:
+        raise ConsoleError(E_PARAMS, "off, have %d" % _file[1])
+    if off + len(data) > _FILE_MAX:
+        raise ConsoleError(E_TOO_LONG, "file, at most %d" % _FILE_MAX)
+    part = path + ".tmp"
+    if off == 0:
+        fs.make_folder(path.rpartition("/")[0])
+    try:
+        with open(part, "ab" if off else "wb") as f:
+            f.write(data)
+        if params.get("end") is True:
+            os.rename(part, path)
+    except OSError as err:
+        raise fs.trouble(err)
+    _file[1] = off + len(data)
+    return {"have": _file[1]}
+
+
+def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    what = params.get("what")
+    if what not in ("mail", "settings", "all"):
+        raise ConsoleError(E_PARAMS, "what")
+    if app.busy():
+        raise ConsoleError(E_BUSY, "a sync")
+    if what != "mail":
+        settings.erase()
+        app.trial = None
+    if what != "settings":
+        try:
+            _remove_below("/mail")
+        except OSError as err:
+            raise fs.trouble(err)
+    app.reload = True
+    return {"wiped": what}
+
+
+def _remove_below(folder: str) -> None:
+    """Remove all in a folder, a few at a time: a list of all names could be any length."""
+    while fs.exists(folder):
+        batch = []
+        for entry in os.ilistdir(folder):
+            batch.append((folder + "/" + entry[0], entry[1]))
+            if len(batch) == 16:
+                break
+        if not batch:
+            return
+        for path, kind in batch:
+            if kind == 0x4000:
+                _remove_below(path)
+                os.rmdir(path)
+            else:
+                os.remove(path)

@@ -1,0 +1,114 @@
+"""Console methods over the mail that is on the board: mail.list, mail.read, mail.delete. Needs no network."""
+
+from binascii import hexlify, unhexlify
+
+from micropython import const
+
+from ..errors import E_NO_ACCOUNT, E_NO_MESSAGE, E_PARAMS, ConfigError, ConsoleError, StoreError
+from ..store.journal import ARRIVED, DELETED, SEEN
+from ..store.spool import size_of
+from ..text.address import sender
+from ..text.escape import clean
+from ..text.headers import HeaderScan
+from ..text.words import decode
+from .server import field
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+_PAGE = const(8)
+_CHUNK = const(1024)
+_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
+_TEXT = const(64)
+
+
+def _account(app: "Any", params: "Dict[str, Any]") -> "Any":
+    name = field(params, "account", str)
+    for account in app.accounts:
+        if account.id == name:
+            return account
+    raise ConfigError(E_NO_ACCOUNT, name[:16])
+
+
+def _key(params: "Dict[str, Any]") -> bytes:
+    text = field(params, "id", str)
+    try:
+        key = unhexlify(text)
+    except ValueError:
+        key = b""
+    if len(key) != 8:
+        raise ConsoleError(E_PARAMS, "id")
+    return key
+
+
+def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    account = _account(app, params)
+    start = field(params, "start", int)
+    n = min(field(params, "n", int), _PAGE)
+    page = []
+    i = 0
+    for key, time, seen in account.journal.newest():
+        if i >= start + n:
+            break
+        if i >= start:
+            page.append((key, time, seen))
+        i += 1
+    wanted = dict((each[0], "") for each in page)
+    for key, name in account.spool.keys():
+        if key in wanted:
+            wanted[key] = name
+    scan = HeaderScan((b"from", b"subject", b"date"))
+    block = bytearray(512)
+    items = []
+    for key, time, seen in page:
+        name = wanted[key]
+        if name:
+            item = _fields(account.spool, name, scan, block)
+            item.update({"id": str(hexlify(key), "utf-8"), "size": size_of(name), "time": time, "seen": seen})
+            items.append(item)
+    total = account.journal.stored
+    return {"total": total, "items": items, "next": start + n if start + n < total else None}
+
+
+def _fields(spool: "Any", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, Any]":
+    scan.reset()
+    at = 0
+    while not scan.done and at < _HEAD:
+        n = spool.read(name, at, block)
+        if not n:
+            break
+        scan.write(block, 0, n)
+        at += n
+    return {
+        "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
+        "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),
+        "date": clean(decode(scan.get(b"date"), _TEXT), _TEXT),
+    }
+
+
+def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    account = _account(app, params)
+    key = _key(params)
+    off = field(params, "off", int)
+    name = account.spool.name(key)
+    size = size_of(name)
+    block = bytearray(min(_CHUNK, max(0, size - off)))
+    n = account.spool.read(name, off, block) if block else 0
+    end = off + n >= size
+    if end and account.journal.state(key) == ARRIVED:
+        account.journal.change(SEEN, key, False)
+    return {"off": off, "data": memoryview(block)[:n], "end": end, "size": size}
+
+
+def do_mail_delete(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    account = _account(app, params)
+    key = _key(params)
+    state = account.journal.state(key)
+    if state in (0, DELETED):
+        raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
+    name = account.spool.name(key)
+    # The record first: a cut after it ends the deletion at the next start, and the server's copy stays away.
+    account.journal.change(DELETED, key, state == SEEN)
+    account.spool.remove(name)
+    return {"deleted": True}

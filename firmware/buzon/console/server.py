@@ -1,0 +1,135 @@
+"""The serial port: frames in, answers out, each request done once. What a method does is in its own module."""
+
+import select
+import sys
+from asyncio import core as _core  # type: ignore[attr-defined]
+
+from micropython import const
+
+from .. import log
+from ..core import frames
+from ..core.cbor import Encoder, decode
+from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleError, DeviceError, MailError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict, Generator
+
+# The module of each method; a module is imported when one of its methods is first asked for.
+_MODULES = {
+    "hello": "base",
+    "status": "base",
+    "sync": "base",
+    "log": "base",
+    "screen": "base",
+    "time": "base",
+    "wifi": "base",
+    "reboot": "base",
+    "repl": "base",
+    "settings": "config",
+    "file": "config",
+    "wipe": "config",
+    "mail": "mailbox",
+}
+
+
+class Console:
+    """One session with one PC at a time. `app` is what the methods work on."""
+
+    def __init__(self, app: "Any") -> None:
+        self._app = app
+        self._out = sys.stdout.buffer
+        self._frame = bytearray(frames.OUT_ROOM + 4)
+        self._answer = Encoder(self._frame, frames.OUT_ROOM)  # the last one, to be given again
+        self._session = -1
+        self._last = -1
+        log.echo = self._out.write
+
+    def serve(self) -> "Generator[Any, None, None]":
+        """Until the app is to be left. A generator that asyncio awaits."""
+        reader = frames.FrameReader()
+        poller = select.poll()
+        poller.register(sys.stdin, select.POLLIN)
+        one = bytearray(1)
+        stdin = sys.stdin.buffer
+        while not self._app.leaving:
+            yield _core._io_queue.queue_read(sys.stdin)
+            while poller.poll(0):  # reading more than there is would block
+                if not stdin.readinto(one):
+                    return  # the port is gone
+                request = reader.feed(one[0])
+                if request is not None:
+                    self._handle(request)
+
+    def _handle(self, data: bytes) -> None:
+        """Answer one request. One without an id cannot be answered, and is dropped."""
+        try:
+            request = decode(data)
+        except MailError:
+            return
+        if not isinstance(request, dict) or type(request.get(0)) is not int:
+            return
+        number = request[0]
+        session = request.get(7)
+        method = request.get(1)
+        if method == "hello" and type(session) is int:
+            if session != self._session:
+                self._session = session
+                self._last = -1
+        elif session != self._session:
+            self._refuse(number, ConsoleError(E_SESSION))
+            self._last = -1
+            return self._send()
+        if number != self._last:
+            self._do(number, method, request.get(2, {}))
+            self._last = number
+        self._send()
+
+    def _do(self, number: int, method: "Any", params: "Any") -> None:
+        try:
+            if type(method) is not str or not isinstance(params, dict):
+                raise ConsoleError(E_PARAMS, "types")
+            result = self._call(method, params)
+            self._answer.n = 0
+            self._answer.put({0: number, 3: result})
+        except MailError as err:
+            self._refuse(number, err)
+        except MemoryError:
+            self._refuse(number, DeviceError(E_MEMORY, str(method)))
+        except Exception as err:
+            self._refuse(number, DeviceError(E_BUG, type(err).__name__))
+
+    def _call(self, method: str, params: "Dict[str, Any]") -> "Any":
+        family, _, _ = method.partition(".")
+        module = _MODULES.get(family)
+        name = method.replace(".", "_")
+        if module:
+            methods = __import__("buzon.console." + module, None, None, (name,))
+            handler = getattr(methods, "do_" + name, None)
+            if handler:
+                return handler(self._app, params)
+        raise ConsoleError(E_METHOD, method[:40])
+
+    def _refuse(self, number: int, err: MailError) -> None:
+        self._answer.n = 0
+        self._answer.put({0: number, 4: [err.code, str(err), getattr(err, "path", "")]})
+
+    def _send(self) -> None:
+        frames.send(self._frame, self._answer.n, self._out.write)
+
+
+def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":
+    """A parameter of the right type. Raises ConsoleError(E_PARAMS)."""
+    value = params.get(name)
+    if type(value) is not kind or (kind is int and int(value) < 0):
+        raise ConsoleError(E_PARAMS, name)
+    return value
+
+
+def chunk(
+    data: "bytes | bytearray | memoryview", params: "Dict[str, Any]", most: int = 1024
+) -> "Dict[str, Any]":
+    """The part of `data` from params' `off` on, by the continuation rule."""
+    off = field(params, "off", int)
+    part = bytes(data[off : off + most])
+    return {"off": off, "data": part, "end": off + len(part) >= len(data)}

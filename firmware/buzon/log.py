@@ -1,0 +1,35 @@
+"""The last lines of the log, in memory: text for people. Never a secret; what comes from mail is escaped first."""
+
+import time
+
+from micropython import const
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+_SIZE = const(1024)  # bytes kept
+_LINE = const(160)
+
+_lines = bytearray()
+echo: "Any" = None  # a function that takes each line as bytes, or None; the console sets it
+
+
+def say(text: str) -> None:
+    """Add a line with the time of day. Cut at 160 bytes; control characters become `?`."""
+    now = time.gmtime()
+    clean = "".join(c if ord(c) >= 32 and not 127 <= ord(c) < 160 else "?" for c in text)
+    line = ("%02d:%02d:%02d %s" % (now[3], now[4], now[5], clean)).encode()[:_LINE] + b"\n"
+    global _lines
+    over = len(_lines) + len(line) - _SIZE
+    if over > 0:
+        cut = _lines.find(b"\n", over)
+        _lines = _lines[cut + 1 :]
+    _lines.extend(line)
+    if echo:
+        echo(line)
+
+
+def lines() -> bytearray:
+    """What is kept, oldest first; whole lines."""
+    return _lines

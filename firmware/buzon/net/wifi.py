@@ -1,0 +1,94 @@
+"""Wi-Fi: joins the first of the configured networks that lets it in, and says in one code why none did."""
+
+import asyncio
+
+import network
+from micropython import const
+
+from ..errors import E_WIFI, E_WIFI_NOT_FOUND, E_WIFI_PASSWORD, LinkError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+_JOIN_MS = const(15000)
+_TICK_MS = const(100)
+
+
+def _codes(*names: str) -> "tuple[int, ...]":
+    """The ports number these differently, and not every port has all."""
+    return tuple(getattr(network, name) for name in names if hasattr(network, name))
+
+
+_WRONG_PASSWORD = _codes("STAT_WRONG_PASSWORD", "STAT_HANDSHAKE_TIMEOUT")
+_NOT_FOUND = _codes("STAT_NO_AP_FOUND")
+_FAILED = _codes("STAT_CONNECT_FAIL", "STAT_ASSOC_FAIL")
+
+
+class Wifi:
+    """The station interface. `ssid`: the network it is in or was last in."""
+
+    def __init__(self) -> None:
+        self._sta = network.WLAN(network.STA_IF)
+        self.ssid = ""
+
+    def up(self) -> bool:
+        return self._sta.isconnected()
+
+    async def join(self, networks: "List[Dict[str, Any]]") -> None:
+        """Join one of them. Raises the LinkError of the last one tried."""
+        sta = self._sta
+        error: "LinkError | None" = LinkError(E_WIFI, "no network in the settings")
+        for each in networks:
+            self.leave()
+            sta.active(True)
+            self.ssid = each["ssid"]
+            try:
+                sta.connect(self.ssid, each.get("password") or None)
+                error = await self._outcome()
+            except OSError as err:
+                error = LinkError(E_WIFI, str(err))
+            if error is None:
+                return
+        self.leave()
+        if error:
+            raise error
+
+    async def _outcome(self) -> "LinkError | None":
+        sta = self._sta
+        for _ in range(_JOIN_MS // _TICK_MS):
+            if sta.isconnected():
+                return None
+            status = sta.status()
+            if status in _WRONG_PASSWORD:
+                return LinkError(E_WIFI_PASSWORD, self.ssid)
+            if status in _NOT_FOUND:
+                return LinkError(E_WIFI_NOT_FOUND, self.ssid)
+            if status in _FAILED:
+                break
+            await asyncio.sleep_ms(_TICK_MS)
+        return LinkError(E_WIFI, self.ssid)
+
+    def leave(self) -> None:
+        try:
+            self._sta.disconnect()
+        except OSError:
+            pass
+
+    def state(self) -> "Dict[str, Any]":
+        """For `status`: ssid, up, rssi (dBm or None), ip (text or None)."""
+        up = self.up()
+        rssi = ip = None
+        if up:
+            ip = self._sta.ifconfig()[0]
+            try:
+                rssi = self._sta.status("rssi")
+            except (OSError, ValueError, TypeError):
+                pass
+        return {"ssid": self.ssid, "up": up, "rssi": rssi, "ip": ip}
+
+    def scan(self) -> "List[Any]":
+        """[[ssid, rssi, secure]...], the strongest 16. Takes about two seconds on a board."""
+        self._sta.active(True)
+        found = sorted(self._sta.scan(), key=lambda each: -each[3])[:16]
+        return [[str(each[0], "utf-8"), each[3], bool(each[4])] for each in found if each[0]]

@@ -1,0 +1,37 @@
+"""Short names and `module:Class` to implementations, imported when first used. Builds nothing itself."""
+
+from micropython import const
+
+from .errors import E_PLUGIN, ConfigError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+_API = const(1)  # what a plug-in must state
+
+_OURS = {
+    "display ssd1306": "buzon.display.ssd1306:SSD1306",
+    "display null": "buzon.display.null:Null",
+    "notifier display": "buzon.notify.display:Display",
+    "notifier log": "buzon.notify.log:Log",
+}
+
+
+def load(kind: str, name: str) -> "Any":
+    """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) when there is none that fits."""
+    path = name if ":" in name else _OURS.get(kind + " " + name, "")
+    module, _, attribute = path.partition(":")
+    try:
+        found = __import__(module, None, None, (attribute,))
+        implementation = getattr(found, attribute)
+    except (ImportError, ValueError, AttributeError, SyntaxError):
+        raise ConfigError(E_PLUGIN, name)
+    if getattr(implementation, "API", 0) != _API:
+        raise ConfigError(E_PLUGIN, name + ", its version")
+    return implementation
+
+
+def names(kind: str) -> "list[str]":
+    """The short names of a kind."""
+    return sorted(key.split(" ")[1] for key in _OURS if key.startswith(kind + " "))
