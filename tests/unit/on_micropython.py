@@ -35,8 +35,8 @@ def interpreter() -> str:
     return found
 
 
-def run(path: Path, cwd: Path, args: list[str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a test file with `mp.py` (`args`: another script and its arguments), in folder `cwd`."""
+def run(path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a test file with `mp.py`, in folder `cwd`."""
     env = {**os.environ, "MICROPYPATH": f"{firmware()}:{HERE}:.frozen"}
-    command = [interpreter(), *(args or [str(HERE / "mp.py")]), str(path)]
+    command = [interpreter(), str(HERE / "mp.py"), str(path)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
