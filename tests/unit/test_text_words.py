@@ -1,6 +1,6 @@
 """Encoded-words and charsets on known cases; against Python's own: tests/host/test_text_properties.py."""
 
-from buzon.text.charsets import cut, point, to_utf8
+from buzon.text.charsets import point, shorten, to_utf8
 from buzon.text.words import decode
 
 
@@ -81,10 +81,11 @@ def test_a_last_word_that_was_cut_off():
 
 
 def test_the_limit_counts_bytes_and_keeps_characters_whole():
-    assert decode(b"=?utf-8?Q?=C3=B1=C3=B1=C3=B1?=", 5) == "ññ"
-    assert decode(b"abcdef", 3) == "abc"
+    assert decode(b"=?utf-8?Q?=C3=B1=C3=B1=C3=B1?=", 5) == "ñ…"
+    assert decode(b"=?utf-8?Q?=C3=B1=C3=B1=C3=B1?=", 6) == "ñññ"
+    assert decode(b"abcdef", 5) == "ab…"
     assert decode(b"abcdef", 0) == ""
-    assert decode(b"=?utf-8?Q?a?= " * 5000, 10) == "a" * 10
+    assert decode(b"=?utf-8?Q?a?= " * 5000, 10) == "a" * 7 + "…"
 
 
 def test_point_accepts_what_utf8_allows_and_nothing_else():
@@ -116,6 +117,17 @@ def test_every_byte_of_every_charset_gives_valid_utf8():
             i += len(chr(cp).encode())
 
 
-def test_cut():
-    raw = "aé€".encode()
-    assert [cut(raw, n) for n in range(8)] == [0, 1, 1, 3, 3, 3, 6, 6]
+def test_shorten():
+    raw = "aé€xyz".encode()
+    assert [shorten(raw, n) for n in range(10)] == [
+        "",
+        "a",
+        "a",
+        "…",
+        "a…",
+        "a…",
+        "aé…",
+        "aé…",
+        "aé…",
+        "aé€xyz",
+    ]

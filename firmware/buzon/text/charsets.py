@@ -10,6 +10,7 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     Bytes = bytes | bytearray
 
+_ELLIPSIS = b"\xe2\x80\xa6"
 _BAD = b"\xef\xbf\xbd"  # U+FFFD
 # windows-1252 from 0x80 to 0x9F as big-endian 16-bit code points; 0: not assigned.
 _CP1252 = (
@@ -47,13 +48,15 @@ def width(cp: int) -> int:
     return 1 if cp < 0x80 else 2 if cp < 0x800 else 3 if cp < 0x10000 else 4
 
 
-def cut(buf: "Bytes", limit: int) -> int:
-    """The largest length up to `limit` that ends between two characters of valid UTF-8."""
+def shorten(buf: "Bytes", limit: int) -> str:
+    """Valid UTF-8 as text of at most `limit` bytes; "…" ends what was cut, where there is room for it."""
     if len(buf) <= limit:
-        return len(buf)
-    while limit > 0 and buf[limit] & 0xC0 == 0x80:
-        limit -= 1
-    return limit
+        return str(buf, "utf-8")
+    end = limit - len(_ELLIPSIS) if limit >= len(_ELLIPSIS) else limit
+    while end > 0 and buf[end] & 0xC0 == 0x80:
+        end -= 1
+    text = bytes(buf[:end])
+    return str(text.rstrip() + _ELLIPSIS if limit >= len(_ELLIPSIS) else text, "utf-8")
 
 
 def to_utf8(raw: "Bytes", charset: bytes = b"") -> "Bytes":

@@ -2,9 +2,8 @@
 
 from micropython import const
 
-from .charsets import cut, point, width
+from .charsets import point, shorten, width
 
-_ELLIPSIS = b"\xe2\x80\xa6"
 _DROP = const(0)
 _SPACE = const(1)
 _TEXT = const(2)
@@ -33,13 +32,7 @@ def clean(s: str, limit: int) -> str:
             for k in range(i, i + n):
                 out.append(raw[k])
         i += n
-    if len(out) > limit:
-        room = limit - len(_ELLIPSIS)
-        if room < 0:
-            return str(out[: cut(out, limit)], "utf-8")
-        out = bytearray(bytes(out[: cut(out, room)]).rstrip())
-        out.extend(_ELLIPSIS)
-    return str(out, "utf-8")
+    return shorten(out, limit)
 
 
 def _kind(cp: int) -> int:

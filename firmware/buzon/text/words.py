@@ -4,7 +4,7 @@ import binascii
 
 from micropython import const
 
-from .charsets import cut, to_utf8
+from .charsets import shorten, to_utf8
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ _HEX = b"0123456789abcdefABCDEF"
 
 
 def decode(raw: "Bytes", limit: int) -> str:
-    """The text of an unfolded field value, at most `limit` bytes of UTF-8.
+    """The text of an unfolded field value, at most `limit` bytes of UTF-8; "…" ends what was cut.
 
     Encoded-words with only white space between them are joined before they are decoded (section 6.2), so
     that a character may be split over two of them. A last word whose end is missing is decoded as far as
@@ -48,7 +48,7 @@ def decode(raw: "Bytes", limit: int) -> str:
     out.extend(to_utf8(joined, charset))
     if i < 0:
         out.extend(to_utf8(raw[done:]))
-    return str(out[: cut(out, limit)], "utf-8")
+    return shorten(out, limit)
 
 
 def word_end(raw: "Bytes", i: int) -> int:
