@@ -1,0 +1,84 @@
+"""Puts the virtual hardware in place, then starts the board as an ESP32 does: boot.py, main.py, REPL."""
+
+import gc
+import os
+import sys
+from struct import pack
+
+import _hw
+import vfs
+
+import __main__
+
+
+def hardware():
+    """The fakes, the flash at `/`, the firmware at `/rom`; host files are out of reach afterwards."""
+    for name in ("time", "select", "socket", "network", "esp32", "_tls"):
+        __import__(name)
+    import _flash
+    import machine
+
+    config = _hw.config
+    if config["tty"]:
+        open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
+    flash = _flash.Flash(
+        config["flash"],
+        config["stats"],
+        config["size"],
+        config["cut"],
+        config["torn"],
+        config["erase_us"],
+        config["program_us"],
+    )
+    rom = vfs.VfsPosix(config["rom"])
+    vfs.umount("/")
+    try:
+        vfs.mount(vfs.VfsLfs2(flash), "/")
+        os.chdir("/")
+    except OSError:
+        print("The file system on the flash is damaged: the board has no files.")
+    vfs.mount(_flash.Rom(rom), "/rom")
+    sys.path[:] = ["", "/lib", "/rom", ".frozen"]
+    sys.argv[:] = []
+    machine.setup(config)
+    start = config["main"], config["measure"]
+    _hw.config = None
+    for name in ("_boot", "_flash", "_tls"):
+        sys.modules.pop(name, None)
+    return start
+
+
+def exists(path):
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def run(path):
+    """Run one file in `__main__`, as a board does. Returns False when it ended with an exception."""
+    try:
+        exec("execfile(" + repr(path) + ")", __main__.__dict__)
+    except SystemExit:
+        _hw.send(b"S")
+        _hw.halt()
+    except BaseException as e:
+        sys.print_exception(e, sys.stdout)
+        return False
+    return True
+
+
+def start():
+    main, measure = hardware()
+    gc.collect()
+    _hw.send(b"H", pack("<I", gc.mem_alloc()))
+    if measure:
+        _hw.halt()
+    if exists("/boot.py") and not run("/boot.py"):
+        return
+    if main:
+        for path in ("/main.py", "/rom/main.py"):
+            if exists(path):
+                run(path)
+                break

@@ -1,0 +1,202 @@
+"""`machine` of an ESP32: I2C, pins, clock, watchdog, resets. What they do happens in the runner."""
+
+from struct import pack
+
+import _hw
+import utime
+from umachine import *  # noqa: F403
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+_id = b""
+_cause = PWRON_RESET
+_chips = ()  # (scl, sda, address) of each chip on an I2C bus
+_memory = b""
+
+
+def setup(config):
+    """From the boot code, once."""
+    global _id, _cause, _chips, _memory
+    from binascii import a2b_base64, unhexlify
+
+    import network
+
+    _id = unhexlify(config["id"])
+    _cause = config["cause"]
+    _chips = tuple(tuple(chip) for chip in config["i2c"])
+    _memory = a2b_base64(config["memory"])
+    network._config["mac"] = _id
+
+
+def unique_id():
+    return _id
+
+
+def reset_cause():
+    return _cause
+
+
+def freq(hz=None):
+    return 160000000
+
+
+def reset():
+    _hw.send(b"R")
+    _hw.halt()
+
+
+def soft_reset():
+    raise SystemExit
+
+
+def deepsleep(ms=0):
+    _hw.send(b"D", pack("<I", ms))
+    _hw.halt()
+
+
+def lightsleep(ms=0):
+    utime.sleep_ms(ms)
+
+
+def disable_irq():
+    return 0
+
+
+def enable_irq(state):
+    pass
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, **_):
+        if not 0 <= id < 40:
+            raise ValueError("invalid pin")
+        self.id = id
+        self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None, **_):
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        _hw.service()
+        if level is None:
+            return _hw.levels[self.id]
+        _hw.levels[self.id] = 1 if level else 0
+        _hw.send(b"P", b"\x01" if level else b"\x00", self.id)
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def irq(self, handler=None, trigger=3, **_):
+        if handler is None:
+            _hw.irqs.pop(self.id, None)
+        else:
+            _hw.irqs[self.id] = (handler, trigger, self)
+
+    def __repr__(self):
+        return "Pin(%d)" % self.id
+
+
+def _number(pin, default):
+    return default if pin is None else getattr(pin, "id", pin)
+
+
+class I2C:
+    """A bus knows at once who answers: the chips' addresses are given at boot."""
+
+    _default = ((18, 19), (25, 26))
+
+    def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
+        if not 0 <= id <= 1:
+            raise ValueError("I2C(%d) doesn't exist" % id)
+        self._open(_number(scl, self._default[id][0]), _number(sda, self._default[id][1]))
+
+    def _open(self, scl, sda):
+        self._chips = bytes(chip[2] for chip in _chips if chip[0] == scl and chip[1] == sda)
+
+    def _acked(self, addr):
+        if addr not in self._chips:
+            raise OSError(19)  # ENODEV
+
+    def scan(self):
+        return list(self._chips)
+
+    def writeto(self, addr, buf, stop=True):
+        self._acked(addr)
+        _hw.send(b"I", buf, addr)
+        return len(buf)
+
+    def writevto(self, addr, vector, stop=True):
+        return self.writeto(addr, b"".join(vector), stop)
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self.writeto(addr, memaddr.to_bytes(addrsize // 8, "big") + buf)
+
+    def readfrom(self, addr, n, stop=True):
+        self._acked(addr)
+        return bytes(n)
+
+    def readfrom_into(self, addr, buf, stop=True):
+        self._acked(addr)
+        for i in range(len(buf)):
+            buf[i] = 0
+
+    def readfrom_mem(self, addr, memaddr, n, *, addrsize=8):
+        return self.readfrom(addr, n)
+
+
+class SoftI2C(I2C):
+    def __init__(self, scl, sda, *, freq=400000, timeout=50000):
+        self._open(_number(scl, -1), _number(sda, -1))
+
+
+class RTC:
+    def datetime(self, when=None):
+        """(year, month, day, weekday, hour, minute, second, microsecond)"""
+        import time
+
+        if when is None:
+            ns = time.time_ns()
+            t = time.gmtime(ns // 1000000000)
+            return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], ns // 1000 % 1000000)
+        _hw.set_clock(time.mktime((when[0], when[1], when[2], when[4], when[5], when[6], 0, 0)))
+
+    init = datetime
+
+    def memory(self, data=None):
+        """Up to 2,048 bytes that survive deep sleep and every reset but the loss of power."""
+        global _memory
+        if data is None:
+            return _memory
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        _memory = bytes(data)
+        _hw.send(b"M", _memory)
+
+
+class WDT:
+    def __init__(self, id=0, timeout=5000):
+        if timeout <= 0:
+            raise ValueError("WDT timeout must be greater than 0")
+        _hw.send(b"T", pack("<I", timeout))
+
+    def feed(self):
+        _hw.send(b"F")
+        _hw.service()

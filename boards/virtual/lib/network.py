@@ -1,0 +1,134 @@
+"""`network` of an ESP32, as far as the station goes; the access points are the runner's."""
+
+import json
+
+import _hw
+import utime
+from micropython import const
+
+STA_IF = 0
+AP_IF = 1
+AUTH_OPEN = 0
+AUTH_WPA2_PSK = 3
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_BEACON_TIMEOUT = 200
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_ASSOC_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+
+_SCAN_MS = const(3000)
+_config = {"hostname": "mpy-esp32", "ssid": "", "reconnects": -1, "txpower": 20.0, "pm": 1, "channel": 1}
+_active = [False, False]
+
+
+def hostname(name=None):
+    if name is None:
+        return _config["hostname"]
+    _config["hostname"] = name
+
+
+def country(code=None):
+    return "XX"
+
+
+class WLAN:
+    IF_STA = STA_IF
+    IF_AP = AP_IF
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+    PM_POWERSAVE = 2
+
+    def __init__(self, interface=STA_IF):
+        if interface not in (STA_IF, AP_IF):
+            raise ValueError("unknown interface")
+        self._if = interface
+
+    def _started(self):
+        if not _active[self._if]:
+            raise OSError("Wifi Not Started")
+
+    def active(self, on=None):
+        if on is None:
+            return _active[self._if]
+        _active[self._if] = bool(on)
+        if not on and self._if == STA_IF:
+            self._leave()
+        return bool(on)
+
+    def _leave(self):
+        _hw.attempt = (_hw.attempt + 1) & 0xFF
+        if _hw.wifi == STAT_GOT_IP:
+            _hw.cut_sockets()
+        _hw.wifi = STAT_IDLE
+        _hw.send(b"X")
+
+    def connect(self, ssid=None, key=None, *, bssid=None):
+        self._started()
+        self._leave()
+        _hw.wifi = STAT_CONNECTING
+        _config["ssid"] = ssid
+        _hw.send(b"W", json.dumps([ssid, key or ""]).encode(), _hw.attempt)
+
+    def disconnect(self):
+        self._started()
+        self._leave()
+
+    def isconnected(self):
+        _hw.service()
+        return self._if == STA_IF and _hw.wifi == STAT_GOT_IP
+
+    def status(self, what=None):
+        _hw.service()
+        if what is None:
+            return _hw.wifi
+        if what == "rssi":
+            return -51
+        raise ValueError("unknown status param")
+
+    def scan(self):
+        """Networks in reach as (ssid, bssid, channel, rssi, security, hidden); blocks up to 3 s."""
+        self._started()
+        _hw.networks = None
+        _hw.send(b"N")
+        start = utime.ticks_ms()
+        while _hw.networks is None:
+            _hw.service()
+            if utime.ticks_diff(utime.ticks_ms(), start) > _SCAN_MS:
+                raise OSError("Wifi Unknown Error 0x0102")
+            utime.sleep_ms(1)
+        found = []
+        for ssid, rssi, security in json.loads(_hw.networks):
+            found.append((ssid.encode(), b"\x02\0\0\0\0\x01", 6, rssi, security, False))
+        _hw.networks = None
+        return found
+
+    def config(self, *args, **kw):
+        if kw:
+            for name in kw:
+                _config["ssid" if name == "essid" else name] = kw[name]
+            return
+        name = args[0]
+        if name == "mac":
+            return _config["mac"]
+        if name in ("essid", "ssid"):
+            name = "ssid"
+        if name not in _config:
+            raise ValueError("unknown config param")
+        return _config[name]
+
+    def ifconfig(self, *args):
+        if args:
+            return
+        if not self.isconnected():
+            return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        return ("192.168.4.2", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+
+    def ipconfig(self, what):
+        if what == "addr4":
+            return self.ifconfig()[:2]
+        if what == "gw4":
+            return self.ifconfig()[2]
+        raise ValueError("unknown config param")

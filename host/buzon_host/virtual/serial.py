@@ -1,0 +1,185 @@
+"""The serial side of a virtual board: a receive ring, Ctrl-C, and what a REPL's output looks like.
+
+Bytes in, bytes out; the file descriptors and the processes are the board's (`board.py`).
+"""
+
+import os
+import signal
+import struct
+import sys
+import termios
+import time
+import tty
+from fcntl import ioctl
+
+_RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
+_FRIENDLY_BANNER = b'Type "help()" for more information.\r\n'
+_BANNER_START = b"MicroPython "
+_INTERRUPT = 3
+_INTERRUPT_PAUSE_S = 0.5
+_BACKLOG = 16 * 1024  # bytes kept for a reader that does not come
+_TYPED = 64 * 1024  # bytes kept while the board starts
+
+
+def make_raw(fd: int, marker: bool = False) -> None:
+    """Every byte passes both ways. `marker` leaves ISIG on, without an interrupt character: MicroPython
+    switches it off while the REPL reads, so that it tells whether a program runs."""
+    tty.setraw(fd)
+    mode = termios.tcgetattr(fd)
+    if marker:
+        mode[3] |= termios.ISIG
+        disabled = os.fpathconf(fd, "PC_VDISABLE")
+        for char in (termios.VINTR, termios.VQUIT, termios.VSUSP):
+            mode[6][char] = bytes([disabled])
+    termios.tcsetattr(fd, termios.TCSANOW, mode)
+
+
+def catches_interrupts(pid: int, master: int) -> bool:
+    """Whether a program runs on the board that Ctrl-C ends. At the REPL, or while a program has switched
+    it off (`micropython.kbd_intr(-1)`), 0x03 is a character instead."""
+    if not termios.tcgetattr(master)[3] & termios.ISIG:
+        return False
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                for line in status:
+                    if line.startswith("SigCgt:"):
+                        return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        except OSError:
+            return False
+    return True
+
+
+class Input:
+    """What the user sent, on its way to the board: at most `ring` bytes wait unread, the rest is lost."""
+
+    def __init__(self, ring: int | None) -> None:
+        self.ring = ring
+        self.lost = 0
+        self._typed = bytearray()
+        self._interrupted = 0.0
+
+    def add(self, data: bytes) -> None:
+        self._typed += data
+        if len(self._typed) > _TYPED:
+            self.lost += len(self._typed) - _TYPED
+            del self._typed[_TYPED:]
+
+    def clear(self) -> None:
+        self._typed.clear()
+
+    def feed(self, pid: int, master: int, slave: int) -> float | None:
+        """Hand on what can be. Returns in how many seconds to try again, None: when there is more."""
+        while self._typed:
+            if self._typed[0] != _INTERRUPT:
+                end = self._typed.find(_INTERRUPT)
+                chunk = bytes(self._typed if end < 0 else self._typed[:end])
+                del self._typed[: len(chunk)]
+                self._write(chunk, master, slave)
+            elif not catches_interrupts(pid, master):
+                del self._typed[0]
+                self._write(bytes([_INTERRUPT]), master, slave)
+            else:
+                # A second interrupt before the first was taken would end the interpreter.
+                wait = self._interrupted + _INTERRUPT_PAUSE_S - time.monotonic()
+                if wait > 0:
+                    return min(wait, 0.005)
+                del self._typed[0]
+                self.interrupt(pid)
+        return None
+
+    def interrupt(self, pid: int) -> None:
+        self._interrupted = time.monotonic()
+        os.kill(pid, signal.SIGINT)
+
+    def _write(self, data: bytes, master: int, slave: int) -> None:
+        if self.ring is None:
+            os.write(master, data)
+            return
+        unread = struct.unpack("i", ioctl(slave, termios.FIONREAD, b"\0\0\0\0"))[0]
+        room = max(0, self.ring - unread)
+        self.lost += max(0, len(data) - room)
+        if room:
+            os.write(master, data[:room])
+            if len(data) > 8:
+                time.sleep(0.0005)  # until the kernel counts them as unread
+
+
+class Output:
+    """What the board sent, on its way to the user: the newest bytes are kept for who does not read."""
+
+    def __init__(self) -> None:
+        self.raw = False  # the REPL is the raw one
+        self.pending = bytearray()
+        self._friendly = False
+        self._tail = b""
+        self._last = 0
+        self._held: bytearray | None = None
+
+    def restart(self, enters_raw: bool) -> None:
+        """The board starts anew; if it goes to the raw REPL, the friendly one's banner is not shown."""
+        self._friendly = False
+        self.raw = False
+        self._tail = b""
+        self._held = bytearray() if enters_raw else None
+
+    @property
+    def expects_raw(self) -> bool:
+        """Whether the board was restarted for the raw REPL and is not there yet."""
+        return self._held is not None
+
+    def say(self, text: bytes) -> None:
+        """The runner's own words, as a boot loader has them."""
+        self._put(text)
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes what the board wrote; returns it as the user will see it."""
+        if self._held is not None:
+            self._held += data
+            end = self._held.find(_RAW_BANNER)
+            if end < 0 and len(self._held) < _BACKLOG:
+                return b""
+            held, self._held = bytes(self._held), None
+            start = held.rfind(_BANNER_START, 0, max(end, 0))
+            data = held[:start] + held[end:] if start >= 0 else held
+        shown = b""
+        while data:
+            data, rest = self._until_banner(data)
+            shown += self._cook(data)
+            data = rest
+        self._put(shown)
+        return shown
+
+    def _until_banner(self, data: bytes) -> tuple[bytes, bytes]:
+        """Splits behind the first banner that ends in `data`, and takes note of which REPL it is."""
+        scan = self._tail + data
+        found: list[tuple[int, bool]] = []
+        for banner, raw in ((_RAW_BANNER, True), (_FRIENDLY_BANNER, False)):
+            at = scan.find(banner)
+            if at >= 0:
+                found.append((at + len(banner) - len(self._tail), raw))
+        if not found:
+            self._tail = scan[-(len(_FRIENDLY_BANNER) - 1) :]
+            return data, b""
+        end, self.raw = min(found)
+        self._friendly = not self.raw
+        self._tail = b""
+        return data[:end], data[end:]
+
+    def _cook(self, data: bytes) -> bytes:
+        """At the friendly REPL a person reads: a board's `print` ends lines with CR LF."""
+        if not self._friendly:
+            self._last = data[-1] if data else self._last
+            return data
+        shown = bytearray()
+        for byte in data:
+            if byte == 10 and self._last != 13:
+                shown.append(13)
+            shown.append(byte)
+            self._last = byte
+        return bytes(shown)
+
+    def _put(self, data: bytes) -> None:
+        self.pending += data
+        if len(self.pending) > _BACKLOG:
+            del self.pending[: len(self.pending) - _BACKLOG]
