@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_maildir_of_another_program(tmp_path: Path) -> None:
 
 
 def test_delivery_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    def broken():  # type: ignore[no-untyped-def]
+    def broken() -> Iterator[bytes]:
         yield b"Subject: x\n"
         raise OSError("the disk went away")
 
