@@ -8,7 +8,6 @@ draws the pages of the documentation: the real MicroPython draws them, the emula
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from .paths import firmware
 from .virtual.chips import Ssd1306Chip
+from .virtual.interpreter import command
 
 Pixels = list[list[int]]
 
@@ -113,22 +113,18 @@ def drawn(code: str, height: int = 64, rotate: int = 0) -> tuple[Ssd1306Chip, Pi
     """Run `code` on the real MicroPython, where `d` is the SSD1306 driver and `pages` the firmware's pages.
 
     Returns the emulated display after all that came over its bus, and what the driver's framebuffer held.
-    RuntimeError with MicroPython's own words if the code fails.
+    RuntimeError with MicroPython's own words if the code fails; VirtualBoardError if there is no MicroPython.
     """
-    binary = os.environ.get("BUZON_MICROPYTHON") or shutil.which(
-        "micropython", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    )
-    if not binary:
-        raise RuntimeError("There is no MicroPython for this computer: set BUZON_MICROPYTHON to one.")
     config = {"w": 128, "h": height, "rotate": rotate}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "machine.py").write_text(_MACHINE)
         (folder / "draw.py").write_text(_SCRIPT.format(config=config, code=code), encoding="utf-8")
         env = {**os.environ, "MICROPYPATH": f"{folder}:{firmware()}:.frozen"}
-        command = [binary, "draw.py"]
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
-        if done.returncode:
+        done = subprocess.run(
+            [*command(), "draw.py"], cwd=folder, env=env, capture_output=True, text=True, timeout=60
+        )
+        if not (folder / "frame").exists():
             raise RuntimeError(done.stdout + done.stderr)
         wire = (folder / "i2c").read_bytes()
         frame = from_mono_vlsb((folder / "frame").read_bytes(), 128, height)

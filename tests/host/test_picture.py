@@ -1,21 +1,15 @@
 """The whole chain: the real MicroPython draws a page, the driver sends it, the emulated chip shows it."""
 
-import os
-import shutil
-import sys
-from pathlib import Path
-
 import pytest
 from buzon_host import picture
+from buzon_host.virtual.interpreter import VirtualBoardError, command
 
-needs_micropython = pytest.mark.skipif(
-    not (
-        os.environ.get("BUZON_MICROPYTHON")
-        or Path(sys.executable).with_name("micropython").exists()
-        or shutil.which("micropython")
-    ),
-    reason="there is no MicroPython for this computer",
-)
+try:
+    command()
+    reason = ""
+except VirtualBoardError as missing:
+    reason = str(missing)
+needs_micropython = pytest.mark.skipif(bool(reason), reason=reason)
 
 
 @needs_micropython

@@ -46,7 +46,6 @@ class SSD1306(framebuf.FrameBuffer):
             b"\xd5\x80"  # clock
             b"\xd3\x00"  # no display offset
             b"\x40"  # start at line 0
-            b"\x8d\x14"  # charge pump on
             b"\x20\x00"  # horizontal addressing
             b"\xd9\xf1"  # precharge, as for the charge pump
             b"\xdb\x30"  # VCOMH deselect level
@@ -70,7 +69,7 @@ class SSD1306(framebuf.FrameBuffer):
         self._write(self._frame)
 
     def power(self, on: bool) -> None:
-        """Off is dark and draws microamperes; the picture is kept."""
+        """Display and charge pump on or off. Off draws microamperes; the picture is kept."""
         self._send(b"\x8d\x14\xaf" if on else b"\xae\x8d\x10")
 
     def contrast(self, n: int) -> None:
