@@ -168,7 +168,11 @@ def _save_screen(machine: Any, flash: Path) -> Path | None:
     """The display as the emulated controller shows it, beside the flash file."""
     path = flash.with_name(flash.stem + ".screen.png")
     try:
-        machine.screen().save(path)
+        from . import picture
+
+        image = machine.screen()
+        rows = [[1 if image.getpixel((x, y)) else 0 for x in range(image.width)] for y in range(image.height)]
+        picture.to_image(rows).save(path)
     except Exception:
         # The board may have died; the error that led here is the one that matters.
         return None
@@ -265,10 +269,3 @@ def sentences() -> Iterator[None]:
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise BuzonError(f"A file or port could not be used{where}: {error.strerror or error}.") from None
-
-
-def forever(alive: Callable[[], bool], what: str) -> None:
-    """Waits until Ctrl-C (KeyboardInterrupt). Raises BuzonError when `what` ends by itself."""
-    while alive():
-        time.sleep(0.2)
-    raise BuzonError(f"{what} ended by itself: start it again with BUZON_DEBUG=1 and look at what it prints.")

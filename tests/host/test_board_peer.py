@@ -57,7 +57,7 @@ class Peer:
         self.pixels = bytes(range(256)) * 4
         self.refuse: dict[str, list] = {}
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._guarded, daemon=True)
 
     def __enter__(self) -> "Peer":
         if self.repl:
@@ -85,6 +85,12 @@ class Peer:
 
     def say(self, data: bytes) -> None:
         os.write(self.master, data)
+
+    def _guarded(self) -> None:
+        try:
+            self._serve()
+        except Exception as error:
+            self.wrong.append(f"the peer itself failed: {error!r}")
 
     def _serve(self) -> None:
         import select

@@ -63,6 +63,7 @@ class AccountStatus(_FromBoard):
     new: int = 0
     listed: int | None = None
     fetched: int = 0
+    todo: int = 0
     last_ok: int = 0
     next: int | None = None
     error: BoardError | None = None

@@ -1,12 +1,16 @@
 """Finds the board: the one that was named, or the only one there is. It opens no port."""
 
+import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from serial.tools import list_ports
 
 from ..errors import NoBoard
 from .printable import escape
+
+if TYPE_CHECKING:
+    from ..virtual import control
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,19 @@ def find(port: str | None = None) -> str:
     raise NoBoard(f"There are {len(found)} boards: choose one with --port: {choices}.")
 
 
-def virtual_at(port: str) -> Any | None:
-    """The control of the running virtual board on `port`, or None when that is no virtual board."""
-    try:
-        from ..virtual import control
-    except ImportError:
+def virtual_at(port: str) -> "control.Client | None":
+    """The control channel of the running virtual board on `port` (or a link to it), to be closed by the
+    caller; None when that is no virtual board."""
+    from ..virtual import control
+
+    where = os.path.realpath(port)
+    if all(os.path.realpath(entry.port) != where for entry in control.running()):
         return None
-    return control.at(port)
+    return control.connect(port)
 
 
 def _virtual() -> list[tuple[str, str]]:
     """Name and port of each running virtual board."""
-    try:
-        from ..virtual import control
-    except ImportError:
-        return []
-    return [(entry.board, entry.port) for entry in control.running()]
+    from ..virtual import control
+
+    return [(entry.board, entry.link or entry.port) for entry in control.running()]

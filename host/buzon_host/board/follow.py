@@ -11,8 +11,8 @@ from .client import AccountStatus, Client, Status
 
 STALL_S = 90.0
 """Seconds without any change on the board after which a sync counts as stuck."""
-_POLL_S = 0.25
-_SETTLE_S = 3.0
+_POLL_S = 0.2
+_APPEAR_S = 10.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -26,41 +26,52 @@ def follow(
 ) -> list[AccountStatus]:
     """Syncs `account` (None: all) and returns how the accounts are afterwards.
 
-    `progress(text, done, total)`: messages fetched of those listed. Raises BoardRefused with the account's
-    error, or BuzonError when nothing moves for `stall` seconds.
+    `progress(text, done, total)`: messages fetched of those to fetch. Raises BoardRefused with the error of an
+    account, or of the Wi-Fi or the clock when these are what fails, or BuzonError when nothing moves for
+    `stall` seconds.
     """
-    before = {one.id: one for one in _chosen(client.status(), account)}
-    if not before:
-        raise BuzonError("There is no such account on the board: provision it first.")
+    before = _appeared(client, account)
     client.sync(account)
-    started = changed = time.monotonic()
+    changed = time.monotonic()
     last: object = None
-    seen: set[str] = set()
     while True:
+        asked = time.monotonic()
         status = client.status()
+        took = time.monotonic() - asked
         now = _chosen(status, account)
-        moved = [(one.id, one.state, one.fetched, one.stored, one.last_ok) for one in now], status.flash[:1]
-        if moved != last:
-            last, changed = moved, time.monotonic()
-        for one in now:
-            old = before.get(one.id)
-            if one.state == "sync" or old is None or one.last_ok != old.last_ok or one.error != old.error:
-                seen.add(one.id)
-        busy = [one for one in now if one.state == "sync"]
-        settled = time.monotonic() - started > _SETTLE_S
-        if not busy and (settled or len(seen) == len(now)):
+        # A poll that is due or going on has `next` 0; the end of one, good or bad, sets the next.
+        if now and not any(one.state == "sync" or one.next == 0 for one in now):
             for one in now:
-                if one.state == "error" and one.error is not None:
+                if one.error is not None and one.state == "error":
                     raise BoardRefused(one.error.code, one.error.message)
             return now
-        total = sum(one.listed or 0 for one in busy)
-        done = sum(one.fetched for one in busy)
+        if status.state in ("wifi", "clock") and status.error is not None and status.error != before.error:
+            raise BoardRefused(status.error.code, status.error.message)
+        moved = [(one.id, one.state, one.fetched, one.stored) for one in now], status.flash[:1]
+        if moved != last:
+            last, changed = moved, time.monotonic()
+        total = sum(one.todo for one in now)
+        done = sum(one.fetched for one in now if one.state == "sync")
         progress(f"Collecting mail: {done} of {total}" if total else "Collecting mail", done, total)
         if time.monotonic() - changed > stall:
             raise BuzonError(
                 f"The board has made no progress for {stall:.0f} s ({status.waiting or status.state}): look "
                 "at its log."
             )
+        # Counting the free flash can take the board long; do not keep it from its work.
+        time.sleep(max(_POLL_S, 4 * took))
+
+
+def _appeared(client: Client, account: str | None) -> Status:
+    """The status once the account is there: new settings take a moment to be in force."""
+    deadline = time.monotonic() + _APPEAR_S
+    while True:
+        status = client.status()
+        if _chosen(status, account):
+            return status
+        if time.monotonic() > deadline or account is None:
+            what = f"account {account}" if account else "account"
+            raise BuzonError(f"There is no {what} on the board: provision it first.")
         time.sleep(_POLL_S)
 
 

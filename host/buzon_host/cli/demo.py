@@ -58,7 +58,7 @@ def _show(out: Out, done: plain_demo.Demo) -> None:
     if done.picture is not None:
         screen = done.picture
         pixels = picture.from_mono_vlsb(screen.pixels, screen.w, screen.h)
-        out.raw(picture.to_terminal(pixels, out.color))
+        out.raw(picture.to_terminal(pixels, out.color, out.stdout.width))
     out.table(
         ("id", "from", "subject", "size"),
         [(item.id, item.from_, item.subject, human(item.size)) for item in done.items],

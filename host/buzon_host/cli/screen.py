@@ -38,4 +38,4 @@ def run(port: Port = None, png: Png = None, scale: Scale = 4, json: Json = False
             "rows": ["".join("#" if on else "." for on in row) for row in pixels],
         }
     )
-    out.raw(picture.to_terminal(pixels, out.color))
+    out.raw(picture.to_terminal(pixels, out.color, out.stdout.width))

@@ -1,5 +1,7 @@
 """`buzon status`: how the board is."""
 
+from typing import Any
+
 from ..board.client import BoardError, Status
 from ..provision.steps import human
 from .options import Json, Port, connect
@@ -13,7 +15,7 @@ def run(port: Port = None, json: Json = False) -> None:
         status = client.status()
         info = client.info
     board = info.board if info is not None else ""
-    virtual = _flash_counters(board, client.link.port)
+    virtual = _flash_counters(client.link.port)
     out.document(
         {"ok": True, "board": board, **plain(status), **({"virtual": virtual} if virtual is not None else {})}
     )
@@ -39,7 +41,8 @@ def run(port: Port = None, json: Json = False) -> None:
         )
     if virtual:
         out.say()
-        out.say("flash     " + ", ".join(f"{name} {value}" for name, value in virtual.items()))
+        counts = [f"{name} {value}" for name, value in virtual.items() if isinstance(value, int)]
+        out.say("virtual   " + ", ".join(counts))
 
 
 def _lines(status: Status, board: str) -> list[tuple[str, str]]:
@@ -75,11 +78,12 @@ def _room(pair: list[int]) -> str:
     return f"{human(pair[0])} free of {human(pair[1])}" if len(pair) == 2 else "-"
 
 
-def _flash_counters(board: str, port: str) -> dict[str, object] | None:
+def _flash_counters(port: str) -> dict[str, Any] | None:
     """What a virtual board's flash has counted; None for a real board."""
-    if board != "virtual":
-        return None
     from ..board.find import virtual_at
 
     control = virtual_at(port)
-    return dict(control.stats()) if control is not None else None
+    if control is None:
+        return None
+    with control:
+        return control.stats()

@@ -1,11 +1,12 @@
 """`buzon virtual`: a virtual board until stopped."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..demo import forever, sentences
+from ..demo import sentences
 from ..paths import cache
 from .options import Json
 from .output import Out
@@ -51,4 +52,6 @@ def run(
             out.say(f"Port   {running.port}" + (f", linked at {link}" if link is not None else ""))
             out.say(f"Flash  {flash}")
             out.say("Ctrl-C stops it.")
-            forever(running.alive, f"The virtual board {board}")
+            while not (running.wait_exit(0.5) and cut_at is not None):
+                time.sleep(0.1)
+            out.say(f"The power was cut at flash operation {cut_at}.")

@@ -16,6 +16,8 @@ from .schema import Account, Settings, to_cbor
 TEST_S = 180.0
 """Seconds the board's own test may take: each of its steps has a deadline of its own, shorter than this."""
 _POLL_S = 0.3
+_BUSY_S = 60.0
+_E_BUSY = 705
 
 Progress = Callable[[str], None]
 Confirm = Callable[[str], bool]
@@ -57,12 +59,12 @@ def provision(
         client.put_file(path, der)
     try:
         progress("Sending the settings")
-        client.stage(to_cbor(settings))
+        _stage(client, settings)
         state = _test(client, progress)
         settings, unconfirmed = _confirm(settings, state, _room(client), confirm)
         if unconfirmed is not None:
             # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
-            client.stage(to_cbor(settings))
+            _stage(client, settings)
         client.commit(untested=unconfirmed is not None)
     except BaseException:
         _discard(client)
@@ -71,6 +73,20 @@ def provision(
     mailboxes = [Mailbox(one.id, one.messages, one.bytes) for one in state.accounts]
     left = [one.id for one in settings.account if one.keep == "delete" and not one.delete_confirmed]
     return Result(info.board, mailboxes, left)
+
+
+def _stage(client: Client, settings: Settings) -> None:
+    """Sends the settings; waits while the board still tests others that were given up."""
+    data = to_cbor(settings)
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            client.stage(data)
+            return
+        except BoardRefused as error:
+            if error.code != _E_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(1.0)
 
 
 def _with_ca(settings: Settings, ca: bytes | None, progress: Progress) -> tuple[Settings, dict[str, bytes]]:

@@ -1,0 +1,179 @@
+"""The settings' schema: every kind of wrong value, said in plain words with its path."""
+
+from pathlib import Path
+
+import cbor2
+import pytest
+from buzon_host.errors import UsageError
+from buzon_host.provision import schema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+GOOD = """
+[[wifi]]
+ssid = "Home"
+password = "correct horse"
+
+[[account]]
+host = "pop.example.com"
+user = "demo"
+password = "s3cret-pässword"
+"""
+
+
+def load(tmp_path: Path, text: str) -> schema.Settings:
+    path = tmp_path / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    return schema.load(path)
+
+
+def problems(tmp_path: Path, text: str) -> dict[str, str]:
+    with pytest.raises(schema.SettingsError) as error:
+        load(tmp_path, text)
+    assert error.value.exit_code == 2
+    for path, what in error.value.problems:
+        assert f"{path}: {what}" in str(error.value)
+    return dict(error.value.problems)
+
+
+def test_defaults_are_the_safe_ones(tmp_path) -> None:
+    account = load(tmp_path, GOOD).account[0]
+    assert (account.tls, account.tls_verify, account.verifies) == ("implicit", True, True)
+    assert (account.keep, account.delete_confirmed) == ("delete", False)
+    assert account.effective_port == 995
+
+
+def test_cbor_is_the_tree_of_the_protocol(tmp_path) -> None:
+    tree = cbor2.loads(schema.to_cbor(load(tmp_path, GOOD)))
+    assert tree["v"] == 1
+    assert tree["wifi"] == [{"ssid": "Home", "password": "correct horse"}]
+    assert tree["account"][0] == {
+        "id": "main",
+        "protocol": "pop3",
+        "host": "pop.example.com",
+        "port": 995,
+        "tls": "implicit",
+        "tls_verify": True,
+        "user": "demo",
+        "password": "s3cret-pässword",
+        "keep": "delete",
+        "delete_confirmed": False,
+        "poll_s": 300,
+    }
+
+
+@pytest.mark.parametrize(("tls", "port"), [("implicit", 995), ("starttls", 110), ("none", 110)])
+def test_ports_follow_tls(tmp_path, tls, port) -> None:
+    assert load(tmp_path, GOOD + f'tls = "{tls}"').account[0].effective_port == port
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "what"),
+    [
+        ("prot = 995", "account[0].prot", "is not a known setting: did you mean port?"),
+        ("hots = 'x'", "account[0].hots", "is not a known setting: did you mean host?"),
+        ("port = '995'", "account[0].port", "must be a whole number"),
+        ("port = 0", "account[0].port", "must be at least 1"),
+        ("port = 65536", "account[0].port", "must be at most 65535"),
+        ("port = 99.5", "account[0].port", "must be a whole number"),
+        ("port = true", "account[0].port", "must be a whole number"),
+        ("tls_verify = 'no'", "account[0].tls_verify", "must be true or false"),
+        ("tls_verify = 0", "account[0].tls_verify", "must be true or false"),
+        ("tls = 'ssl'", "account[0].tls", "must be 'implicit', 'starttls' or 'none'"),
+        ("protocol = 'imap'", "account[0].protocol", "must be 'pop3'"),
+        ("keep = 'never'", "account[0].keep", "must be 'delete' or 'forever'"),
+        ("poll_s = 5", "account[0].poll_s", "must be at least 10"),
+        ("id = 'My Mail'", "account[0].id", "must look like 'main': 1 to 16 of a-z, 0-9, _ and -"),
+        ("ca = '/settings.cbor'", "account[0].ca", "must look like '/certs/name.der'"),
+        ("ca = '/certs/../x.der'", "account[0].ca", "must look like '/certs/name.der'"),
+        ("[nonsense]", "nonsense", "is not a known setting"),
+        ("[time]\nzone = 900", "time.zone", "must be at most 840"),
+        ("[display]\nrotate = 90", "display.rotate", "must be 0 or 180"),
+        ("[display]\npins = { scl = 1 }", "display.pins.sda", "is missing"),
+        ("[device]\nname = 5", "device.name", "must be text in quotes"),
+        ("[[notify]]\nkind = 'mqtt'", "notify[0].kind", "must be 'display' or 'log'"),
+    ],
+)
+def test_one_wrong_setting(tmp_path, lines, path, what) -> None:
+    assert problems(tmp_path, GOOD + lines) == {path: what}
+
+
+@pytest.mark.parametrize("control", ["\\n", "\\r", "\\u0000", "\\t", "\\u001b", "\\u007f"])
+@pytest.mark.parametrize("key", ["user", "password"])
+def test_control_characters_in_user_and_password(tmp_path, key, control) -> None:
+    text = GOOD.replace(
+        f'{key} = "{"demo" if key == "user" else "s3cret-pässword"}"', f'{key} = "ab{control}cd"'
+    )
+    found = problems(tmp_path, text)
+    assert list(found) == [f"account[0].{key}"]
+    assert "control character" in found[f"account[0].{key}"]
+
+
+def test_all_problems_are_listed_at_once(tmp_path) -> None:
+    found = problems(tmp_path, GOOD + "port = 'x'\nkeep = 1\nfoo = 2\n[[account]]\nhost = 'http://a/b'")
+    assert set(found) == {
+        "account[0].port",
+        "account[0].keep",
+        "account[0].foo",
+        "account[1].host",
+        "account[1].user",
+    }
+
+
+def test_ids_are_unique_and_lists_bounded(tmp_path) -> None:
+    account = '[[account]]\nhost = "a"\nuser = "b"\npassword = "c"\n'
+    assert problems(tmp_path, GOOD + account) == {
+        "account[1].id": "is used twice: give each account an id of its own"
+    }
+    many = GOOD + "".join(account + f'id = "a{n}"\n' for n in range(4))
+    assert problems(tmp_path, many) == {"account": "may be there at most 4 times"}
+    assert "wifi" in problems(tmp_path, GOOD[GOOD.index("[[account]]") :])
+
+
+def test_a_short_wifi_password(tmp_path) -> None:
+    found = problems(tmp_path, GOOD.replace("correct horse", "short"))
+    assert list(found) == ["wifi[0].password"]
+    load(tmp_path, GOOD.replace("correct horse", ""))
+
+
+def test_files_that_are_no_settings(tmp_path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        schema.load(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load(tmp_path, "[[account")
+    (tmp_path / "latin1.toml").write_bytes(b"# \xe9\n")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        schema.load(tmp_path / "latin1.toml")
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+_KEYS = st.sampled_from(["wifi", "account", "display", "notify", "time", "device", "v"]) | st.text(max_size=8)
+_ACCOUNT = st.dictionaries(st.sampled_from(list(schema.Account.model_fields)), _ANY, max_size=6)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(_KEYS, _ANY | st.lists(_ACCOUNT, max_size=3), max_size=5))
+def test_any_tree_is_settings_or_a_sentence(tree) -> None:
+    try:
+        found = schema.parse(tree)
+    except schema.SettingsError as error:
+        assert error.problems  # noqa: PT017
+        assert not [what for _, what in error.problems if "is not valid" in what]  # noqa: PT017
+    else:
+        assert found.account
+
+
+def test_no_value_is_ever_in_a_message(tmp_path) -> None:
+    secret = "hunter2-hunter2"
+    text = GOOD.replace('password = "s3cret-pässword"', f'password = ["{secret}"]') + f'port = "{secret}"\n'
+    text += f'keep = "{secret}"\n'
+    with pytest.raises(schema.SettingsError) as error:
+        load(tmp_path, text)
+    assert secret not in repr(error.value) + str(error.value) + repr(error.value.__cause__)
+    assert error.value.__suppress_context__
+    good = load(tmp_path, GOOD)
+    assert "pässword" not in repr(good) + str(good) + good.model_dump_json()
