@@ -368,3 +368,30 @@ def test_the_module_answers_in_json() -> None:
         "no_mail": True,
     }
     assert run.stderr == b""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_serve_forever(tmp_path: Path, temporary: Path, how: signal.Signals) -> None:
+    """In the process itself, as `buzon serve` does: a port may be off, stdin does not matter."""
+    code = (
+        "import pathlib, sys\nfrom buzon_host.server.service import serve_forever\n"
+        "ready = lambda where: print(where.pop3, where.pop3s, where.smtp, where.messages, flush=True)\n"
+        f"print(serve_forever(on_ready=ready, smtp_port=None, maildir=pathlib.Path({str(tmp_path / 'box')!r})))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert process.stdout is not None
+    pop3, pop3s, smtp, messages = process.stdout.readline().split()
+    assert (smtp, messages) == ("None", "12")
+    assert pop3s.isdigit()
+    client = RawPop3("127.0.0.1", int(pop3))
+    assert client.login() == b"+OK 12 messages"
+    process.send_signal(how)
+    assert process.stdout.read() == f"{how == signal.SIGINT}\n"
+    assert process.wait(10) == 0
+    process.stdout.close()

@@ -73,7 +73,7 @@ def test_apop(dovecot: Dovecot) -> None:
     client.quit()
 
 
-# Not APOP: mpop finds no timestamp in this greeting, which holds a "=".
+# Not APOP: mpop does not accept the timestamp of this greeting.
 @pytest.mark.parametrize("mechanism", ["user", *MECHANISMS.replace(" apop", "").split()])
 def test_every_mechanism_lets_mpop_in(dovecot: Dovecot, mechanism: str, tmp_path: Path) -> None:
     mpop = program("mpop")
