@@ -18,8 +18,11 @@ echo: "Any" = None  # a function that takes each line as bytes, or None; the con
 def say(text: str) -> None:
     """Add a line with the time of day. Cut at 160 bytes; control characters become `?`."""
     now = time.gmtime()
-    clean = "".join(c if ord(c) >= 32 and not 127 <= ord(c) < 160 else "?" for c in text)
-    line = ("%02d:%02d:%02d %s" % (now[3], now[4], now[5], clean)).encode()[:_LINE] + b"\n"
+    line = bytearray(("%02d:%02d:%02d %s" % (now[3], now[4], now[5], text)).encode()[:_LINE])
+    for i in range(len(line)):  # bytes: MicroPython keeps every character that it has made for good
+        if line[i] < 32 or line[i] == 127 or (line[i] == 0xC2 and line[i + 1 : i + 2] < b"\xa0"):
+            line[i] = 63
+    line.append(10)
     global _lines
     over = len(_lines) + len(line) - _SIZE
     if over > 0:

@@ -103,9 +103,11 @@ class Session:
             if by_uid:
                 self.spool.mark(window, _STORED)
                 self.journal.mark_deleted(window, _DELETED)
+            gone = self.deleted
             yield from self._work(window)
-            first += WINDOW
-            if first >= count:
+            gone = self.deleted - gone  # they are no longer listed (RFC 1939 section 5)
+            first += window.n - gone
+            if first >= count - gone:
                 return
 
     def _list(self, window: Window, first: int, by_uid: bool) -> "Dialogue[tuple[bool, int]]":

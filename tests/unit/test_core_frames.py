@@ -16,7 +16,8 @@ def encoded(item, size=600):
 def test_cbor_round_trip():
     for item in (
         0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63, 2**64 - 1, -1, -24, -25, -(2**32), -(2**64),
-        True, False, None, b"", b"x" * 300, "", "Buzón ¿qué?", [], [1, [2, [3]]], {}, {0: 1, "a": [True, None], "b": {"c": b"d"}},
+        True, False, None, b"", b"x" * 300, "",
+        "Buzón ¿qué?", [], [1, [2, [3]]], {}, {0: 1, "a": [True, None], "b": {"c": b"d"}},
     ):  # fmt: skip
         assert decode(encoded(item)) == item, item
 
@@ -38,7 +39,7 @@ def test_cbor_that_is_wrong_is_one_error():
         refused(whole[:n])
     refused(whole + b"\0")
     for hexa in ("f97e00", "c074", "5f42010243030405ff", "9fff", "1c", "fc", "a1f401", "a2010101", "a201010102",
-                 "5b7fffffffffffffff", "9affffffff", "bb7fffffffffffffff", "62ff41", "8181818181818101", "f8ff", "1818ff"):  # fmt: skip
+                 "f8ff", "1818ff", "5b7fffffffffffffff", "9affffffff", "bb7fffffffffffffff", "62ff41", "8181818181818101"):  # fmt: skip
         refused(bytes.fromhex(hexa))
 
 

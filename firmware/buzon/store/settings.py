@@ -175,8 +175,8 @@ def _text(entry: "Settings", name: str, at: str, least: int, most: int) -> str:
     _type(value, str, at + name)
     if not least <= len(value.encode()) <= most:
         raise SettingError(at + name, "%d to %d bytes" % (least, most))
-    for c in value:
-        if ord(c) < 32 or ord(c) == 127:
+    for c in value.encode():
+        if c < 32 or c == 127:
             raise SettingError(at + name, "", E_SECRET_CHARS)
     return value  # type: ignore[no-any-return]
 

@@ -1,0 +1,41 @@
+"""Runs sync.py on the real MicroPython, over its blocking driver, against a real server."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from buzon_host import paths
+from buzon_host.build.mpy import compiled
+from buzon_host.virtual.interpreter import command
+
+_SCRIPT = Path(__file__).with_name("session.py")
+_HEAP = "192k"  # room for the script itself, which is compiled there; the bounds are tested elsewhere
+
+
+def session(folder: Path, host: str, port: int, ca: Path | None, account: dict[str, Any]) -> dict[str, Any]:
+    """One session; the mail lands below `folder`. Returns what the script reports."""
+    job = {
+        "mail": str(folder),
+        "host": host,
+        "port": port,
+        "ca": str(ca),
+        "account": {"keep": "delete", "delete_confirmed": True, **account},
+        "wait_ms": 2000,
+    }
+    done = subprocess.run(
+        [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled(paths.firmware()))],
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def stored(folder: Path) -> list[bytes]:
+    """The messages that a session left, sorted."""
+    return sorted(path.read_bytes() for path in (folder / "test").glob("*.eml"))
