@@ -27,6 +27,9 @@ E_SESSION = 703
 _HELLO_EVERY_S = 0.5
 _POLL_S = 0.05
 _PROMPT = re.compile(rb"(?:>>> |\.\.\. |=== )")
+# The last line of a traceback; a SyntaxError is the prompt's answer to our own frames.
+_TROUBLE = re.compile(r"(?!SyntaxError)[A-Za-z]+(?:Error|Exception): ")
+_PROMPTS = 3  # so often at the prompt after a restart, and the app does not start
 _CTRL_C, _FRIENDLY, _SOFT_RESET = b"\r\x03\x03", b"\x02", b"\x04"
 
 
@@ -60,6 +63,7 @@ class Link:
         self._session = 0
         self._id = 0
         self._at_prompt = False
+        self._said = ""
 
     def open(self) -> None:
         """Opens the port. Raises NoBoard with one sentence: no such port, no permission, or in use."""
@@ -100,6 +104,7 @@ class Link:
         self._id = random.randrange(1, 1 << 30)
         self._at_prompt = False
         was_reset = False
+        prompts = 0
         line = frames.encode({0: self._id, 1: "hello", 2: {}, 7: self._session})
         last: BuzonError | None = None
         first = True
@@ -119,7 +124,11 @@ class Link:
             first = False
             if answer is not None:
                 return _result(answer)
-            if self._at_prompt and not was_reset:
+            if self._at_prompt and was_reset:
+                prompts += 1
+                if prompts == _PROMPTS:
+                    break
+            elif self._at_prompt:
                 was_reset = True
                 self._notice(
                     f"The board on {self.port} was at the MicroPython prompt: restarting it to start the app."
@@ -131,7 +140,7 @@ class Link:
         if self._at_prompt:
             raise NoBoard(
                 f"The board on {self.port} is at the MicroPython prompt and the app did not start: "
-                "install Buzon on it, or restart it and look at what it prints."
+                f"install Buzon on it, or restart it and look at what it prints.{self._said}"
             )
         raise NoBoard(
             f"No board answers on {self.port}: check the cable and the port, and that Buzon is installed on "
@@ -155,8 +164,8 @@ class Link:
                 return _result(answer)
             if self._at_prompt:
                 raise NoBoard(
-                    f"The app on the board on {self.port} has ended and the MicroPython prompt is there: "
-                    "run the command again and the board is restarted."
+                    f"The app on the board on {self.port} has ended and the MicroPython prompt is there: run "
+                    f"the command again, and the board is restarted.{self._said}"
                 )
         raise NoBoard(
             f"The board on {self.port} stopped answering ({method}): check the cable, restart the board, and "
@@ -202,6 +211,8 @@ class Link:
     def _text(self, line: str, sent: bytes) -> None:
         if _echoes(line.encode("utf-8", "replace"), sent):
             self._at_prompt = True
+        if _TROUBLE.match(line):
+            self._said = f" It said: {line[:200]}"
         if self._on_text is not None and line:
             self._on_text(escape(line))
 
