@@ -88,6 +88,8 @@ def _run(arguments: list[str]) -> int:
         command: Any = typer.main.get_command(build())
         code = command.main(args=arguments, prog_name="buzon", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this
+            return _fail("Interrupted.", INTERRUPTED, as_json)
         return code if isinstance(code, int) else DONE
     except BuzonError as error:
         return _fail(str(error), error.exit_code, as_json)

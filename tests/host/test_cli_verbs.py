@@ -1,0 +1,353 @@
+"""The command line as a process: exit codes, one JSON document, no colour where none belongs, nothing blocks."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+from test_board_peer import Peer
+
+BUZON = [sys.executable, "-m", "buzon_host"]
+SECRET = "hunter2-Zx9!"
+ID = "0123456789abcdef"
+EVIL = "a\x1b[31mb\x1b]0;x\x07\u202ec\r\nTo: d"
+SETTINGS = f"""
+[[wifi]]
+ssid = "Home"
+password = "correct horse"
+[[account]]
+host = "pop.example.com"
+user = "me"
+password = "{SECRET}"
+tls = "none"
+"""
+
+
+def env(**more: str) -> dict[str, str]:
+    # Somebody who forces colour still gets none without a terminal.
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "BUZON_DEBUG")}
+    return {**clean, "FORCE_COLOR": "1", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", **more}
+
+
+def buzon(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BUZON, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        env=env(**more),
+        timeout=60,
+    )
+
+
+def one_document(done: subprocess.CompletedProcess[str]) -> dict:
+    assert done.stdout.endswith("\n")
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    return json.loads(done.stdout)
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].endswith(".")
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+def with_mail(peer: Peer) -> None:
+    peer.mail["main"] = {ID: f"From: x@y\r\nSubject: {EVIL}\r\n\r\nHello\x1b[2J\r\n".encode()}
+    error = [502, f"The password is wrong ({EVIL}).", 0]
+    peer.statuses = [
+        {
+            "version": "0.1.0",
+            "uptime": 5,
+            "state": "idle",
+            "waiting": EVIL,
+            "epoch": 1_700_000_000,
+            "wifi": {"ssid": EVIL, "up": True, "rssi": -60, "ip": "10.0.0.2"},
+            "heap": [1, 2],
+            "flash": [3, 4],
+            "display": "ssd1306",
+            "tls_verify": False,
+            "accounts": [{"id": "main", "state": "idle", "stored": 1, "next": 100, "error": error[:2]}],
+            "error": error,
+            "notify": [["display", None]],
+        }
+    ]
+
+
+VERBS = [
+    ["status"],
+    ["log"],
+    ["screen"],
+    ["mail", "list"],
+    ["mail", "show", ID],
+    ["mail", "show", "0123"],
+    ["sync"],
+    ["sync", "--no-wait"],
+    ["wipe", "--yes"],
+    ["mail", "delete", ID, "--yes"],
+    ["reboot"],
+]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_prints_one_document_or_plain_safe_text(verb) -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.log = f"first\n{EVIL}\n".encode()
+        done = buzon(*verb, "--port", peer.port, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert one_document(done)["ok"] is True
+    with Peer() as peer:
+        with_mail(peer)
+        peer.log = f"first\n{EVIL}\n".encode()
+        done = buzon(*verb, "--port", peer.port)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", done.stdout)
+        assert not done.stdout.startswith("{")
+
+
+def test_status_says_that_tls_does_not_verify() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        done = buzon("status", "--port", peer.port)
+        assert "NOT VERIFIED" in done.stdout
+        assert "a\\x1b[31mb" in done.stdout
+
+
+def test_mail_show_gives_the_bytes_as_they_are_stored() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.mail["main"][ID] = message = bytes(range(256)) * 9
+        document = one_document(buzon("mail", "show", ID, "--port", peer.port, "--json"))
+        assert base64.b64decode(document["base64"]) == message
+        raw = subprocess.run(
+            [*BUZON, "mail", "show", ID, "--raw", "--port", peer.port],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+        assert raw.stdout == message
+
+
+def test_screen_has_the_pixels() -> None:
+    with Peer() as peer:
+        peer.pixels = b"\x01" + bytes(1022) + b"\x80"
+        rows = one_document(buzon("screen", "--port", peer.port, "--json"))["rows"]
+        assert (len(rows), len(rows[0])) == (64, 128)
+        assert "".join(rows).count("#") == 2
+        assert rows[0][0] == rows[63][127] == "#"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["frobnicate"], 2, "No such command"),
+        (["status", "--frob"], 2, "No such option"),
+        (["wipe", "--what", "nothing"], 2, "--what"),
+        (["provision"], 2, "Missing argument"),
+        (["provision", "/no/such/file.toml"], 2, "cannot be read"),
+        (["check", "/no/such/file.toml"], 2, "cannot be read"),
+        (["status", "--port", "/dev/no-such-port"], 3, "There is no port /dev/no-such-port"),
+        (["provision", "SETTINGS", "--port", "/dev/no-such-port"], 3, "There is no port"),
+        (["demo", "--protocol", "imap"], 2, "only pop3"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_exit_codes_and_one_sentence(tmp_path, arguments, code, text) -> None:
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    arguments = [str(tmp_path / "settings.toml") if one == "SETTINGS" else one for one in arguments]
+    done = buzon(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert text in one_sentence(done)
+    done = buzon(*arguments, "--json")
+    assert done.returncode == code
+    assert text in one_sentence(done)
+    document = one_document(done)
+    assert document["ok"] is False
+    assert text in document["error"]
+
+
+def test_demo_without_mail_says_so(tmp_path) -> None:
+    (tmp_path / "LICENSE").write_text("Permission is hereby granted\n")
+    for folder in (tmp_path, tmp_path / "missing"):
+        done = buzon("demo", "--mail", str(folder), "--flash", str(tmp_path / "f.img"), "--json")
+        assert done.returncode == 2
+        assert str(folder) in one_sentence(done)
+        document = one_document(done)
+        assert (document["ok"], document["messages"], document["stored"]) == (False, 0, 0)
+
+
+def test_no_command_shows_the_help_and_is_wrong_usage() -> None:
+    done = buzon()
+    assert done.returncode == 2
+    assert "provision" in done.stderr
+    assert buzon("--help").returncode == 0
+
+
+def test_a_refusal_is_exit_code_4() -> None:
+    with Peer() as peer:
+        peer.refuse["wipe"] = [705, f"The board is busy ({EVIL}): try again in a moment.", ""]
+        done = buzon("wipe", "--yes", "--port", peer.port)
+        assert done.returncode == 4
+        assert "a\\x1b[31mb" in one_sentence(done)
+
+
+@pytest.mark.parametrize("verb", [["wipe"], ["mail", "delete", ID]], ids=" ".join)
+def test_nothing_is_erased_unasked(verb) -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        done = buzon(*verb, "--port", peer.port)
+        assert done.returncode == 2
+        assert "--yes" in one_sentence(done)
+        assert "wipe" not in peer.done
+        assert "mail.delete" not in peer.done
+
+
+@pytest.mark.parametrize(("answer", "code", "wiped"), [("y", 0, True), ("n", 1, False), ("", 1, False)])
+def test_wipe_asks_on_a_terminal(answer, code, wiped) -> None:
+    with Peer() as peer:
+        child = pexpect.spawn(BUZON[0], [*BUZON[1:], "wipe", "--port", peer.port], env=env(), timeout=20)
+        child.expect(r"\[y/N\] ")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == code
+        assert ("wipe" in peer.done) is wiped
+
+
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals_without_no_color(more, coloured) -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        child = pexpect.spawn(
+            BUZON[0],
+            [*BUZON[1:], "screen", "--port", peer.port],
+            env=env(TERM="xterm-256color", **more),
+            timeout=20,
+            dimensions=(50, 140),
+        )
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        assert (b"\x1b[" in child.before) is coloured
+
+
+def test_provision_through_the_command_line_and_no_secret_anywhere(tmp_path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS)
+    for flags in ([], ["--json"]):
+        with Peer() as peer:
+            peer.tests[0] = {**peer.tests[0], "accounts": [{"id": "main", "messages": 3, "bytes": 99}]}
+            done = buzon("provision", str(path), "--port", peer.port, *flags, BUZON_DEBUG="1")
+            assert done.returncode == 0
+            # Nobody could be asked: nothing may be deleted, and this is said.
+            assert "Nothing is deleted from the server of main" in one_sentence(done)
+            assert peer.settings["account"][0]["delete_confirmed"] is False
+            assert peer.settings["account"][0]["password"] == SECRET
+            assert SECRET not in done.stdout + done.stderr
+            if flags:
+                assert one_document(done)["unconfirmed"] == ["main"]
+    with Peer() as peer:
+        done = buzon("provision", str(path), "--port", peer.port, "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert peer.settings["account"][0]["delete_confirmed"] is True
+
+
+def test_provision_with_wrong_settings_touches_no_board(tmp_path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS + "prot = 1\nkeep = 'x'\n")
+    with Peer() as peer:
+        done = buzon("provision", str(path), "--port", peer.port)
+        assert done.returncode == 2
+        sentence = one_sentence(done)
+        assert "account[0].prot: is not a known setting" in sentence
+        assert "account[0].keep: must be" in sentence
+        assert SECRET not in sentence
+        assert not peer.received
+
+
+def test_ctrl_c_is_130_and_the_terminal_is_as_before() -> None:
+    with Peer(silent=True) as peer:
+        process = subprocess.Popen(
+            [*BUZON, "status", "--port", peer.port, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env(),
+        )
+        deadline = time.monotonic() + 20
+        while not peer.received and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert err == "Interrupted.\n"
+        assert json.loads(out)["exit_code"] == 130
+
+
+def test_an_unexpected_error_is_one_sentence_without_its_text(tmp_path) -> None:
+    code = (
+        "import buzon_host.board.find as f, buzon_host.cli as c\n"
+        f"def boom(*_): raise RuntimeError({SECRET!r})\n"
+        "f.boards = boom\n"
+        "c.main(['status'])\n"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, env=env(), timeout=60)
+    assert done.returncode == 1
+    assert "RuntimeError" in one_sentence(done)
+    assert SECRET not in done.stderr
+    done = subprocess.run(run, capture_output=True, text=True, env=env(BUZON_DEBUG="1"), timeout=60)
+    assert "Traceback" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    with Peer() as peer:
+        peer.log = b"line\n" * 20000
+        process = subprocess.Popen(
+            [*BUZON, "log", "--port", peer.port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env()
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(5)
+        process.stdout.close()
+        error = process.stderr.read()
+        process.wait(30)
+        process.stderr.close()
+        assert b"Traceback" not in error
+
+
+def test_serve_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*BUZON, "serve", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env()
+    )
+    assert process.stdout is not None
+    where = json.loads(process.stdout.readline())
+    settings = tmp_path / "s.toml"
+    settings.write_text(
+        f'[[wifi]]\nssid = "x"\n[[account]]\nhost = "{where["host"]}"\nport = {where["pop3s"]}\n'
+        f'user = "{where["user"]}"\n'
+    )
+    good = buzon("check", str(settings), "--ca", where["ca"], "--json", BUZON_PASSWORD="buzon-demo")
+    assert one_document(good)["accounts"][0]["messages"] == where["messages"]
+    bad = buzon("check", str(settings), "--ca", where["ca"], BUZON_PASSWORD=SECRET)
+    assert bad.returncode == 1
+    assert "password" in one_sentence(bad)
+    assert SECRET not in bad.stderr
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
