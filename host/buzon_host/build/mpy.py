@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import BuzonError
+from .fold import constants, fold
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m")
 # Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
@@ -76,18 +77,27 @@ def compile_tree(src: Path, out: Path, march: str | None = None, opt: int = 3) -
     in `out`. Raises CompileError.
     """
     out.mkdir(parents=True, exist_ok=True)
+    folded_tree = out.with_name(out.name + ".folded")  # what each `.mpy` was made of
     sizes: dict[str, int] = {}
+    known = constants(src, sources(src))
     for relative in sources(src):
         source = src / relative
         copied = str(relative) in _AS_SOURCE
         target = out / (relative if copied else relative.with_suffix(".mpy"))
-        if not _same_age(source, target):
+        text = source.read_text("utf-8")
+        folded = folded_tree / relative
+        if not copied:
+            text = fold(text, relative, known)
+            if not text:
+                continue
+        if not target.exists() or not folded.exists() or folded.read_text("utf-8") != text:
+            folded.parent.mkdir(parents=True, exist_ok=True)
+            folded.write_text(text, "utf-8")
             if copied:
                 shutil.copyfile(source, target)
             else:
-                compile_file(source, target, relative.as_posix(), march, opt)
-            time = source.stat().st_mtime_ns
-            os.utime(target, ns=(time, time))
+                # One name for all: each other one would cost heap, and there are no line numbers to go with it.
+                compile_file(folded, target, src.name if opt == 3 else relative.as_posix(), march, opt)
         sizes[target.relative_to(out).as_posix()] = target.stat().st_size
     for path in list(out.rglob("*")):
         kept = path.relative_to(out).as_posix() in sizes or path.name.endswith(".part")
@@ -104,24 +114,19 @@ def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
     return out
 
 
-def _same_age(source: Path, target: Path) -> bool:
-    """Whether `target` was made of `source` as it is now (it carries the source's time)."""
-    try:
-        return target.stat().st_mtime_ns == source.stat().st_mtime_ns
-    except FileNotFoundError:
-        return False
-
-
 def check(src: Path) -> bool:
     """Compile every file of `src` for every architecture and print the sizes. True when all compile."""
     good = True
     rows: dict[str, list[str]] = {}
     totals = [0] * len(ARCHITECTURES)
     with tempfile.TemporaryDirectory() as scratch:
+        known = constants(src, sources(src))
+        folded = Path(scratch, "x.py")
         for column, march in enumerate(ARCHITECTURES):
             for relative in sources(src):
                 try:
-                    size = compile_file(src / relative, Path(scratch, "x.mpy"), relative.as_posix(), march)
+                    folded.write_text(fold((src / relative).read_text("utf-8"), relative, known), "utf-8")
+                    size = compile_file(folded, Path(scratch, "x.mpy"), src.name, march)
                 except CompileError as error:
                     print(f"{march}: {error}", file=sys.stderr)
                     good = False

@@ -144,14 +144,16 @@ class Output:
             data = held[:start] + held[end:] if start >= 0 else held
         shown = b""
         while data:
-            data, rest = self._until_banner(data)
-            shown += self._cook(data)
-            data = rest
+            end, raw = self._next_banner(data)
+            shown += self._cook(data[:end])
+            data = data[end:]
+            if raw is not None:
+                self.raw, self._friendly = raw, not raw
         self._put(shown)
         return shown
 
-    def _until_banner(self, data: bytes) -> tuple[bytes, bytes]:
-        """Splits behind the first banner that ends in `data`, and takes note of which REPL it is."""
+    def _next_banner(self, data: bytes) -> tuple[int, bool | None]:
+        """Where in `data` the first REPL's banner ends, and whether it is the raw one's; else its length."""
         scan = self._tail + data
         found: list[tuple[int, bool]] = []
         for banner, raw in ((_RAW_BANNER, True), (_FRIENDLY_BANNER, False)):
@@ -160,11 +162,9 @@ class Output:
                 found.append((at + len(banner) - len(self._tail), raw))
         if not found:
             self._tail = scan[-(len(_FRIENDLY_BANNER) - 1) :]
-            return data, b""
-        end, self.raw = min(found)
-        self._friendly = not self.raw
+            return len(data), None
         self._tail = b""
-        return data[:end], data[end:]
+        return min(found)
 
     def _cook(self, data: bytes) -> bytes:
         """At the friendly REPL a person reads: a board's `print` ends lines with CR LF."""

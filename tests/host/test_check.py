@@ -1,0 +1,97 @@
+"""The account check from the PC against the real local server, and finding the CA of a server."""
+
+import socket
+
+import certifi
+import pytest
+from buzon_host.check import Mailbox, check
+from buzon_host.errors import BuzonError, UsageError
+from buzon_host.provision import ca, schema
+from buzon_host.server.run import LocalServer
+
+SECRET = "hunter2-Zx9!"
+
+
+def account(**more) -> schema.Account:
+    tree = {"user": "demo", "password": "buzon-demo", **more}
+    return schema.parse({"wifi": [{"ssid": "x", "password": ""}], "account": [tree]}).account[0]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LocalServer(None) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def der(server) -> bytes:
+    return server.ca_der.read_bytes()
+
+
+@pytest.mark.parametrize(("tls", "port"), [("implicit", "pop3s"), ("starttls", "pop3"), ("none", "pop3")])
+def test_it_counts_the_mail_and_leaves_it_there(server, der, tls, port) -> None:
+    expected = server.expected()
+    found = check(account(host=server.host, port=getattr(server, port), tls=tls), ca=der)
+    assert found == Mailbox(len(expected), sum(len(content) for content in expected.values()))
+    assert server.left() == len(expected)
+
+
+def test_a_wrong_password_is_named_and_not_shown(server, der) -> None:
+    with pytest.raises(BuzonError, match="password is wrong") as error:
+        check(account(host=server.host, port=server.pop3s, password=SECRET), ca=der)
+    assert SECRET not in str(error.value)
+    assert error.value.__suppress_context__
+
+
+def test_a_server_that_is_down() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(BuzonError, match=f"No connection to 127.0.0.1:{port}"):
+        check(account(host="127.0.0.1", port=port, tls="none"))
+
+
+def test_what_is_no_pop3_server(server) -> None:
+    with pytest.raises(BuzonError, match="no POP3 server"):
+        check(account(host=server.host, port=server.smtp, tls="none"))
+
+
+@pytest.mark.parametrize(
+    ("certificate", "text"),
+    [("expired", "not valid at"), ("other-name", "for another name"), ("other-ca", "not signed by the CA")],
+)
+def test_certificates_that_must_not_be_accepted(certificate, text) -> None:
+    with LocalServer(None, certificate=certificate) as bad, pytest.raises(BuzonError, match=text):
+        check(account(host=bad.host, port=bad.pop3s), ca=bad.ca_der.read_bytes())
+
+
+def test_a_ca_is_read_as_pem_or_der(server, der, tmp_path) -> None:
+    assert ca.read(server.ca_pem) == der
+    assert ca.read(server.ca_der) == der
+    two = tmp_path / "two.pem"
+    two.write_bytes(server.ca_pem.read_bytes() * 2)
+    with pytest.raises(UsageError, match="holds 2 certificates"):
+        ca.read(two)
+    two.write_bytes(b"nothing")
+    with pytest.raises(UsageError, match="holds no certificate"):
+        ca.read(two)
+    with pytest.raises(UsageError, match="cannot be read"):
+        ca.read(tmp_path / "missing.pem")
+
+
+@pytest.mark.parametrize(("tls", "port"), [("implicit", "pop3s"), ("starttls", "pop3")])
+def test_the_root_that_vouches_for_a_server_is_found(server, der, monkeypatch, tls, port) -> None:
+    # The local CA takes the place of the public roots; connection, chain and verification are real.
+    monkeypatch.setattr(certifi, "where", lambda: str(server.ca_pem))
+    assert ca.fetch_root(server.host, getattr(server, port), tls) == der
+
+
+@pytest.mark.parametrize(("tls", "port"), [("implicit", "pop3s"), ("starttls", "pop3")])
+def test_no_root_for_a_server_that_no_public_ca_vouches_for(server, tls, port) -> None:
+    with pytest.raises(BuzonError, match=r"was not accepted .*--ca FILE"):
+        ca.fetch_root(server.host, getattr(server, port), tls)
+
+
+def test_no_root_from_a_server_that_is_none(server) -> None:
+    with pytest.raises(BuzonError, match="No secure connection"):
+        ca.fetch_root(server.host, server.pop3, "implicit")
