@@ -3,66 +3,68 @@
 The sentences are in `sentences.py`, which is imported only when one is shown: they cost no heap before.
 """
 
+from micropython import const
+
 # Settings and their use: 1xx
-E_SETTINGS = 100
-E_SETTING_VALUE = 101
-E_SECRET_CHARS = 102
-E_SECRET_KEEP = 103
-E_NO_ACCOUNT = 104
-E_PLUGIN = 105
-E_NOT_STAGED = 106
-E_NOT_TESTED = 107
-E_NOT_CONFIRMED = 108
+E_SETTINGS = const(100)
+E_SETTING_VALUE = const(101)
+E_SECRET_CHARS = const(102)
+E_SECRET_KEEP = const(103)
+E_NO_ACCOUNT = const(104)
+E_PLUGIN = const(105)
+E_NOT_STAGED = const(106)
+E_NOT_TESTED = const(107)
+E_NOT_CONFIRMED = const(108)
 # The way to the server: 2xx
-E_WIFI = 200
-E_WIFI_PASSWORD = 201
-E_WIFI_NOT_FOUND = 202
-E_DNS = 203
-E_CONNECT = 204
-E_TIMEOUT = 205
-E_CLOSED = 206
-E_CLOCK = 207
-E_CERT = 208
-E_CERT_NAME = 209
-E_CERT_EXPIRED = 210
-E_CERT_UNKNOWN = 211
-E_TLS = 212
-E_NO_CA = 213
-E_LOW_HEAP = 214
-E_NO_STLS = 215
+E_WIFI = const(200)
+E_WIFI_PASSWORD = const(201)
+E_WIFI_NOT_FOUND = const(202)
+E_DNS = const(203)
+E_CONNECT = const(204)
+E_TIMEOUT = const(205)
+E_CLOSED = const(206)
+E_CLOCK = const(207)
+E_CERT = const(208)
+E_CERT_NAME = const(209)
+E_CERT_EXPIRED = const(210)
+E_CERT_UNKNOWN = const(211)
+E_TLS = const(212)
+E_NO_CA = const(213)
+E_LOW_HEAP = const(214)
+E_NO_STLS = const(215)
 # We used a dialogue in a way the protocol does not allow: 3xx
-E_LOCAL = 300
+E_LOCAL = const(300)
 # The server said what the protocol does not allow: 4xx
-E_REMOTE = 400
-E_GREETING = 401
-E_INJECTION = 402
+E_REMOTE = const(400)
+E_GREETING = const(401)
+E_INJECTION = const(402)
 # The server refused: 5xx
-E_REFUSED = 500
-E_LOGIN = 501
-E_PASSWORD = 502
-E_IN_USE = 503
-E_LOGIN_DELAY = 504
-E_SYS_TEMP = 505
-E_SYS_PERM = 506
-E_NO_UIDL = 507
-E_NO_MECHANISM = 508
+E_REFUSED = const(500)
+E_LOGIN = const(501)
+E_PASSWORD = const(502)
+E_IN_USE = const(503)
+E_LOGIN_DELAY = const(504)
+E_SYS_TEMP = const(505)
+E_SYS_PERM = const(506)
+E_NO_UIDL = const(507)
+E_NO_MECHANISM = const(508)
 # The flash: 6xx
-E_FLASH_FULL = 600
-E_FLASH = 601
-E_NO_MESSAGE = 602
-E_PATH = 603
+E_FLASH_FULL = const(600)
+E_FLASH = const(601)
+E_NO_MESSAGE = const(602)
+E_PATH = const(603)
 # The serial protocol: 7xx
-E_FRAME = 700
-E_METHOD = 701
-E_PARAMS = 702
-E_SESSION = 703
-E_CBOR = 704
-E_BUSY = 705
-E_TOO_LONG = 706
+E_FRAME = const(700)
+E_METHOD = const(701)
+E_PARAMS = const(702)
+E_SESSION = const(703)
+E_CBOR = const(704)
+E_BUSY = const(705)
+E_TOO_LONG = const(706)
 # The board itself: 8xx
-E_DISPLAY = 800
-E_BUG = 801
-E_MEMORY = 802
+E_DISPLAY = const(800)
+E_BUG = const(801)
+E_MEMORY = const(802)
 
 
 class MailError(Exception):
@@ -111,7 +113,14 @@ class DeviceError(MailError):
 
 def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
-    from .sentences import TEXT
+    import sys
 
-    text = TEXT.get(code) or TEXT[E_BUG]
-    return text.replace("{}", detail or "?")
+    from . import sentences
+
+    text = sentences.TEXT
+    # The text is dropped after use: it is larger than most modules.
+    sys.modules.pop("buzon.sentences", None)
+    at = text.find("\n%d " % code)
+    if at < 0:
+        at = text.find("\n%d " % E_BUG)
+    return text[at + 5 : text.find("\n", at + 5)].replace("{}", detail or "?")

@@ -1,58 +1,56 @@
-"""What each error code says to a person. `{}` takes the detail. Imported only when shown."""
+"""What each error code says to a person: a line each, its number first; `{}` takes the detail. Never kept in memory."""
 
-from . import errors as e
-
-TEXT = {
-    e.E_SETTINGS: "The settings cannot be used ({}): provision the board again.",
-    e.E_SETTING_VALUE: "A setting is wrong ({}): correct it and provision again.",
-    e.E_SECRET_CHARS: "The user name or password has a line end or a NUL in it ({}): type it again.",
-    e.E_SECRET_KEEP: "The password of {} must be given again, because its server or user changed.",
-    e.E_NO_ACCOUNT: "There is no account called {} on this board.",
-    e.E_PLUGIN: "The plug-in {} is not on this board: install it, or take it out of the settings.",
-    e.E_NOT_STAGED: "There are no new settings to use: send them first.",
-    e.E_NOT_TESTED: "The new settings have not passed their test: test them before you commit.",
-    e.E_NOT_CONFIRMED: "Nothing is deleted from {} until you confirm it: run provision again.",
-    e.E_WIFI: "No Wi-Fi ({}): check that the access point is on and near.",
-    e.E_WIFI_PASSWORD: "The Wi-Fi {} refused the password: provision the right one.",
-    e.E_WIFI_NOT_FOUND: "No Wi-Fi named {} is in range: check its name (2.4 GHz only).",
-    e.E_DNS: "The server {} was not found: check its name in the settings.",
-    e.E_CONNECT: "No connection to {}: check host and port, and that the server runs.",
-    e.E_TIMEOUT: "The server stopped answering ({}): the board will try again.",
-    e.E_CLOSED: "The server closed the connection ({}): the board will try again.",
-    e.E_CLOCK: "The clock is not set, so no certificate can be checked: connect the PC once, or allow NTP.",
-    e.E_CERT: "The server's certificate was not accepted ({}): check host name and CA.",
-    e.E_CERT_NAME: "The server's certificate is for another name than {}: check the host name.",
-    e.E_CERT_EXPIRED: "The server's certificate is not valid at {}: check the clock, or renew it.",
-    e.E_CERT_UNKNOWN: "The certificate of {} is not signed by the CA on this board: provision the right CA.",
-    e.E_TLS: "No secure connection could be made ({}): check the port and the tls setting.",
-    e.E_NO_CA: "The CA certificate {} is not on the board: provision it again.",
-    e.E_LOW_HEAP: "Too little memory is free for a secure connection ({} bytes): restart the board.",
-    e.E_NO_STLS: "The server {} offers no STLS: no password was sent; use tls = implicit.",
-    e.E_LOCAL: "The program asked for what POP3 does not allow here ({}): please report it.",
-    e.E_REMOTE: "The server gave an answer that is not POP3 ({}): check host and port.",
-    e.E_GREETING: "What answers there is no POP3 server ({}): check host and port.",
-    e.E_INJECTION: "The server sent data before TLS began: no password was sent; do not trust this network.",
-    e.E_REFUSED: "The server refused: {}",
-    e.E_LOGIN: "The server refused the login ({}): check user and password.",
-    e.E_PASSWORD: "The password is wrong ({}): provision the right one, or an app password.",
-    e.E_IN_USE: "Another program has the mailbox open ({}): the board will try again.",
-    e.E_LOGIN_DELAY: "The server wants more time between logins ({}): the board will wait.",
-    e.E_SYS_TEMP: "The server has a temporary problem ({}): the board will try again.",
-    e.E_SYS_PERM: "The server says that it will not work without you ({}): ask your provider.",
-    e.E_NO_UIDL: "The server cannot number messages for keep = forever ({}): use keep = delete.",
-    e.E_NO_MECHANISM: "The server offers no way to log in that the settings allow ({}).",
-    e.E_FLASH_FULL: "The flash is full ({}): read and delete mail on the board; nothing is lost.",
-    e.E_FLASH: "The flash gave an error ({}): restart the board.",
-    e.E_NO_MESSAGE: "There is no message {} on this board.",
-    e.E_PATH: "Files may not be written to {}.",
-    e.E_FRAME: "A damaged serial frame was dropped ({}): send it again.",
-    e.E_METHOD: "This board does not know the request {}: update board and PC to the same version.",
-    e.E_PARAMS: "The request was wrong ({}).",
-    e.E_SESSION: "The board was restarted or another PC took over: say hello again.",
-    e.E_CBOR: "The data could not be decoded ({}).",
-    e.E_BUSY: "The board is busy ({}): try again in a moment.",
-    e.E_TOO_LONG: "The data is too long ({}).",
-    e.E_DISPLAY: "The display does not answer ({}): check its wiring and address.",
-    e.E_BUG: "Something unexpected happened ({}): please report it.",
-    e.E_MEMORY: "The board ran out of memory ({}): please report it.",
-}
+TEXT = """
+100 The settings cannot be used ({}): provision the board again.
+101 A setting is wrong ({}): correct it and provision again.
+102 The user name or password has a line end or a NUL in it ({}): type it again.
+103 The password of {} must be given again, because its server or user changed.
+104 There is no account called {} on this board.
+105 The plug-in {} is not on this board: install it, or take it out of the settings.
+106 There are no new settings to use: send them first.
+107 The new settings have not passed their test: test them before you commit.
+108 Nothing is deleted from {} until you confirm it: run provision again.
+200 No Wi-Fi ({}): check that the access point is on and near.
+201 The Wi-Fi {} refused the password: provision the right one.
+202 No Wi-Fi named {} is in range: check its name (2.4 GHz only).
+203 The server {} was not found: check its name in the settings.
+204 No connection to {}: check host and port, and that the server runs.
+205 The server stopped answering ({}): the board will try again.
+206 The server closed the connection ({}): the board will try again.
+207 The clock is not set, so no certificate can be checked: connect the PC once, or allow NTP.
+208 The server's certificate was not accepted ({}): check host name and CA.
+209 The server's certificate is for another name than {}: check the host name.
+210 The server's certificate is not valid at {}: check the clock, or renew it.
+211 The certificate of {} is not signed by the CA on this board: provision the right CA.
+212 No secure connection could be made ({}): check the port and the tls setting.
+213 The CA certificate {} is not on the board: provision it again.
+214 Too little memory is free for a secure connection ({} bytes): restart the board.
+215 The server {} offers no STLS: no password was sent; use tls = implicit.
+300 The program asked for what POP3 does not allow here ({}): please report it.
+400 The server gave an answer that is not POP3 ({}): check host and port.
+401 What answers there is no POP3 server ({}): check host and port.
+402 The server sent data before TLS began: no password was sent; do not trust this network.
+500 The server refused: {}
+501 The server refused the login ({}): check user and password.
+502 The password is wrong ({}): provision the right one, or an app password.
+503 Another program has the mailbox open ({}): the board will try again.
+504 The server wants more time between logins ({}): the board will wait.
+505 The server has a temporary problem ({}): the board will try again.
+506 The server says that it will not work without you ({}): ask your provider.
+507 The server cannot number messages for keep = forever ({}): use keep = delete.
+508 The server offers no way to log in that the settings allow ({}).
+600 The flash is full ({}): read and delete mail on the board; nothing is lost.
+601 The flash gave an error ({}): restart the board.
+602 There is no message {} on this board.
+603 Files may not be written to {}.
+700 A damaged serial frame was dropped ({}): send it again.
+701 This board does not know the request {}: update board and PC to the same version.
+702 The request was wrong ({}).
+703 The board was restarted or another PC took over: say hello again.
+704 The data could not be decoded ({}).
+705 The board is busy ({}): try again in a moment.
+706 The data is too long ({}).
+800 The display does not answer ({}): check its wiring and address.
+801 Something unexpected happened ({}): please report it.
+802 The board ran out of memory ({}): please report it.
+"""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from buzon_host import paths
-from buzon_host.build.mpy import compiled
+from buzon_host.build.mpy import compiled_firmware
 from buzon_host.virtual.interpreter import command
 
 _SCRIPT = Path(__file__).with_name("session.py")
@@ -24,7 +24,7 @@ def session(folder: Path, host: str, port: int, ca: Path | None, account: dict[s
         "wait_ms": 2000,
     }
     done = subprocess.run(
-        [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled(paths.firmware()))],
+        [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
         input=json.dumps(job),
         capture_output=True,
         text=True,

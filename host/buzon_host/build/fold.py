@@ -1,0 +1,194 @@
+"""Makes the firmware's source cheap for a board's heap before mpy-cross compiles it; it does the same as before.
+
+MicroPython keeps every name in memory for good. So a public constant is put where it is used, over module
+boundaries (mpy-cross folds only `_NAME = const(1)` within a file), and each module's private names become
+`_a`, `_b`, ..., which all modules share.
+"""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count
+from pathlib import Path
+
+Constants = dict[str, dict[str, int]]
+"""Module name -> the public names that it sets with `const(<int>)` at its top level."""
+
+
+def fold_tree(src: Path, out: Path, files: Iterable[Path], as_is: Collection[str]) -> None:
+    """Fold `files` (relative to `src`) into `out`; a file whose text stays the same is not written again.
+
+    `as_is`: files that are copied. What `out` held besides goes.
+    """
+    relatives = list(files)
+    known = constants(src, relatives)
+    wanted = set()
+    for relative in relatives:
+        text = (src / relative).read_text("utf-8")
+        if str(relative) not in as_is:
+            text = fold(text, relative, known)
+        target = out / relative
+        if text:
+            wanted.add(target)
+            if not target.exists() or target.read_text("utf-8") != text:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, "utf-8")
+    for path in list(out.rglob("*")):
+        if path.is_file() and path not in wanted:
+            path.unlink()
+
+
+def module_name(relative: Path) -> str:
+    """`buzon/core/wire.py` -> `buzon.core.wire`."""
+    parts = relative.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def constants(src: Path, files: Iterable[Path]) -> Constants:
+    """The public constants of every file (paths relative to `src`)."""
+    found: Constants = {}
+    for relative in files:
+        tree = ast.parse((src / relative).read_text("utf-8"))
+        found[module_name(relative)] = {
+            name: value for statement in tree.body for name, value in _constant(statement)
+        }
+    return found
+
+
+def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
+    """(name, value) when the statement is `NAME = const(<int or bool>)`."""
+    match statement:
+        case ast.Assign(
+            targets=[ast.Name(id=name)],
+            value=ast.Call(func=ast.Name(id="const"), args=[ast.Constant(value=int() as value)]),
+        ) if not name.startswith("_"):
+            yield name, value
+
+
+def fold(source: str, relative: Path, known: Constants) -> str:
+    """The source with every constant of `known` in place, and without what only type checkers read.
+
+    "" when nothing is left to run: a package needs no `__init__` then.
+    """
+    name = module_name(relative)
+    package = name.split(".") if relative.name == "__init__.py" else name.split(".")[:-1]
+    tree = ast.parse(source)
+    folder = _Folder(package, known, dict(known.get(name, {})))
+    tree = folder.visit(tree)
+    if all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body):
+        return ""
+    return ast.unparse(ast.fix_missing_locations(_Shortener(tree).visit(tree))) + "\n"
+
+
+class _Folder(ast.NodeTransformer):
+    def __init__(self, package: list[str], known: Constants, names: dict[str, int]) -> None:
+        self._package = package
+        self._known = known
+        self._names = names
+        self._modules: dict[str, str] = {}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        kept = []
+        if node.level:
+            base = [*self._package[: len(self._package) - node.level + 1], *(node.module or "").split(".")]
+            module = ".".join(part for part in base if part)
+            for alias in node.names:
+                value = self._known.get(module, {}).get(alias.name)
+                if value is not None:
+                    self._names[alias.asname or alias.name] = value
+                    continue
+                if f"{module}.{alias.name}" in self._known:
+                    self._modules[alias.asname or alias.name] = f"{module}.{alias.name}"
+                kept.append(alias)
+        else:
+            # The compiler knows `const` itself.
+            kept = [a for a in node.names if (node.module, a.name) != ("micropython", "const")]
+        node.names = kept
+        return node if kept else None
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        for name, _ in _constant(node):
+            if name in self._names:
+                return None
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        match node.test:
+            case ast.Name(id="TYPE_CHECKING"):
+                return None
+        return self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name, ctx=ast.Load()) if (
+                module in self._modules
+            ):
+                value = self._known[self._modules[module]].get(name)
+                if value is not None:
+                    return ast.copy_location(ast.Constant(value), node)
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self._names:
+            if not isinstance(node.ctx, ast.Load):
+                raise ValueError(f"{node.id} is a constant and is set again in line {node.lineno}")
+            return ast.copy_location(ast.Constant(self._names[node.id]), node)
+        return node
+
+
+class _Shortener(ast.NodeTransformer):
+    """Renames the private names that a module itself makes. Those of others (`_io_queue`) are not touched."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        made: dict[str, None] = {}
+        used: set[str] = set()
+        for node in ast.walk(tree):
+            match node:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    made[name] = None
+                case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                    made[name] = None
+                case ast.alias(asname=str() as name):
+                    made[name] = None
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    used.add(name)
+        constants = {
+            node.targets[0].id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Name)
+            and node.value.func.id == "const"
+        }
+        private = [n for n in made if n.startswith("_") and not n.startswith("__") and n not in constants]
+        taken = (used | set(made)) - set(private)
+        short = (name for name in (_letters(i) for i in count()) if name not in taken)
+        self._names = dict(zip(private, short, strict=False))
+
+    def _new(self, name: str) -> str:
+        return self._names.get(name, name)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                node.name = self._new(node.name)
+            case ast.Name():
+                node.id = self._new(node.id)
+            case ast.Attribute():
+                node.attr = self._new(node.attr)
+            case ast.alias(asname=str() as name):
+                node.asname = self._new(name)
+            case ast.Global() | ast.Nonlocal():
+                node.names = [self._new(name) for name in node.names]
+        return node
+
+
+def _letters(i: int) -> str:
+    """`_a` to `_z`, then `_aa` ..."""
+    name = ""
+    i += 1
+    while i:
+        i, rest = divmod(i - 1, 26)
+        name = chr(97 + rest) + name
+    return "_" + name
