@@ -5,6 +5,7 @@ Nothing here stops for good: whatever fails is kept, shown, and tried again late
 
 import asyncio
 import gc
+import sys
 import time
 
 from micropython import const
@@ -20,14 +21,15 @@ from .store import settings as store_settings
 from .text.address import sender as sender_of
 from .text.escape import clean
 from .text.words import decode
-from .trial import Trial
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-_RX = const(2048)
+    from .trial import Trial
+
+_RX = const(1024)
 _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
@@ -75,6 +77,7 @@ class App:
         """Take the settings that are in force; whatever of them cannot be used does not stop the rest."""
         self.reload = False
         self._trouble = None
+        forget("buzon.trial", "buzon.console.config", "buzon.console.staging")
         try:
             self.settings = store_settings.load()
         except MailError as err:
@@ -256,6 +259,14 @@ class App:
         if not self.error or self.error[:2] != [error.code, text]:
             log.say("error %d: %s" % (error.code, text))
         self.error = [error.code, text, clock.now()]
+
+
+def forget(*modules: str) -> None:
+    """Drop modules that are rarely needed; they are imported again when they are."""
+    for name in modules:
+        package, _, last = name.rpartition(".")
+        if sys.modules.pop(name, None) and hasattr(sys.modules[package], last):
+            delattr(sys.modules[package], last)
 
 
 def _board() -> "Dict[str, Any]":

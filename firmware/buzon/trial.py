@@ -3,7 +3,7 @@
 from micropython import const
 
 from .account import Account
-from .errors import E_BUG, E_NOT_STAGED, ConfigError, DeviceError, MailError
+from .errors import E_BUG, DeviceError, MailError
 from .net import clock
 
 TYPE_CHECKING = const(False)
@@ -85,10 +85,3 @@ class Trial:
 
 def _nothing(sender: bytes, subject: bytes, size: int) -> None:
     """A trial fetches no mail."""
-
-
-def wanted(trial: "Trial | None") -> Trial:
-    """The staged settings. Raises ConfigError(E_NOT_STAGED)."""
-    if trial is None:
-        raise ConfigError(E_NOT_STAGED)
-    return trial

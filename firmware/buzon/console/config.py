@@ -17,7 +17,8 @@ from ..errors import (
     StoreError,
 )
 from ..store import fs, settings
-from ..trial import Trial, wanted
+from ..trial import Trial
+from . import staging
 from .server import chunk, field
 
 TYPE_CHECKING = const(False)
@@ -47,7 +48,7 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     _staged += data
     have = len(_staged)
     if params.get("end") is True:
-        doc = settings.parse(_staged, app.settings)
+        doc = staging.parse(_staged, app.settings)
         _staged = bytearray()
         settings.stage(doc)
         app.trial = Trial(doc)
@@ -55,14 +56,20 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_settings_test(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    trial = wanted(app.trial)
+    trial = _wanted(app)
     if trial.state == "staged":
         trial.state = "wanted"
     return trial.report()
 
 
+def _wanted(app: "Any") -> Trial:
+    if app.trial is None:
+        raise ConfigError(E_NOT_STAGED)
+    return app.trial  # type: ignore[no-any-return]
+
+
 def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    trial = wanted(app.trial)
+    trial = _wanted(app)
     if trial.state != "ok" and not (trial.state == "staged" and params.get("untested") is True):
         raise ConfigError(E_NOT_TESTED)
     settings.commit()
@@ -83,7 +90,7 @@ def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.settings is None:
         raise ConfigError(E_NOT_STAGED)
     room = Encoder(bytearray(settings.MAX))
-    room.put(settings.redacted(app.settings))
+    room.put(staging.redacted(app.settings))
     return chunk(memoryview(room.buf)[: room.n], params)
 
 

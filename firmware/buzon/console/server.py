@@ -121,7 +121,7 @@ class Console:
 def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":
     """A parameter of the right type. Raises ConsoleError(E_PARAMS)."""
     value: "Any" = params.get(name)
-    if type(value) is not kind or (kind is int and value < 0):
+    if type(value) is not kind or (type(value) is int and value < 0):
         raise ConsoleError(E_PARAMS, name)
     return value
 

@@ -1,6 +1,6 @@
 """The settings on the flash: one CBOR map in /settings.cbor, the next ones in /settings.new until the rename.
 
-The PC tool checks them against the full schema; here only what would harm the board is refused.
+What is staged is checked in `console.staging`; here they are only read and replaced.
 """
 
 import os
@@ -8,15 +8,7 @@ import os
 from micropython import const
 
 from ..core.cbor import Encoder, decode
-from ..errors import (
-    E_FLASH,
-    E_SECRET_CHARS,
-    E_SECRET_KEEP,
-    E_SETTING_VALUE,
-    E_SETTINGS,
-    ConfigError,
-    MailError,
-)
+from ..errors import E_FLASH, E_SETTINGS, ConfigError, MailError
 from . import fs
 
 TYPE_CHECKING = const(False)
@@ -27,26 +19,10 @@ if TYPE_CHECKING:
 
 MAX = const(4096)  # bytes of CBOR
 VERSION = const(1)
-_ACCOUNTS = const(4)
-_DEPTH = const(8)
+DEPTH = const(8)  # of maps and lists
 
 _PATH = "/settings.cbor"
 _NEW = "/settings.new"
-_ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
-
-# The secrets, and what must stay as it was for one to be kept.
-_SECRETS = (
-    ("wifi", "password", ("ssid",)),
-    ("account", "password", ("host", "port", "user", "tls", "tls_verify")),
-)
-
-
-class SettingError(ConfigError):
-    """A ConfigError with the `path` of the setting, as `account[0].port`."""
-
-    def __init__(self, path: str, why: str, code: int = E_SETTING_VALUE) -> None:
-        super().__init__(code, path + ": " + why if why else path)
-        self.path = path
 
 
 def load() -> "Settings | None":
@@ -58,20 +34,12 @@ def load() -> "Settings | None":
     except OSError:
         return None
     try:
-        doc = decode(data, _DEPTH)
-        check(doc)
+        doc = decode(data, DEPTH)
     except MailError as err:
         raise ConfigError(E_SETTINGS, err.detail)
-    return doc  # type: ignore[no-any-return]
-
-
-def parse(data: "bytes | bytearray", old: "Settings | None") -> "Settings":
-    """Staged CBOR as settings: checked as a whole, with the secrets of `old` put where it says to keep them."""
-    doc = decode(data, _DEPTH)
-    if isinstance(doc, dict):
-        _keep_secrets(doc, old or {})
-    check(doc)
-    return doc  # type: ignore[no-any-return]
+    if not isinstance(doc, dict) or doc.get("v") != VERSION:
+        raise ConfigError(E_SETTINGS, "version")
+    return doc
 
 
 def stage(doc: "Settings") -> None:
@@ -100,94 +68,3 @@ def discard() -> None:
 def erase() -> None:
     fs.remove(_NEW)
     fs.remove(_PATH)
-
-
-def redacted(doc: "Settings") -> "Settings":
-    """The same settings with True for every secret that is set."""
-    copy = dict(doc)
-    for section, field, _ in _SECRETS:
-        if section in copy:
-            copy[section] = [
-                dict(each, **{field: True}) if each.get(field) else each for each in copy[section]
-            ]
-    return copy
-
-
-def check(doc: "Any") -> None:
-    """Raise SettingError for what the board could not work with. Unknown keys are left alone."""
-    _type(doc, dict, "settings")
-    if doc.get("v") != VERSION:
-        raise SettingError("v", "not version %d" % VERSION)
-    for section in ("device", "display", "time"):
-        _type(doc.get(section, {}), dict, section)
-    for section in ("wifi", "account", "notify"):
-        entries = doc.get(section, [])
-        _type(entries, list, section)
-        if len(entries) > _ACCOUNTS:
-            raise SettingError(section, "more than %d" % _ACCOUNTS)
-        for i, entry in enumerate(entries):
-            _type(entry, dict, "%s[%d]" % (section, i))
-    for i, entry in enumerate(doc.get("wifi", ())):
-        _text(entry, "ssid", "wifi[%d]." % i, 1, 32)
-        _text(entry, "password", "wifi[%d]." % i, 0, 64)
-    ids = []
-    for i, entry in enumerate(doc.get("account", ())):
-        at = "account[%d]." % i
-        name = _text(entry, "id", at, 1, 16)
-        if [c for c in name if c not in _ID] or name in ids:
-            raise SettingError(at + "id", "a-z, 0-9, _ and -, each once")
-        ids.append(name)
-        _text(entry, "host", at, 1, 253)
-        _text(entry, "user", at, 1, 200)
-        _text(entry, "password", at, 1, 200)
-        _number(entry, "port", at, 1, 65535)
-        _number(entry, "poll_s", at, 1, 604800)
-        _choice(entry, "protocol", at, ("pop3",))
-        _choice(entry, "tls", at, ("implicit", "starttls", "none"))
-        _choice(entry, "keep", at, ("delete", "forever"))
-        for name in ("tls_verify", "delete_confirmed"):
-            _type(entry.get(name, False), bool, at + name)
-        _type(entry.get("ca", ""), str, at + "ca")
-
-
-def _keep_secrets(doc: "Settings", old: "Settings") -> None:
-    for section, field, same in _SECRETS:
-        entries = doc.get(section, ())
-        for i in range(len(entries) if isinstance(entries, list) else 0):
-            entry = entries[i]
-            if not isinstance(entry, dict) or entry.get(field) is not True:
-                continue
-            for was in old.get(section, ()):
-                if all(was.get(name) == entry.get(name) for name in same):
-                    entry[field] = was.get(field, "")
-                    break
-            else:
-                raise SettingError("%s[%d].%s" % (section, i, field), "", E_SECRET_KEEP)
-
-
-def _type(value: "Any", kind: type, path: str) -> None:
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise SettingError(path, "wrong type")
-
-
-def _text(entry: "Settings", name: str, at: str, least: int, most: int) -> str:
-    value = entry.get(name, "")
-    _type(value, str, at + name)
-    if not least <= len(value.encode()) <= most:
-        raise SettingError(at + name, "%d to %d bytes" % (least, most))
-    for c in value.encode():
-        if c < 32 or c == 127:
-            raise SettingError(at + name, "", E_SECRET_CHARS)
-    return value  # type: ignore[no-any-return]
-
-
-def _number(entry: "Settings", name: str, at: str, least: int, most: int) -> None:
-    value = entry.get(name, least)
-    _type(value, int, at + name)
-    if not least <= value <= most:
-        raise SettingError(at + name, "%d to %d" % (least, most))
-
-
-def _choice(entry: "Settings", name: str, at: str, values: "tuple[str, ...]") -> None:
-    if entry.get(name, values[0]) not in values:
-        raise SettingError(at + name, "one of " + ", ".join(values))

@@ -1,8 +1,9 @@
 """Settings: checked, kept by one rename, secrets kept or refused."""
 
 from buzon import errors
+from buzon.console import staging
 from buzon.core.cbor import Encoder
-from buzon.store import fs, settings
+from buzon.store import fs
 
 GOOD = {
     "v": 1,
@@ -48,8 +49,8 @@ def bad(change, path, code=errors.E_SETTING_VALUE, old=None):
     doc = copy(GOOD)
     change(doc)
     try:
-        settings.parse(encoded(doc), old)
-    except settings.SettingError as err:
+        staging.parse(encoded(doc), old)
+    except staging.SettingError as err:
         assert err.path == path, err.path
         assert err.code == code, err.code
         assert "secret" not in str(err)
@@ -58,7 +59,7 @@ def bad(change, path, code=errors.E_SETTING_VALUE, old=None):
 
 
 def test_good_settings_pass_and_unknown_keys_are_left_alone():
-    assert settings.parse(encoded(GOOD), None) == GOOD
+    assert staging.parse(encoded(GOOD), None) == GOOD
 
 
 def test_what_would_harm_is_refused_with_its_path():
@@ -95,7 +96,7 @@ def test_a_secret_is_kept_only_while_its_server_stays_the_same():
     doc = copy(GOOD)
     doc["account"][0]["password"] = True
     doc["wifi"][0]["password"] = True
-    assert settings.parse(encoded(doc), GOOD) == GOOD
+    assert staging.parse(encoded(doc), GOOD) == GOOD
     for key, value in (
         ("host", "evil.example.org"),
         ("port", 110),
@@ -118,16 +119,16 @@ def test_a_secret_is_kept_only_while_its_server_stays_the_same():
 
 def test_redacted_settings_hold_no_secret_and_change_nothing():
     before = copy(GOOD)
-    text = repr(settings.redacted(GOOD))
+    text = repr(staging.redacted(GOOD))
     assert "secret" not in text
-    assert settings.redacted(GOOD)["account"][0]["password"] is True
+    assert staging.redacted(GOOD)["account"][0]["password"] is True
     assert before == GOOD
 
 
 def test_settings_that_are_no_cbor_are_one_error():
     for data in (b"", b"\xff", encoded(GOOD)[:-1], encoded([1])):
         try:
-            settings.parse(data, None)
+            staging.parse(data, None)
         except errors.MailError:
             pass
         else:
