@@ -112,17 +112,19 @@ def _run(demo: Demo, mail: Path | None, flash_size: int | None, progress: Progre
         size = None if demo.flash.exists() else (flash_size or flash_size_for(sizes))
         demo.flash.parent.mkdir(parents=True, exist_ok=True)
         progress("Booting the virtual board", 0, 0)
-        with VirtualBoard(
-            demo.board, flash=demo.flash, flash_size=size, heap_kib=HEAP_KIB, wifi=[WIFI]
-        ) as machine:
-            try:
-                with Client.connect(machine.port) as client:
-                    _collect(demo, client, server, progress)
-            finally:
-                demo.server_left = server.left()
-                demo.screen = _save_screen(machine, demo.flash)
-    after = stored_in(demo.flash)
-    demo.stored = sum((expected & (after - before)).values())
+        try:
+            with VirtualBoard(
+                demo.board, flash=demo.flash, flash_size=size, heap_kib=HEAP_KIB, wifi=[WIFI]
+            ) as machine:
+                try:
+                    with Client.connect(machine.port) as client:
+                        _collect(demo, client, server, progress)
+                finally:
+                    demo.server_left = server.left()
+                    demo.screen = _save_screen(machine, demo.flash)
+        finally:
+            if demo.flash.exists():  # counted after a failure too
+                demo.stored = sum((expected & (stored_in(demo.flash) - before)).values())
     if demo.stored != demo.messages:
         raise BuzonError(
             f"{demo.messages - demo.stored} of {demo.messages} messages are not in {demo.flash}: look at its "
@@ -266,6 +268,11 @@ def sentences() -> Iterator[None]:
         raise UsageError(str(error)) from None
     except LocalServerError as error:
         raise BuzonError(str(error)) from None
+    except ImportError as error:
+        raise BuzonError(
+            f"The virtual board does not run on this system ({error.name} is missing): it needs Linux or macOS. "
+            "Everything else works here with a real board."
+        ) from None
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise BuzonError(f"A file or port could not be used{where}: {error.strerror or error}.") from None

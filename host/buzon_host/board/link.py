@@ -179,6 +179,7 @@ class Link:
     def _soft_reset(self) -> None:
         self._write(_CTRL_C)
         self._answer(0.2, b"")
+        self._said = ""
         self._write(_FRIENDLY + _SOFT_RESET)
         self._answer(0.5, b"")
         self._at_prompt = False
@@ -211,7 +212,7 @@ class Link:
     def _text(self, line: str, sent: bytes) -> None:
         if _echoes(line.encode("utf-8", "replace"), sent):
             self._at_prompt = True
-        if _TROUBLE.match(line):
+        if not self._said and _TROUBLE.match(line):  # what comes after it is the prompt's
             self._said = f" It said: {line[:200]}"
         if self._on_text is not None and line:
             self._on_text(escape(line))
