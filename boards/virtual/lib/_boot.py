@@ -15,21 +15,15 @@ def hardware():
     """The fakes, the flash at `/`, the firmware at `/rom`; host files are out of reach afterwards."""
     for name in ("time", "select", "socket", "network", "esp32", "_tls"):
         __import__(name)
+        gc.collect()  # what follows fills the holes: the firmware's heap is one piece
     import _flash
     import machine
 
     config = _hw.config
     if config["tty"]:
         open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
-    flash = _flash.Flash(
-        config["flash"],
-        config["stats"],
-        config["size"],
-        config["cut"],
-        config["torn"],
-        config["erase_us"],
-        config["program_us"],
-    )
+    flash = _flash.flash(config)
+    gc.collect()
     rom = vfs.VfsPosix(config["rom"])
     vfs.umount("/")
     try:

@@ -1,13 +1,20 @@
 """The virtual board's flash: a NOR chip in a host file. Erase sets 0xFF, program only clears bits.
 
-Operations are counted in a file of the runner's; the N-th program or erase may be cut in the middle.
+Operations are counted where the runner reads them; the N-th program or erase may be cut in the middle.
 """
 
+import os
 from array import array
 
 import _hw
+import uctypes
 import utime
 from micropython import const
+
+try:
+    import _copy_x64 as _copy
+except (ImportError, ValueError):
+    import _copy
 
 BLOCK = const(4096)
 _READS = const(0)
@@ -19,40 +26,42 @@ _OPS = const(5)
 _HEADER = const(64)
 
 
-class Flash:
-    """A block device for VfsLfs2 (the extended interface). `torn` in 0..255: how much of the cut operation
-    is done before the power goes."""
+def flash(config):
+    """The board's flash: mapped into memory where the interpreter's launcher did that, else a file."""
+    maps = os.getenv("BUZON_MAPS")
+    timing = config["cut"], config["torn"], config["erase_us"], config["program_us"]
+    if not maps:
+        return FileFlash(config["flash"], config["stats"], config["size"], *timing)
+    chip, stats = maps.split()
+    return MappedFlash(int(chip), int(stats), config["size"], *timing)
 
-    def __init__(self, path, stats, size, cut, torn, erase_us, program_us):
-        self._f = open(path, "r+b")
-        self._stats = open(stats, "r+b")
+
+class Flash:
+    """A block device for VfsLfs2 (the extended interface). `torn` in 0..255: how much of the operation
+    number `cut` is done before the power goes."""
+
+    def __init__(self, size, cut, torn, erase_us, program_us):
         self._blocks = size // BLOCK
         self._cut = cut
         self._torn = torn
         self._erase_us = erase_us
         self._program_us = program_us
-        self._n = array("Q", (0, 0, 0, 0, 0, 0))
-        self._stats.readinto(self._n)
-        self._blank = b"\xff" * 256
-        self._old = bytearray(128)
-        self._ff = bytes(self._blank[:128])
-        self._count = bytearray(4)
 
     # A board's flash driver is not interrupted by Ctrl-C: the operation is done again, and the runner is
     # asked to interrupt once more. `return` inside `try` leaves the interpreter no moment in between.
     def readblocks(self, block, buf, off=0):
         try:
-            return self._read_at(block * BLOCK + off, buf)
+            return self._read(block * BLOCK + off, buf)
         except KeyboardInterrupt:
             _hw.send(b"K")
-            self._read_at(block * BLOCK + off, buf)
+            return self._read(block * BLOCK + off, buf)
 
     def writeblocks(self, block, buf, off=0):
         try:
             return self._program(block * BLOCK + off, buf)
         except KeyboardInterrupt:
             _hw.send(b"K")
-            self._program(block * BLOCK + off, buf)
+            return self._program(block * BLOCK + off, buf)
 
     def ioctl(self, op, arg):
         try:
@@ -64,8 +73,7 @@ class Flash:
     def _ioctl(self, op, arg):
         if op == 6:
             self._erase(arg)
-            return 0
-        if op == 3:
+        elif op == 3:
             self._save()
         elif op == 4:
             return self._blocks
@@ -73,77 +81,109 @@ class Flash:
             return BLOCK
         return 0
 
-    def _save(self):
-        self._stats.seek(0)
-        self._stats.write(self._n)
-
-    def _read_at(self, at, buf):
+    def _read(self, at, buf):
         n = self._n
         n[_READS] += 1
         n[_READ] += len(buf)
-        self._f.seek(at)
-        self._f.readinto(buf)
+        self._load(at, buf, len(buf))
 
     def _program(self, at, buf):
         n = self._n
-        f = self._f
         size = len(buf)
         n[_PROGRAMS] += 1
         n[_OPS] += 1
         if n[_OPS] == self._cut:
             size = size * self._torn >> 8
-            buf = buf[:size]
         n[_PROGRAMMED] += size
-        old = self._old
-        if len(old) != size:
-            self._old = old = bytearray(size)
-            self._ff = b"\xff" * size
-        f.seek(at)
-        f.readinto(old)
-        if old == self._ff:
-            old = buf
-        else:
-            for i in range(size):
-                old[i] &= buf[i]
-        f.seek(at)
-        f.write(old)
-        if self._program_us:
-            utime.sleep_us(self._program_us)
-        if n[_OPS] == self._cut:
-            self._power_cut()
+        self._clear(at, buf, size)
+        self._took(self._program_us)
 
     def _erase(self, block):
         n = self._n
+        size = BLOCK
         n[_ERASES] += 1
         n[_OPS] += 1
-        end = BLOCK
         if n[_OPS] == self._cut:
-            end = BLOCK * self._torn >> 8 & ~0xFF
-        self._f.seek(block * BLOCK)
-        for _ in range(0, end, 256):
-            self._f.write(self._blank)
-        stats = self._stats
-        count = self._count
-        stats.seek(_HEADER + 4 * block)
-        stats.readinto(count)
-        i = 0
-        while i < 4:
-            count[i] = (count[i] + 1) & 0xFF
-            if count[i]:
-                break
-            i += 1
-        stats.seek(_HEADER + 4 * block)
-        stats.write(count)
-        self._save()
-        if self._erase_us:
-            utime.sleep_us(self._erase_us)
-        if n[_OPS] == self._cut:
-            self._power_cut()
+            size = BLOCK * self._torn >> 8
+        self._fill(block * BLOCK, size)
+        self._count(block)
+        self._took(self._erase_us)
 
-    def _power_cut(self):
+    def _took(self, us):
+        if us:
+            utime.sleep_us(us)
+        if self._n[_OPS] == self._cut:
+            self._save()
+            _hw.send(b"C")
+            _hw.halt()
+
+    def _save(self):
+        pass
+
+
+class MappedFlash(Flash):
+    """The image and its counters at these addresses. Allocates nothing, as the driver of a board."""
+
+    def __init__(self, chip, stats, size, *timing):
+        super().__init__(size, *timing)
+        self._chip = uctypes.bytearray_at(chip, size)
+        words = {"n": (uctypes.ARRAY | 0, _HEADER // 4 + self._blocks | uctypes.UINT32)}
+        self._n = uctypes.struct(stats, words).n
+
+    def _load(self, at, buf, n):
+        _copy.load(self._chip, at, buf, n)
+
+    def _clear(self, at, buf, n):
+        _copy.clear(self._chip, at, buf, n)
+
+    def _fill(self, at, n):
+        _copy.fill(self._chip, at, n)
+
+    def _count(self, block):
+        self._n[_HEADER // 4 + block] += 1
+
+
+class FileFlash(Flash):
+    """The image and its counters as files. Every seek allocates: no figure for heap may be taken here."""
+
+    def __init__(self, path, stats, size, *timing):
+        super().__init__(size, *timing)
+        self._f = open(path, "r+b")
+        self._stats = open(stats, "r+b")
+        self._n = array("I", bytes(_HEADER))
+        self._stats.readinto(self._n)
+        self._buf = bytearray(128)
+
+    def _load(self, at, buf, n):
+        self._f.seek(at)
+        self._f.readinto(buf, n)
+
+    def _clear(self, at, buf, n):
+        if len(self._buf) < n:
+            self._buf = bytearray(n)
+        old = self._buf
+        self._load(at, old, n)
+        _copy.clear(old, 0, buf, n)
+        self._f.seek(at)
+        self._f.write(old, n)
+
+    def _fill(self, at, n):
+        blank = b"\xff" * n
+        self._f.seek(at)
+        self._f.write(blank)
+
+    def _count(self, block):
+        word = array("I", (0,))
+        self._stats.seek(_HEADER + 4 * block)
+        self._stats.readinto(word)
+        word[0] += 1
+        self._stats.seek(_HEADER + 4 * block)
+        self._stats.write(word)
         self._save()
-        _hw.send(b"C")
-        _hw.halt()
+
+    def _save(self):
+        self._stats.seek(0)
+        self._stats.write(self._n)
 
 
 class Rom:
@@ -168,6 +208,9 @@ class Rom:
 
     def stat(self, path):
         return self._fs.stat(self._inside(path))
+
+    def statvfs(self, path):
+        return (4096, 4096, 16, 0, 0, 0, 0, 0, 1, 255)
 
     def ilistdir(self, path):
         return self._fs.ilistdir(self._inside(path))

@@ -14,7 +14,7 @@ from .interpreter import VirtualBoardError
 
 BLOCK = 4096
 MIN_SIZE = 16 * BLOCK
-_COUNTERS = struct.Struct("<6Q")
+_COUNTERS = struct.Struct("<6I")
 _HEADER = 64  # bytes before the erases per block in the counters' file
 
 
@@ -117,12 +117,12 @@ class Counters:
 
 
 def new_counters(path: Path, size: int) -> None:
-    """The counters' file: the six numbers, then the erases of each block (32 bits)."""
+    """The counters' file: the six numbers (32 bits), then the erases of each block (32 bits)."""
     path.write_bytes(bytes(_HEADER + 4 * (size // BLOCK)))
 
 
 def counters(path: Path) -> tuple[Counters, list[int]]:
-    """The numbers, exact at every sync, erase and power cut, and the erases of each block."""
+    """The numbers, modulo 2^32, and the erases of each block."""
     data = path.read_bytes()
     blocks = (len(data) - _HEADER) // 4
     return Counters(*_COUNTERS.unpack_from(data)), list(struct.unpack_from(f"<{blocks}I", data, _HEADER))

