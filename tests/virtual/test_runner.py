@@ -72,7 +72,7 @@ print('free', gc.mem_free())
 def fits(n):
     try: return len(bytearray(n)) == n
     except MemoryError: return False
-print('block', fits(LIMIT - 8 * KIB), fits(LIMIT))
+print('block', fits(LIMIT - 12 * KIB), fits(LIMIT))
 l = []
 try:
     while True: l.append(bytearray(1000))
@@ -91,7 +91,7 @@ def test_the_heap_limit_holds(make_board, console, kib: int) -> None:
     assert kib * 1024 * 0.95 < free <= kib * 1024
     port.expect(rb"block True False")
     pieces = int(port.expect(rb"pieces (\d+)").group(1))
-    assert (kib - 8) * 1024 / 1056 < pieces < kib * 1024 / 1000
+    assert (kib - 10) * 1024 / 1056 < pieces < kib * 1024 / 1000
 
 
 def test_ctrl_c_ends_a_program_and_is_a_character_at_the_repl(make_board, console) -> None:

@@ -4,15 +4,17 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import cbor2
 import pytest
 from buzon_host.boards import load
-from buzon_host.virtual import flash
+from buzon_host.virtual import flash, interpreter
 from buzon_host.virtual.board import VirtualBoard
 from buzon_host.virtual.interpreter import VirtualBoardError
+from buzon_host.virtual.process import fakes
 
 WRITER = """
 import os

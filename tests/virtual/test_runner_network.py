@@ -38,16 +38,19 @@ class Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                if self._context:
-                    connection = self._context.wrap_socket(connection, server_side=True)
-                connection.sendall(b"+OK hello\r\n")
-                while connection.recv(1000):
-                    pass
-            except OSError:
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if self._context:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            connection.sendall(b"+OK hello\r\n")
+            while connection.recv(1000):
                 pass
-            connection.close()
-            self.ended.set()
+        except OSError:
+            pass
+        connection.close()
+        self.ended.set()
 
     def close(self) -> None:
         self._listener.close()
