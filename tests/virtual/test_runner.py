@@ -287,7 +287,7 @@ def test_two_boards_at_once_and_the_control_channel(make_board, console, tmp_pat
     link = tmp_path / "port"
     one = make_board(LOOP, flash=tmp_path / "1.img", link=link)
     two = make_board("from machine import Pin\nPin(2, Pin.OUT).value(1)\n", flash=tmp_path / "2.img")
-    console(two).repl()
+    console(two).expect(rb">>> ")
     assert [entry.port for entry in control.running()] == [one.port, two.port]
     assert control.running()[0].link == str(link)
     with control.connect(link) as client:

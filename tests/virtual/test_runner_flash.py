@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -116,13 +115,13 @@ def run_driver(
         "erase_us": 0,
         "program_us": 0,
     }
-    command, maps = interpreter.command()
+    command, maps = interpreter.mapping_command()
     env = {"MICROPYPATH": f"{fakes()}:.frozen"}
     if mapped:
         assert maps
         env["BUZON_MAPS"] = f"{image}:{counts}"
     else:
-        command = [sys.executable, "-m", "micropython_unix"]
+        command = interpreter.command()
     program = subprocess.Popen(
         [*command, "-c", f"import _flash, _hw\nf = _flash.flash(_hw.config)\n{body}"],
         env={**env, "BUZON_HW": json.dumps(config)},

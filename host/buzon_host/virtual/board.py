@@ -92,7 +92,7 @@ class VirtualBoard:
         self._link: Path | None = None
         self._log_file = log.open("ab") if log else None
 
-        command, maps = interpreter.command()
+        command, maps = interpreter.mapping_command()
         source = firmware or paths.firmware()
         size = image.prepare(flash, self.board, flash_size)
         self._lock = image.lock(flash)

