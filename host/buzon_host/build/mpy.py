@@ -16,7 +16,6 @@ from pathlib import Path
 from .. import paths
 from ..errors import BuzonError
 from .fold import fold_tree
-from .fold import fold_tree
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m")
 # Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
