@@ -324,9 +324,12 @@ def test_the_registration_of_a_board_that_crashed_is_ignored(make_board) -> None
     dead.wait()
     entry = json.loads(file.read_text())
     stale = file.with_name("stale.json")
-    stale.write_text(json.dumps({**entry, "pid": dead.pid}))
+    left = stale.parent.parent / "buzon-left"
+    left.mkdir()
+    stale.write_text(json.dumps({**entry, "pid": dead.pid, "control": str(left / "control")}))
     assert [found.port for found in control.running()] == [board.port]
     assert not stale.exists()
+    assert not left.exists()
 
 
 def test_the_board_ends_with_its_runner(tmp_path: Path) -> None:
@@ -337,7 +340,8 @@ def test_the_board_ends_with_its_runner(tmp_path: Path) -> None:
         f"b = VirtualBoard(flash=Path({str(tmp_path / 'f.img')!r}), firmware=Path({str(tmp_path)!r}))\n"
         "print(b._process.pid, flush=True)\ntime.sleep(60)\n"
     )
-    runner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    runner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=env)
     assert runner.stdout is not None
     pid = int(runner.stdout.readline())
     runner.kill()

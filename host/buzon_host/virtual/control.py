@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -68,6 +69,9 @@ def running() -> list[Entry]:
             found.append(entry)
         else:
             path.unlink(missing_ok=True)
+            scratch = Path(entry.control).parent
+            if scratch.name.startswith("buzon-"):
+                shutil.rmtree(scratch, ignore_errors=True)
     return found
 
 
