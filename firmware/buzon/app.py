@@ -5,7 +5,6 @@ Nothing here stops for good: whatever fails is kept, shown, and tried again late
 
 import asyncio
 import gc
-import sys
 import time
 
 from micropython import const
@@ -77,7 +76,7 @@ class App:
         """Take the settings that are in force; whatever of them cannot be used does not stop the rest."""
         self.reload = False
         self._trouble = None
-        forget("buzon.trial", "buzon.console.config", "buzon.console.staging")
+        plugins.forget("buzon.trial", "buzon.console.change", "buzon.console.config", "buzon.console.staging")
         try:
             self.settings = store_settings.load()
         except MailError as err:
@@ -259,14 +258,6 @@ class App:
         if not self.error or self.error[:2] != [error.code, text]:
             log.say("error %d: %s" % (error.code, text))
         self.error = [error.code, text, clock.now()]
-
-
-def forget(*modules: str) -> None:
-    """Drop modules that are rarely needed; they are imported again when they are."""
-    for name in modules:
-        package, _, last = name.rpartition(".")
-        if sys.modules.pop(name, None) and hasattr(sys.modules[package], last):
-            delattr(sys.modules[package], last)
 
 
 def _board() -> "Dict[str, Any]":

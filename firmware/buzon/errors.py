@@ -1,6 +1,6 @@
 """The one error tree: a stable integer code, one sentence a person can act on.
 
-The sentences are in `sentences.py`, which is imported only when one is shown: they cost no heap before.
+The sentences are in `sentences/`, imported only when one is shown: they cost no heap before.
 """
 
 from micropython import const
@@ -115,12 +115,14 @@ def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
     import sys
 
-    from . import sentences
-
-    text = sentences.TEXT
-    # The text is dropped after use: it is larger than most modules.
-    sys.modules.pop("buzon.sentences", None)
-    at = text.find("\n%d " % code)
-    if at < 0:
-        at = text.find("\n%d " % E_BUG)
-    return text[at + 5 : text.find("\n", at + 5)].replace("{}", detail or "?")
+    name = "buzon.sentences.s%d" % (code // 100)
+    try:
+        text = __import__(name, None, None, ("TEXT",)).TEXT
+        at = text.index("\n%d " % code) + 5
+        return text[at : text.index("\n", at)].replace("{}", detail or "?")  # type: ignore[no-any-return]
+    except (ImportError, MemoryError, ValueError):
+        return "Error %d (%s)." % (code, detail)  # the person at least learns the number
+    finally:
+        module = sys.modules.pop(name, None)  # not kept: heap is dear
+        if module:
+            delattr(sys.modules["buzon.sentences"], name[-2:])

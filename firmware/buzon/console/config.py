@@ -1,4 +1,4 @@
-"""Console methods that change what the board is: settings.*, file.put, wipe."""
+"""Console methods that bring new settings and files, and wipe. Dropped from memory once settings are staged."""
 
 import os
 
@@ -8,7 +8,6 @@ from ..core.cbor import Encoder
 from ..errors import (
     E_BUSY,
     E_NOT_STAGED,
-    E_NOT_TESTED,
     E_PARAMS,
     E_PATH,
     E_TOO_LONG,
@@ -16,6 +15,7 @@ from ..errors import (
     ConsoleError,
     StoreError,
 )
+from ..plugins import forget
 from ..store import fs, settings
 from ..trial import Trial
 from . import staging
@@ -52,38 +52,8 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         _staged = bytearray()
         settings.stage(doc)
         app.trial = Trial(doc)
+        forget("buzon.console.config", "buzon.console.staging")  # the trial needs the room
     return {"have": have}
-
-
-def do_settings_test(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    trial = _wanted(app)
-    if trial.state == "staged":
-        trial.state = "wanted"
-    return trial.report()
-
-
-def _wanted(app: "Any") -> Trial:
-    if app.trial is None:
-        raise ConfigError(E_NOT_STAGED)
-    return app.trial  # type: ignore[no-any-return]
-
-
-def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    trial = _wanted(app)
-    if trial.state != "ok" and not (trial.state == "staged" and params.get("untested") is True):
-        raise ConfigError(E_NOT_TESTED)
-    settings.commit()
-    app.trial = None
-    app.reload = True
-    return {"saved": True}
-
-
-def do_settings_discard(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    if app.trial and app.trial.state in ("wanted", "running"):
-        raise ConsoleError(E_BUSY, "the test of the settings")
-    app.trial = None
-    settings.discard()
-    return {"discarded": True}
 
 
 def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":

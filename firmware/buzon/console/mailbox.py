@@ -21,6 +21,8 @@ _PAGE = const(8)
 _CHUNK = const(1024)
 _HEAD = const(8192)  # bytes of a message in which its header fields are looked for
 _TEXT = const(64)
+_ROOM = const(1400)  # bytes of a page's answer ...
+_ITEM = const(80)  # ... of which an item takes this much besides its texts
 
 
 def _account(app: "Any", params: "Dict[str, Any]") -> "Any":
@@ -60,12 +62,22 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
             wanted[key] = name
     scan = HeaderScan((b"from", b"subject", b"date"))
     block = bytearray(512)
-    items = []
+    items: "list[Any]" = []
+    room = _ROOM
     for key, time, seen in page:
         name = wanted[key]
         if name:
             item = _fields(account.spool, name, scan, block)
             item.update({"id": str(hexlify(key), "utf-8"), "size": size_of(name), "time": time, "seen": seen})
+            room -= (
+                len(item["from"].encode())
+                + len(item["subject"].encode())
+                + len(item["date"].encode())
+                + _ITEM
+            )
+            if room < 0 and items:
+                n = len(items)  # the next page begins with this one
+                break
             items.append(item)
     total = account.journal.stored
     return {"total": total, "items": items, "next": start + n if start + n < total else None}

@@ -26,6 +26,9 @@ _MODULES = {
     "wifi": "base",
     "reboot": "base",
     "repl": "base",
+    "settings.test": "change",
+    "settings.commit": "change",
+    "settings.discard": "change",
     "settings": "config",
     "file": "config",
     "wipe": "config",
@@ -100,8 +103,7 @@ class Console:
             self._refuse(number, DeviceError(E_BUG, type(err).__name__))
 
     def _call(self, method: str, params: "Dict[str, Any]") -> "Any":
-        family, _, _ = method.partition(".")
-        module = _MODULES.get(family)
+        module = _MODULES.get(method) or _MODULES.get(method.partition(".")[0])
         name = method.replace(".", "_")
         if module:
             methods = __import__("buzon.console." + module, None, None, (name,))

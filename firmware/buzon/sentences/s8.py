@@ -1,0 +1,7 @@
+"""Sentences for errors of the board itself: a line each, its code first; `{}` takes the detail."""
+
+TEXT = """
+800 The display does not answer ({}): check its wiring and address.
+801 Something unexpected happened ({}): please report it.
+802 The board ran out of memory ({}): please report it.
+"""
