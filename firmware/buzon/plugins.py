@@ -12,17 +12,12 @@ if TYPE_CHECKING:
 
 _API = const(1)  # what a plug-in must state
 
-_OURS = {
-    "display ssd1306": "buzon.display.ssd1306:SSD1306",
-    "display null": "buzon.display.null:Null",
-    "notifier display": "buzon.notify.display:Display",
-    "notifier log": "buzon.notify.log:Log",
-}
+_FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`
 
 
 def load(kind: str, name: str) -> "Any":
     """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) when there is none that fits."""
-    path = name if ":" in name else _OURS.get(kind + " " + name, "")
+    path = name if ":" in name else "buzon.%s.%s:Plugin" % (_FOLDER[kind], name)
     module, _, attribute = path.partition(":")
     try:
         found = __import__(module, None, None, (attribute,))
@@ -40,8 +35,3 @@ def forget(*modules: str) -> None:
         package, _, last = name.rpartition(".")
         if sys.modules.pop(name, None) and hasattr(sys.modules[package], last):
             delattr(sys.modules[package], last)
-
-
-def names(kind: str) -> "list[str]":
-    """The short names of a kind."""
-    return sorted(key.split(" ")[1] for key in _OURS if key.startswith(kind + " "))

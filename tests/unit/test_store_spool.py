@@ -4,7 +4,7 @@ import os
 from binascii import crc32, hexlify
 
 from buzon import errors
-from buzon.store import fs, journal
+from buzon.store import fs, journal, mend
 from buzon.store.journal import DELETED, SEEN, Journal
 from buzon.store.spool import Spool, Window, key_of, size_of
 
@@ -148,7 +148,7 @@ def test_changes_do_not_make_the_journal_grow():
     assert os.stat(spool.folder + "/journal")[6] <= (20 + 64) * 16
     assert (log.stored, log.new) == (20, 1)
     log.change(DELETED, keys[0], True)
-    log._compact()
+    mend.compact(log)
     log = Journal(spool.folder)
     log.open(spool)
     assert (log.stored, log.new) == (19, 1)  # its file was still there: the deletion was ended

@@ -29,7 +29,7 @@ def setup(config):
     _cause = config["cause"]
     _chips = tuple(tuple(chip) for chip in config["i2c"])
     _memory = a2b_base64(config["memory"])
-    network._config["mac"] = _id
+    network.config["mac"] = _id
 
 
 def unique_id():

@@ -20,14 +20,14 @@ STAT_ASSOC_FAIL = 203
 STAT_HANDSHAKE_TIMEOUT = 204
 
 _SCAN_MS = const(3000)
-_config = {"hostname": "mpy-esp32", "ssid": "", "reconnects": -1, "txpower": 20.0, "pm": 1, "channel": 1}
+config = {"hostname": "mpy-esp32", "ssid": "", "reconnects": -1, "txpower": 20.0, "pm": 1, "channel": 1}
 _active = [False, False]
 
 
 def hostname(name=None):
     if name is None:
-        return _config["hostname"]
-    _config["hostname"] = name
+        return config["hostname"]
+    config["hostname"] = name
 
 
 def country(code=None):
@@ -69,7 +69,7 @@ class WLAN:
         self._started()
         self._leave()
         _hw.wifi = STAT_CONNECTING
-        _config["ssid"] = ssid
+        config["ssid"] = ssid
         _hw.send(b"W", json.dumps([ssid, key or ""]).encode(), _hw.attempt)
 
     def disconnect(self):
@@ -108,16 +108,16 @@ class WLAN:
     def config(self, *args, **kw):
         if kw:
             for name in kw:
-                _config["ssid" if name == "essid" else name] = kw[name]
+                config["ssid" if name == "essid" else name] = kw[name]
             return
         name = args[0]
         if name == "mac":
-            return _config["mac"]
+            return config["mac"]
         if name in ("essid", "ssid"):
             name = "ssid"
-        if name not in _config:
+        if name not in config:
             raise ValueError("unknown config param")
-        return _config[name]
+        return config[name]
 
     def ifconfig(self, *args):
         if args:

@@ -5,7 +5,7 @@ import sys
 
 from micropython import const
 
-from .. import __version__, log, plugins
+from .. import __version__, log
 from ..errors import E_NO_ACCOUNT, ConfigError
 from ..net import clock
 from ..store import fs
@@ -38,9 +38,7 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "micropython": ".".join(str(part) for part in info.version[:3]),
         "heap": _heap(),
         "flash": list(fs.room()),
-        "caps": ["pop3"]
-        + ["display:" + name for name in plugins.names("display")]
-        + ["notify:" + name for name in plugins.names("notifier")],
+        "caps": ["pop3", "display:ssd1306", "display:null", "notify:display", "notify:log"],
         "configured": app.settings is not None,
         "locked": bool((app.settings or {}).get("device", {}).get("lock")),
     }

@@ -15,26 +15,6 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, Generator
 
-# The module of each method; a module is imported when one of its methods is first asked for.
-_MODULES = {
-    "hello": "base",
-    "status": "base",
-    "sync": "base",
-    "log": "base",
-    "screen": "base",
-    "time": "base",
-    "wifi": "base",
-    "reboot": "base",
-    "repl": "base",
-    "settings.test": "change",
-    "settings.commit": "change",
-    "settings.discard": "change",
-    "settings": "config",
-    "file": "config",
-    "wipe": "config",
-    "mail": "mailbox",
-}
-
 
 class Console:
     """One session with one PC at a time. `app` is what the methods work on."""
@@ -103,7 +83,7 @@ class Console:
             self._refuse(number, DeviceError(E_BUG, type(err).__name__))
 
     def _call(self, method: str, params: "Dict[str, Any]") -> "Any":
-        module = _MODULES.get(method) or _MODULES.get(method.partition(".")[0])
+        module = _module(method)
         name = method.replace(".", "_")
         if module:
             methods = __import__("buzon.console." + module, None, None, (name,))
@@ -118,6 +98,15 @@ class Console:
 
     def _send(self) -> None:
         frames.send(self._frame, self._answer.n, self._out.write)
+
+
+def _module(method: str) -> str:
+    """Where a method is; the module is imported when one of its methods is first asked for."""
+    if method.startswith("mail."):
+        return "mailbox"
+    if method in ("settings.test", "settings.commit", "settings.discard"):
+        return "change"
+    return "config" if method.startswith(("settings.", "file.", "wipe")) else "base"
 
 
 def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":

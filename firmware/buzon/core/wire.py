@@ -93,8 +93,10 @@ class TxBuffer:
         self.buf = buf
         self.n = 0
 
-    def put(self, data: bytes) -> None:
-        """Append. Raises LocalProtocolError when it does not fit, which sends nothing."""
+    def put(self, data: "bytes | str") -> None:
+        """Append; text as UTF-8. Raises LocalProtocolError when it does not fit, which sends nothing."""
+        if isinstance(data, str):
+            data = data.encode()
         n = self.n
         end = n + len(data)
         if end > len(self.buf):

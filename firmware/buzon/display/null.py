@@ -30,3 +30,6 @@ class Null(framebuf.FrameBuffer):
 
     def invert(self, on: bool) -> None:
         pass
+
+
+Plugin = Null

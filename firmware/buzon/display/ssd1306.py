@@ -88,3 +88,6 @@ class SSD1306(framebuf.FrameBuffer):
             self._i2c.writeto(self._addr, data)
         except OSError as exc:
             raise DeviceError(E_DISPLAY, "address 0x%02x, %s" % (self._addr, exc))
+
+
+Plugin = SSD1306

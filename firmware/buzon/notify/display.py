@@ -16,3 +16,6 @@ class Display:
     def alert(self, sender: str, subject: str, waiting: int) -> None:
         """Mail came; the texts are clean. `waiting`: new messages in all."""
         self._ui.alert(sender, subject)
+
+
+Plugin = Display

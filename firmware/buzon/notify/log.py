@@ -18,3 +18,6 @@ class Log:
     def alert(self, sender: str, subject: str, waiting: int) -> None:
         """Mail came; the texts are clean. `waiting`: new messages in all."""
         log.say("new mail from %s: %s" % (sender, subject))
+
+
+Plugin = Log

@@ -4,7 +4,6 @@ Append-only, records of 16 bytes; the last record of a message counts. Replaced 
 changes in it have become many. Memory: one block of records, and one Window.
 """
 
-import os
 import struct
 
 from micropython import const
@@ -25,62 +24,69 @@ DELETED = const(3)  # deleted here; the server may still list it
 
 _RECORD = const(16)  # kind, 1 when it changes an earlier record, 2 spare, time (uint32), key
 _BATCH = const(16)  # records read or written at once
-_WINDOW = const(64)
-_CHANGES = const(64)  # changing records before the journal is made anew without them
+CHANGES = const(64)  # changing records before the journal is made anew without them
 
 
 class Journal:
-    """`stored` and `new` count the messages on the board, all and unseen. Raises StoreError."""
+    """`stored` and `new` count the messages on the board, all and unseen. Raises StoreError.
+
+    `path`: its file; `pending`: records that are not written yet.
+    """
 
     def __init__(self, folder: str) -> None:
-        self._path = folder + "/journal"
+        self.path = folder + "/journal"
         self.stored = 0
         self.new = 0
         self._changes = 0
-        self._pending = bytearray()
+        self.pending = bytearray()
 
     def open(self, spool: "Spool") -> None:
         """Read it, and make it agree with the folder: a cut can leave a file without its record."""
         self._recount()
         if spool.count() != self.stored:
-            self._mend(spool)
+            from .mend import mend
+
+            mend(self, spool)
             self._recount()
 
     def arrived(self, key: bytes, time: int) -> None:
         """A message was stored at `time` (epoch, 0: no clock). Kept in memory until `flush`."""
-        self._pending += _pack(ARRIVED, 0, time, key)
+        self.pending += pack(ARRIVED, 0, time, key)
         self.stored += 1
         self.new += 1
-        if len(self._pending) >= _BATCH * _RECORD:
+        if len(self.pending) >= _BATCH * _RECORD:
             self.flush()
 
     def change(self, kind: int, key: bytes, seen: bool) -> None:
         """Record SEEN or DELETED at once. `seen`: whether it was seen before."""
-        self._pending += _pack(kind, 1, 0, key)
+        self.pending += pack(kind, 1, 0, key)
         self.flush()
         if not seen:
             self.new -= 1
         if kind == DELETED:
             self.stored -= 1
         self._changes += 1
-        if self._changes >= _CHANGES:
-            self._compact()
+        if self._changes >= CHANGES:
+            from .mend import compact
+
+            compact(self)
+            self._changes = 0
 
     def flush(self) -> None:
         """Append what is pending; nothing pending writes nothing."""
-        if self._pending:
+        if self.pending:
             try:
-                with open(self._path, "ab") as f:
-                    f.write(self._pending)
+                with open(self.path, "ab") as f:
+                    f.write(self.pending)
             except OSError as err:
                 raise fs.trouble(err)
-            self._pending = bytearray()
+            self.pending = bytearray()
 
     def newest(self) -> "Iterator[tuple[bytes, int, bool]]":
         """(key, time, seen) of every message on the board, the last to arrive first."""
         self.flush()
-        changed = Window(_CHANGES)
-        for kind, change, time, key in self._backwards():
+        changed = Window(CHANGES)
+        for kind, change, time, key in self.backwards():
             if change:
                 if changed.find(key) < 0 and changed.n < changed.size:
                     changed.add(key)
@@ -96,7 +102,7 @@ class Journal:
         """The last record's kind for a message; 0: none."""
         self.flush()
         last = 0
-        for kind, _, _, each in self._records():
+        for kind, _, _, each in self.records():
             if each == key:
                 last = kind
         return last
@@ -104,7 +110,7 @@ class Journal:
     def mark_deleted(self, window: Window, state: int) -> None:
         """Set the state of those in the window that were deleted here: one pass over the journal."""
         self.flush()
-        for kind, _, _, key in self._records():
+        for kind, _, _, key in self.records():
             if kind == DELETED:
                 i = window.find(key)
                 if i >= 0:
@@ -112,11 +118,11 @@ class Journal:
 
     # -- pieces
 
-    def _records(self) -> "Iterator[tuple[int, int, int, bytes]]":
+    def records(self) -> "Iterator[tuple[int, int, int, bytes]]":
         """(kind, change, time, key), oldest first."""
         block = bytearray(_BATCH * _RECORD)
         try:
-            f = open(self._path, "rb")
+            f = open(self.path, "rb")
         except OSError:
             return
         with f:
@@ -126,10 +132,10 @@ class Journal:
                     yield _unpack(block, at)
                 n = f.readinto(block)
 
-    def _backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
+    def backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
         block = bytearray(_BATCH * _RECORD)
         try:
-            f = open(self._path, "rb")
+            f = open(self.path, "rb")
         except OSError:
             return
         with f:
@@ -143,63 +149,20 @@ class Journal:
                 end = start
 
     def _recount(self) -> None:
-        self._changes = sum(change for _, change, _, _ in self._records())
-        if self._changes >= _CHANGES:
-            self._compact()
+        self._changes = sum(change for _, change, _, _ in self.records())
+        if self._changes >= CHANGES:
+            from .mend import compact
+
+            compact(self)
+            self._changes = 0
         self.stored = self.new = 0
         for _, _, seen in self.newest():
             self.stored += 1
             if not seen:
                 self.new += 1
 
-    def _mend(self, spool: "Spool") -> None:
-        """Add the records that a cut kept from being written, and end deletions that it kept from ending."""
-        window = Window(_WINDOW)
-        done = 0
-        while True:
-            window.clear()
-            i = 0
-            for key, _ in spool.keys():
-                if done <= i < done + _WINDOW:
-                    window.add(key)
-                i += 1
-            if not window.n:
-                return
-            for kind, _, _, key in self._records():
-                at = window.find(key)
-                if at >= 0:
-                    window.state[at] = kind
-            done += window.n
-            for at in range(window.n):
-                key = window.key(at)
-                if window.state[at] == DELETED:
-                    spool.remove(spool.name(key))
-                    done -= 1
-                elif not window.state[at]:
-                    self._pending += _pack(ARRIVED, 0, 0, key)
-            self.flush()
 
-    def _compact(self) -> None:
-        """Make it anew, in the old order, with every change in the record that it changes."""
-        changed = Window(_CHANGES)
-        for kind, change, _, key in self._backwards():
-            if change and changed.find(key) < 0 and changed.n < changed.size:
-                changed.add(key)
-                changed.state[changed.n - 1] = kind
-        new = self._path + ".tmp"
-        try:
-            with open(new, "wb") as f:
-                for kind, change, time, key in self._records():
-                    if not change:
-                        i = changed.find(key)
-                        f.write(_pack(changed.state[i] if i >= 0 else kind, 0, time, key))
-            os.rename(new, self._path)
-        except OSError as err:
-            raise fs.trouble(err)
-        self._changes = 0
-
-
-def _pack(kind: int, change: int, time: int, key: bytes) -> bytes:
+def pack(kind: int, change: int, time: int, key: bytes) -> bytes:
     return struct.pack("<BBHI", kind, change, 0, time & 0xFFFFFFFF) + key
 
 

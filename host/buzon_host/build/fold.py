@@ -1,12 +1,14 @@
 """Makes the firmware's source cheap for a board's heap before mpy-cross compiles it; it does the same as before.
 
 MicroPython keeps every name in memory for good. So a public constant is put where it is used, over module
-boundaries (mpy-cross folds only `_NAME = const(1)` within a file), and each module's private names become
-`_a`, `_b`, ..., which all modules share.
+boundaries (mpy-cross folds only `_NAME = const(1)` within a file), each module's private names become `_a`,
+`_b`, ..., its parameters `a_`, `b_`, ..., which all modules share, and a module has one name, the absolute one.
 """
 
 import ast
+import builtins
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -14,18 +16,30 @@ Constants = dict[str, dict[str, int]]
 """Module name -> the public names that it sets with `const(<int>)` at its top level."""
 
 
-def fold_tree(src: Path, out: Path, files: Iterable[Path], as_is: Collection[str]) -> None:
+@dataclass
+class Program:
+    """What must be known of all files of a program that nobody else imports.
+
+    `keywords`: the names that some call in it passes by keyword.
+    """
+
+    constants: Constants
+    keywords: set[str]
+
+
+def fold_tree(
+    src: Path, out: Path, files: Iterable[Path], as_is: Collection[str], program: Program | None
+) -> None:
     """Fold `files` (relative to `src`) into `out`; a file whose text stays the same is not written again.
 
-    `as_is`: files that are copied. What `out` held besides goes.
+    `as_is`: files that are copied. `program`: None for a library, whose public names others use. What `out`
+    held besides goes.
     """
-    relatives = list(files)
-    known = constants(src, relatives)
     wanted = set()
-    for relative in relatives:
+    for relative in files:
         text = (src / relative).read_text("utf-8")
         if str(relative) not in as_is:
-            text = fold(text, relative, known)
+            text = fold(text, relative, program)
         target = out / relative
         if text:
             wanted.add(target)
@@ -43,15 +57,18 @@ def module_name(relative: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def constants(src: Path, files: Iterable[Path]) -> Constants:
-    """The public constants of every file (paths relative to `src`)."""
-    found: Constants = {}
+def analyse(src: Path, files: Iterable[Path]) -> Program:
+    """Read every file of a program (paths relative to `src`)."""
+    program = Program({}, set())
     for relative in files:
         tree = ast.parse((src / relative).read_text("utf-8"))
-        found[module_name(relative)] = {
+        program.constants[module_name(relative)] = {
             name: value for statement in tree.body for name, value in _constant(statement)
         }
-    return found
+        program.keywords |= {
+            node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg is not None
+        }
+    return program
 
 
 def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
@@ -64,16 +81,17 @@ def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
             yield name, value
 
 
-def fold(source: str, relative: Path, known: Constants) -> str:
-    """The source with every constant of `known` in place, and without what only type checkers read.
+def fold(source: str, relative: Path, program: Program | None) -> str:
+    """The source with short names, and of a program's file with constants in place and without dead imports.
 
     "" when nothing is left to run: a package needs no `__init__` then.
     """
-    name = module_name(relative)
-    package = name.split(".") if relative.name == "__init__.py" else name.split(".")[:-1]
-    tree = ast.parse(source)
-    folder = _Folder(package, known, dict(known.get(name, {})))
-    tree = folder.visit(tree)
+    tree: ast.Module = ast.parse(source)
+    if program:
+        name = module_name(relative)
+        package = name.split(".") if relative.name == "__init__.py" else name.split(".")[:-1]
+        tree = _Folder(package, program.constants, dict(program.constants.get(name, {}))).visit(tree)
+        tree = _Parameters(tree, program.keywords).visit(tree)
     if all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body):
         return ""
     return ast.unparse(ast.fix_missing_locations(_Shortener(tree).visit(tree))) + "\n"
@@ -99,6 +117,8 @@ class _Folder(ast.NodeTransformer):
                 if f"{module}.{alias.name}" in self._known:
                     self._modules[alias.asname or alias.name] = f"{module}.{alias.name}"
                 kept.append(alias)
+            node.module = module
+            node.level = 0
         else:
             # The compiler knows `const` itself.
             kept = [a for a in node.names if (node.module, a.name) != ("micropython", "const")]
@@ -133,6 +153,49 @@ class _Folder(ast.NodeTransformer):
                 raise ValueError(f"{node.id} is a constant and is set again in line {node.lineno}")
             return ast.copy_location(ast.Constant(self._names[node.id]), node)
         return node
+
+
+class _Parameters(ast.NodeTransformer):
+    """Renames the parameters that no call passes by keyword, and whose names mean nothing else in the module."""
+
+    def __init__(self, tree: ast.Module, keywords: set[str]) -> None:
+        parameters: dict[str, None] = {}
+        others: set[str] = set(dir(builtins)) | keywords | {"self"}
+        for node in ast.walk(tree):
+            match node:
+                case ast.arg(arg=name):
+                    parameters[name] = None
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    others.add(name)
+                case ast.ExceptHandler(name=str() as name):
+                    others.add(name)
+                case ast.alias(name=name, asname=asname):
+                    others.add(asname or name.split(".")[0])
+                case ast.Global(names=names) | ast.Nonlocal(names=names):
+                    others.update(names)
+        for statement in tree.body:
+            others |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} & _stored(
+                statement
+            )
+        renamed = [name for name in parameters if name not in others]
+        short = (_letters(i)[1:] + "_" for i in count())
+        self._names = dict(zip(renamed, short, strict=False))
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.arg = self._names.get(node.arg, node.arg)
+        node.annotation = None
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._names.get(node.id, node.id)
+        return node
+
+
+def _stored(statement: ast.stmt) -> set[str]:
+    """The names that a statement of a module sets there: not those within its functions and classes."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 class _Shortener(ast.NodeTransformer):

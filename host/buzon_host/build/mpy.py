@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import BuzonError
-from .fold import fold_tree
+from .fold import Program, analyse, fold_tree
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m")
 # Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
@@ -106,19 +106,22 @@ def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
     return out
 
 
-def compile_firmware(src: Path, out: Path, folded: Path, march: str | None = None) -> dict[str, int]:
-    """Compile the firmware as boards get it: folded first (`folded` keeps the sources), see `fold`.
-
-    One name stands in all tracebacks: each other one would cost heap, and there are no line numbers.
-    """
-    fold_tree(src, folded, sources(src), _AS_SOURCE)
-    return compile_tree(folded, out, march, 3, "buzon")
-
-
 def compiled_firmware(src: Path, march: str | None = None) -> Path:
-    """The firmware in `src` compiled as boards get it, in a folder of the cache."""
+    """The firmware in `src` compiled as boards get it, folded, in a folder of the cache."""
+    return _compiled_folded(src, march, analyse(src, sources(src)))
+
+
+def compiled_library(src: Path, march: str | None = None) -> Path:
+    """`src` compiled in a folder of the cache, with all its public names and short private ones."""
+    return _compiled_folded(src, march, None)
+
+
+def _compiled_folded(src: Path, march: str | None, program: Program | None) -> Path:
     out = _place(src, march, "folded")
-    compile_firmware(src, out, out.with_name(out.name + ".src"), march)
+    folded = out.with_name(out.name + ".src")
+    fold_tree(src, folded, sources(src), _AS_SOURCE, program)
+    # One name stands in all tracebacks: each other one would cost heap, and there are no line numbers.
+    compile_tree(folded, out, march, 3, src.name)
     return out
 
 
@@ -142,7 +145,7 @@ def check(src: Path) -> bool:
     totals = [0] * len(ARCHITECTURES)
     with tempfile.TemporaryDirectory() as scratch:
         folded = Path(scratch, "folded")
-        fold_tree(src, folded, sources(src), frozenset())
+        fold_tree(src, folded, sources(src), (), analyse(src, sources(src)))
         for column, march in enumerate(ARCHITECTURES):
             for relative in sources(folded):
                 try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import paths
-from ..build.mpy import compiled
+from ..build.mpy import compiled_library
 from . import serial
 from .interpreter import VirtualBoardError
 
@@ -149,7 +149,7 @@ class Process:
 
 def fakes() -> Path:
     """The compiled stand-ins for a board's modules. Machine code in them is for x86-64 only."""
-    return compiled(paths.boards() / "virtual" / "lib", march="x64")
+    return compiled_library(paths.boards() / "virtual" / "lib", march="x64")
 
 
 _shares: dict[tuple[str, ...], int] = {}
