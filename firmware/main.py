@@ -1,25 +1,18 @@
 """Starts Buzón. Whatever happens, it ends at the REPL."""
 
-import gc
-import sys
 
-# From the bottom up, with a collection after each: what importing one leaves behind is then used by the next,
-# instead of staying as holes between them.
-_MODULES = (
-    "errors log plugins core.wire core.pop3 core.cbor core.frames net.tls net.link net.clock net.wifi store.fs "
-    "store.spool store.journal store.settings text.charsets text.words text.address text.escape text.headers "
-    "sync account display.font6x12 display.layout display.draw notify.pages ui console.server console.base app"
-)
-
-
-def start() -> None:
+def start():
     try:
-        for name in _MODULES.split():
-            __import__("buzon." + name)
-            gc.collect()
-        from buzon.app import main
+        import asyncio  # noqa: F401  (before all else, where it leaves no hole)
 
-        if main() == "reboot":
+        from buzon.boot import load
+
+        load()
+        del load
+        from buzon.app import main
+        from buzon.setup import board
+
+        if main(board()) == "reboot":
             import machine
 
             machine.reset()
@@ -27,6 +20,8 @@ def start() -> None:
     except KeyboardInterrupt:
         print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")
     except Exception as err:
+        import sys
+
         sys.print_exception(err)
         print("Buzón could not go on: the lines above say why. Ctrl-D starts it again.")
 

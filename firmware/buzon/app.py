@@ -9,17 +9,14 @@ import time
 
 from micropython import const
 
-from . import log, plugins
+from . import log
 from .account import Account, backoff
 from .core.wire import RxBuffer, TxBuffer
 from .errors import E_BUG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .store import settings as store_settings
-from .text.address import sender as sender_of
-from .text.escape import clean
-from .text.words import decode
+from .overlay import forget
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
@@ -32,14 +29,21 @@ _RX = const(1024)
 _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
+_NEWS = const(4)
+
+# What is dropped again after use.
+_SELDOM = (
+    "setup plugins store.settings trial console.base console.change console.config console.files console.mailbox "
+    "text.address text.escape text.words text.charsets net.ntp"
+)
 
 
 class App:
-    """The state of the board that the display and the console show."""
+    """The state of the board that the display and the console show. `board`: of `setup.board`."""
 
-    def __init__(self) -> None:
-        self._link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)))
-        self.board = _board()
+    def __init__(self, board: "Dict[str, Any]") -> None:
+        self.board = board
+        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_block", 0))
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
@@ -52,9 +56,10 @@ class App:
         self.uptime = 0
         self.leaving = ""  # `reboot` or `repl`: what to do when the tasks have ended
         self.reload = False
-        self._trouble: "MailError | None" = None  # of settings or Wi-Fi
+        self.trouble: "MailError | None" = None  # of settings or Wi-Fi: then nothing goes on
         self._wifi_due = 0
         self._wifi_fails = 0
+        self._news: "List[Any]" = []  # (sender, subject) as they came, of the last few to arrive
 
     # -- tasks
 
@@ -70,40 +75,17 @@ class App:
         finally:
             for task in tasks:
                 task.cancel()
-            self._link.close()
+            self.link.close()
 
     def apply(self) -> None:
-        """Take the settings that are in force; whatever of them cannot be used does not stop the rest."""
+        """Take the settings that are in force."""
+        from .setup import apply
+
         self.reload = False
-        self._trouble = None
-        plugins.forget("buzon.trial", "buzon.console.change", "buzon.console.config", "buzon.console.staging")
-        try:
-            self.settings = store_settings.load()
-        except MailError as err:
-            self.settings = None
-            self._keep(err)
-            self._trouble = err
-        settings = self.settings or {}
-        self.ui.setup(
-            settings.get("display") or self.board.get("display", {}), settings.get("time", {}).get("zone", 0)
-        )
-        self.accounts = []
-        for each in settings.get("account", ()):
-            account = Account(each)
-            self.accounts.append(account)
-            try:
-                account.open()
-            except MailError as err:
-                account.error = err
-                self._keep(err)
-        self.notifiers = []
-        for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
-            kind = each.get("kind", "")
-            try:
-                self.notifiers.append([kind, plugins.load("notifier", kind)(each, self.ui), None])
-            except Exception as err:
-                self.notifiers.append([kind, None, str(err)])
+        apply(self)
         self._wifi_due = self._wifi_fails = 0
+        del apply
+        forget(_SELDOM)
         gc.collect()
 
     async def _supervise(self) -> None:
@@ -111,9 +93,9 @@ class App:
             try:
                 await self._step()
             except MailError as err:
-                self._keep(err)
+                self.keep(err)
             except Exception as err:  # a bug must not stop the board
-                self._keep(DeviceError(E_BUG, "%s %s" % (type(err).__name__, err)))
+                self.keep(DeviceError(E_BUG, "%s %s" % (type(err).__name__, err)))
                 await asyncio.sleep_ms(1000)
 
     async def _step(self) -> None:
@@ -122,7 +104,10 @@ class App:
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            await self.trial.run(self.wifi, self._link)
+            self.ui.show(self)
+            self._make_room()
+            await self.trial.run(self.wifi, self.link)
+            await self._rest()
             if self.trial.error:
                 self.wifi.leave()
             return
@@ -137,12 +122,27 @@ class App:
             wait = account.due - self.uptime
             if wait <= 0:
                 self._say("sync", "the server of " + account.id)
-                await account.poll(self._link, self._arrived, self.uptime)
+                self._make_room()
+                await account.poll(self.link, self._arrived, self.uptime)
+                await self._rest()
+                self._notify()
                 if account.error:
-                    self._keep(account.error)
+                    self.keep(account.error)
                 return
             self._say("idle", "the next poll of %s in %d s" % (account.id, wait))
         await asyncio.sleep_ms(_TICK_MS)
+
+    def _make_room(self) -> None:
+        """Before a connection: where TLS takes heap, it and what draws do not fit together."""
+        if self.board.get("tls_block"):
+            self.ui.stand_still()
+            forget(_SELDOM)
+
+    async def _rest(self) -> None:
+        """After a connection: its memory goes back, and the place for the next one is kept."""
+        await asyncio.sleep_ms(0)
+        self.link.hold()
+        self.ui.go_on()
 
     async def _join(self) -> None:
         if self.uptime < self._wifi_due:
@@ -154,9 +154,9 @@ class App:
         except MailError as err:
             self._wifi_fails += 1
             self._wifi_due = self.uptime + min(backoff(self._wifi_fails), _WIFI_EVERY_S)
-            self._trouble = err
+            self.trouble = err
             raise
-        self._trouble = None
+        self.trouble = None
         self._wifi_fails = 0
         for account in self.accounts:  # what failed without Wi-Fi need not wait any longer
             if account.fails:
@@ -169,7 +169,9 @@ class App:
             return False
         self._say("clock", "the time from " + ntp)
         self._wifi_due = self.uptime + _WIFI_EVERY_S
-        await clock.ask_ntp(ntp)
+        from .net.ntp import ask
+
+        await ask(ntp)
         return True
 
     async def _tick(self) -> None:
@@ -189,7 +191,7 @@ class App:
             try:
                 self.ui.show(self)
             except Exception as err:  # a display must not stop the board
-                self._keep(DeviceError(E_BUG, "display %s" % err))
+                self.keep(DeviceError(E_BUG, "display %s" % err))
             await asyncio.sleep_ms(_TICK_MS)
 
     def _button(self) -> "Any":
@@ -203,24 +205,42 @@ class App:
     # -- mail
 
     def _arrived(self, raw_sender: bytes, raw_subject: bytes, size: int) -> None:
-        """A message was stored: tell every notifier; one that fails does not stop the others."""
-        sender = clean(sender_of(raw_sender, 64), 64)
-        subject = clean(decode(raw_subject, 128), 128)
+        """A message was stored. The last few are kept for the notifiers, until the connection is closed."""
+        if len(self._news) == _NEWS:
+            self._news.pop(0)
+        self._news.append((raw_sender, raw_subject))
+
+    def _notify(self) -> None:
+        """Tell every notifier of what came; one that fails does not stop the others.
+
+        After the session: TLS and what reads headers do not fit the heap of a small board at once.
+        """
+        if not self._news:
+            return
+        from .text.address import sender
+        from .text.escape import clean
+        from .text.words import decode
+
         new = sum(account.journal.new for account in self.accounts)
-        for each in self.notifiers:
-            if each[1]:
-                try:
-                    each[1].alert(sender, subject, new)
-                    each[2] = None
-                except Exception as err:
-                    each[2] = str(err)
+        for raw_sender, raw_subject in self._news:
+            words = clean(sender(raw_sender, 64), 64), clean(decode(raw_subject, 128), 128)
+            for each in self.notifiers:
+                if each[1]:
+                    try:
+                        each[1].alert(words[0], words[1], new)
+                        each[2] = None
+                    except Exception as err:
+                        each[2] = str(err)
+        self._news = []
+        del sender, clean, decode
+        forget(_SELDOM)
 
     # -- what the display and the console ask
 
     def problem(self) -> "tuple[str, str] | None":
         """(title, sentence) of what keeps the board from its work, or None."""
-        if self._trouble:
-            return "Problem", str(self._trouble)
+        if self.trouble:
+            return "Problem", str(self.trouble)
         for account in self.accounts:
             if account.error:
                 return account.id, str(account.error)
@@ -252,7 +272,7 @@ class App:
         self.state = state
         self.waiting = waiting
 
-    def _keep(self, error: MailError) -> None:
+    def keep(self, error: MailError) -> None:
         """Remember the last error anywhere."""
         text = str(error)
         if not self.error or self.error[:2] != [error.code, text]:
@@ -260,21 +280,9 @@ class App:
         self.error = [error.code, text, clock.now()]
 
 
-def _board() -> "Dict[str, Any]":
-    """What the image says about the board it is for: name, display, led, button."""
-    from .core.cbor import decode as decode_cbor
-
-    try:
-        with open("/board.cbor", "rb") as f:
-            board = decode_cbor(f.read(512), 8)
-        return board if isinstance(board, dict) else {}
-    except (OSError, MailError):
-        return {}
-
-
-def main() -> str:
-    """Run the app; returns why it ended: `reboot` or `repl`. KeyboardInterrupt (Ctrl-C) comes out."""
+def main(board: "Dict[str, Any]") -> str:
+    """Run the app on a board (`setup.board`); returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
     asyncio.new_event_loop()  # nothing of an interrupted run is left in it
-    app = App()
+    app = App(board)
     asyncio.run(app.run())
     return app.leaving

@@ -8,7 +8,7 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
-_SIZE = const(1024)  # bytes kept
+_SIZE = const(768)  # bytes kept
 _LINE = const(160)
 
 _lines = bytearray()

@@ -1,7 +1,5 @@
 """Short names and `module:Class` to implementations, imported when first used. Builds nothing itself."""
 
-import sys
-
 from micropython import const
 
 from .errors import E_PLUGIN, ConfigError
@@ -27,11 +25,3 @@ def load(kind: str, name: str) -> "Any":
     if getattr(implementation, "API", 0) != _API:
         raise ConfigError(E_PLUGIN, name + ", its version")
     return implementation
-
-
-def forget(*modules: str) -> None:
-    """Drop modules that are rarely needed; they are imported again when they are."""
-    for name in modules:
-        package, _, last = name.rpartition(".")
-        if sys.modules.pop(name, None) and hasattr(sys.modules[package], last):
-            delattr(sys.modules[package], last)

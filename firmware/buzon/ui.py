@@ -4,9 +4,10 @@ import time
 
 from micropython import const
 
-from . import log, plugins
+from . import log
 from .errors import DeviceError, MailError
 from .net import clock
+from .overlay import forget
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ class Ui:
         self._alert: "tuple[str, str] | None" = None
         self._shown: "Any" = None
         self._zone = 0
+        self._still = False
         self._replaced = False  # by no display, because the one of the settings failed
 
     def setup(self, config: "Dict[str, Any]", zone: int) -> None:
         """Take the display of the settings. One that fails is replaced by none: mail matters more."""
+        from . import plugins
+
         self._zone = zone
         self._shown = None
         self.error = None
@@ -51,8 +55,18 @@ class Ui:
         """The person has seen the alert."""
         self._alert = None
 
+    def stand_still(self) -> None:
+        """Keep the page that is shown, and give back the memory of what draws, until `go_on`."""
+        self._still = True
+        forget("notify.pages display.draw display.layout display.font6x12")
+
+    def go_on(self) -> None:
+        self._still = False
+
     def show(self, app: "Any") -> None:
         """Bring the display up to date; called often. A display that fails is tried again when it changes."""
+        if self._still:
+            return
         what = self._choose(app)
         if what == self._shown:
             return

@@ -1,6 +1,5 @@
-"""Console methods about the board itself: hello, status, sync, log, screen, clock, Wi-Fi, reboot, repl."""
+"""Console methods about the board itself: hello, sync, log, screen, clock, Wi-Fi, reboot, repl."""
 
-import gc
 import sys
 
 from micropython import const
@@ -10,17 +9,13 @@ from ..errors import E_NO_ACCOUNT, ConfigError
 from ..net import clock
 from ..store import fs
 from .server import chunk, field
+from .status import heap
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict
 
 _PROTOCOL = const(1)
-
-
-def _heap() -> "list[int]":
-    free = gc.mem_free()
-    return [free, free + gc.mem_alloc()]
 
 
 def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
@@ -36,55 +31,11 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "id": str(hexlify(unique_id()), "utf-8"),
         "mpy": getattr(info, "_mpy", 0),
         "micropython": ".".join(str(part) for part in info.version[:3]),
-        "heap": _heap(),
+        "heap": heap(),
         "flash": list(fs.room()),
         "caps": ["pop3", "display:ssd1306", "display:null", "notify:display", "notify:log"],
         "configured": app.settings is not None,
         "locked": bool((app.settings or {}).get("device", {}).get("lock")),
-    }
-
-
-def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    gc.collect()
-    accounts = []
-    verify = True
-    for account in app.accounts:
-        session = account.session
-        error = account.error
-        settings = account.settings
-        if settings.get("tls") == "none" or not settings.get("tls_verify", True):
-            verify = False
-        accounts.append(
-            {
-                "id": account.id,
-                "state": account.state,
-                "stored": account.journal.stored,
-                "new": account.journal.new,
-                "listed": session.listed if session else account.listed,
-                "fetched": session.fetched if session else account.fetched,
-                "todo": session.todo if session else 0,
-                "last_ok": account.last_ok,
-                "next": max(0, account.due - app.uptime),
-                "error": [error.code, str(error)] if error else None,
-            }
-        )
-    trouble = app.ui.error
-    return {
-        "version": __version__,
-        "uptime": app.uptime,
-        "state": app.state,
-        "waiting": app.waiting,
-        "epoch": clock.now() or None,
-        "wifi": app.wifi.state(),
-        "heap": _heap(),
-        "flash": list(fs.room()),
-        "display": app.ui.driver,
-        "page": app.ui.page,
-        "tls_verify": verify,
-        "accounts": accounts,
-        "error": app.error,
-        "notify": [[each[0], each[2]] for each in app.notifiers]
-        + ([["display", str(trouble)]] if trouble else []),
     }
 
 

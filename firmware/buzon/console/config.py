@@ -1,35 +1,20 @@
-"""Console methods that bring new settings and files, and wipe. Dropped from memory once settings are staged."""
-
-import os
+"""Console methods that bring and show settings. Dropped from memory once settings are staged."""
 
 from micropython import const
 
 from ..core.cbor import Encoder
-from ..errors import (
-    E_BUSY,
-    E_NOT_STAGED,
-    E_PARAMS,
-    E_PATH,
-    E_TOO_LONG,
-    ConfigError,
-    ConsoleError,
-    StoreError,
-)
-from ..plugins import forget
-from ..store import fs, settings
-from ..trial import Trial
-from . import staging
+from ..errors import E_BUSY, E_NOT_STAGED, E_PARAMS, E_TOO_LONG, ConfigError, ConsoleError
+from ..overlay import forget
+from ..store import settings
 from .server import chunk, field
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict
 
-_FILE_MAX = const(262144)
-_FOLDERS = ("/certs/", "/lib/")
+    from ..store.settings import Settings
 
 _staged = bytearray()  # what has come of the settings
-_file: "list[Any]" = ["", 0]  # the path that is coming in, and how much of it has come
 
 
 def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
@@ -48,80 +33,29 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     _staged += data
     have = len(_staged)
     if params.get("end") is True:
-        doc = staging.parse(_staged, app.settings)
+        # Each of these is dropped before the next one comes: they do not fit a small heap together.
+        doc = _parse(_staged, app.settings)
+        forget("console.staging")
         _staged = bytearray()
         settings.stage(doc)
+        forget("console.config")
+        from ..trial import Trial
+
         app.trial = Trial(doc)
-        forget("buzon.console.config", "buzon.console.staging")  # the trial needs the room
     return {"have": have}
+
+
+def _parse(data: bytearray, old: "Settings | None") -> "Settings":
+    from .staging import parse
+
+    return parse(data, old)
 
 
 def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.settings is None:
         raise ConfigError(E_NOT_STAGED)
+    from .staging import redacted
+
     room = Encoder(bytearray(settings.MAX))
-    room.put(staging.redacted(app.settings))
+    room.put(redacted(app.settings))
     return chunk(memoryview(room.buf)[: room.n], params)
-
-
-def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    path = field(params, "path", str)
-    off = field(params, "off", int)
-    data = field(params, "data", bytes)
-    if not path.startswith(_FOLDERS) or ".." in path or "//" in path or path.endswith("/") or len(path) > 96:
-        raise StoreError(E_PATH, path[:40])
-    if off == 0:
-        _file[0] = path
-        _file[1] = 0
-    if path != _file[0] or off != _file[1]:
-        raise ConsoleError(E_PARAMS, "off, have %d" % _file[1])
-    if off + len(data) > _FILE_MAX:
-        raise ConsoleError(E_TOO_LONG, "file, at most %d" % _FILE_MAX)
-    part = path + ".tmp"
-    if off == 0:
-        fs.make_folder(path.rpartition("/")[0])
-    try:
-        with open(part, "ab" if off else "wb") as f:
-            f.write(data)
-        if params.get("end") is True:
-            os.rename(part, path)
-    except OSError as err:
-        raise fs.trouble(err)
-    _file[1] = off + len(data)
-    return {"have": _file[1]}
-
-
-def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    what = params.get("what")
-    if what not in ("mail", "settings", "all"):
-        raise ConsoleError(E_PARAMS, "what")
-    if app.busy():
-        raise ConsoleError(E_BUSY, "a sync")
-    if what != "mail":
-        settings.erase()
-        app.trial = None
-    if what != "settings":
-        try:
-            _remove_below("/mail")
-        except OSError as err:
-            raise fs.trouble(err)
-    app.reload = True
-    return {"wiped": what}
-
-
-def _remove_below(folder: str) -> None:
-    """Remove all in a folder, a few at a time: a list of all names could be any length."""
-    while fs.exists(folder):
-        batch = []
-        for entry in os.ilistdir(folder):
-            batch.append((folder + "/" + entry[0], entry[1]))
-            if len(batch) == 16:
-                break
-        if not batch:
-            return
-        for path, kind in batch:
-            if kind == 0x4000:
-                _remove_below(path)
-                os.rmdir(path)
-            else:
-                os.remove(path)

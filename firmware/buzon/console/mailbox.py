@@ -21,7 +21,7 @@ _PAGE = const(8)
 _CHUNK = const(1024)
 _HEAD = const(8192)  # bytes of a message in which its header fields are looked for
 _TEXT = const(64)
-_ROOM = const(1400)  # bytes of a page's answer ...
+_ROOM = const(1100)  # bytes of a page's answer ...
 _ITEM = const(80)  # ... of which an item takes this much besides its texts
 
 

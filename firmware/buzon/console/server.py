@@ -102,11 +102,15 @@ class Console:
 
 def _module(method: str) -> str:
     """Where a method is; the module is imported when one of its methods is first asked for."""
+    if method == "status":
+        return "status"
     if method.startswith("mail."):
         return "mailbox"
     if method in ("settings.test", "settings.commit", "settings.discard"):
         return "change"
-    return "config" if method.startswith(("settings.", "file.", "wipe")) else "base"
+    if method.startswith("settings."):
+        return "config"
+    return "files" if method in ("file.put", "wipe") else "base"
 
 
 def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":

@@ -6,7 +6,9 @@ client that waits first, and waiting before every read costs up to 40 % of the s
 
 import asyncio
 import errno
+import gc
 import socket
+import sys
 import time
 from asyncio import core as _core  # type: ignore[attr-defined]
 
@@ -26,16 +28,19 @@ _CONNECT_MS = const(15000)
 _HANDSHAKE_MS = const(30000)
 _QUIET_MS = const(45000)  # without one byte of progress
 _TICK_MS = const(250)
+_WORD = 8 if sys.maxsize >> 32 else 4
+_OWN = const(4096)  # bytes of the connection's own object, and some more
 _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 
 
 class Link:
     """One connection at a time. `rx` and `tx` are lent. `wait_ms` overrides the quiet deadline.
 
-    Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`. One task uses it at a time.
+    `tls_block`: bytes of heap in one piece that TLS will take, held free between connections; 0 where TLS has
+    memory of its own. Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
 
-    def __init__(self, rx: RxBuffer, tx: TxBuffer, wait_ms: int = _QUIET_MS) -> None:
+    def __init__(self, rx: RxBuffer, tx: TxBuffer, tls_block: int = 0, wait_ms: int = _QUIET_MS) -> None:
         self.rx = rx
         self.tx = tx
         self.wait_ms = wait_ms
@@ -50,6 +55,9 @@ class Link:
         self._late = False
         self._shaking = False  # TLS has begun and nothing has come through it yet
         self._step = ""
+        self._tls_block = tls_block
+        self._held: "list[None]" = []
+        self.hold()
 
     async def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
         """Connect, and unless `implicit` is False make it secure at once. `tls` None: no TLS at all.
@@ -108,6 +116,18 @@ class Link:
         self._sock = self._raw = None
         self._armed = False
 
+    def hold(self) -> None:
+        """Keep a place for TLS's large block until the next connection: other things would make it too small."""
+        if self._tls_block and not self._held:
+            gc.collect()
+            try:
+                # A list, because its `clear` gives memory back at once: a collector that finds an old
+                # pointer on the stack would not. It is larger, for what `clear` keeps and for the connection's
+                # own object.
+                self._held = [None] * ((self._tls_block + _OWN) // _WORD)
+            except MemoryError:
+                pass
+
     # -- pieces. The generators are what MicroPython's asyncio awaits.
 
     def _connect(self, address: "Any") -> "Generator[Any, None, None]":
@@ -130,9 +150,10 @@ class Link:
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
         self._shaking = True
-        self._sock = self._tls.context().wrap_socket(
-            self._raw, server_hostname=self.host, do_handshake_on_connect=False
-        )
+        ctx = self._tls.context()
+        gc.collect()
+        self._held.clear()
+        self._sock = ctx.wrap_socket(self._raw, server_hostname=self.host, do_handshake_on_connect=False)
 
     def _handshake(self) -> "Generator[Any, None, None]":
         """Implicit TLS: read until the server's first bytes are there, which it sends after the handshake."""

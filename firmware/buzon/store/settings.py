@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Settings = Dict[str, Any]
 
-MAX = const(4096)  # bytes of CBOR
+MAX = const(2048)  # bytes of CBOR
 VERSION = const(1)
 DEPTH = const(8)  # of maps and lists
 

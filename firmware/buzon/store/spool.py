@@ -5,6 +5,7 @@ download replaces the first. Unfinished ones end in `.part` and are removed at s
 """
 
 import os
+from array import array
 from binascii import crc32, hexlify, unhexlify
 from hashlib import sha256
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 KEY = const(8)  # bytes of a uid's hash
 
-_BLOCK = const(1024)  # what is checked and written at once
+_BLOCK = const(512)  # what is checked and written at once
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
 
 
@@ -38,8 +39,8 @@ class Window:
         self.size = size
         self.n = 0
         self._keys = bytearray(size * KEY)
-        self.number = [0] * size
-        self.octets = [0] * size
+        self.number = array("I", self._keys[: size * 4])
+        self.octets = array("I", self._keys[: size * 4])
         self.state = bytearray(size)
 
     def clear(self) -> None:

@@ -1,0 +1,86 @@
+"""Console methods that write files (certificates, plug-ins, code) and that wipe the board."""
+
+import os
+
+from micropython import const
+
+from ..errors import E_BUSY, E_PARAMS, E_PATH, E_TOO_LONG, ConsoleError, StoreError
+from ..overlay import forget
+from ..store import fs
+from .server import field
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+_FILE_MAX = const(262144)
+_FOLDERS = ("/certs/", "/lib/")
+
+_file: "list[Any]" = ["", 0]  # the path that is coming in, and how much of it has come
+
+
+def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    path = field(params, "path", str)
+    off = field(params, "off", int)
+    data = field(params, "data", bytes)
+    if not path.startswith(_FOLDERS) or ".." in path or "//" in path or path.endswith("/") or len(path) > 96:
+        raise StoreError(E_PATH, path[:40])
+    if off == 0:
+        _file[0] = path
+        _file[1] = 0
+    if path != _file[0] or off != _file[1]:
+        raise ConsoleError(E_PARAMS, "off, have %d" % _file[1])
+    if off + len(data) > _FILE_MAX:
+        raise ConsoleError(E_TOO_LONG, "file, at most %d" % _FILE_MAX)
+    part = path + ".tmp"
+    if off == 0:
+        fs.make_folder(path.rpartition("/")[0])
+    try:
+        with open(part, "ab" if off else "wb") as f:
+            f.write(data)
+        if params.get("end") is True:
+            os.rename(part, path)
+    except OSError as err:
+        raise fs.trouble(err)
+    _file[1] = off + len(data)
+    if params.get("end") is True:
+        forget("console.files")
+    return {"have": off + len(data)}
+
+
+def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    what = params.get("what")
+    if what not in ("mail", "settings", "all"):
+        raise ConsoleError(E_PARAMS, "what")
+    if app.busy():
+        raise ConsoleError(E_BUSY, "a sync")
+    if what != "mail":
+        from ..store import settings
+
+        settings.erase()
+        app.trial = None
+    if what != "settings":
+        try:
+            _remove_below("/mail")
+        except OSError as err:
+            raise fs.trouble(err)
+    app.reload = True
+    return {"wiped": what}
+
+
+def _remove_below(folder: str) -> None:
+    """Remove all in a folder, a few at a time: a list of all names could be any length."""
+    while fs.exists(folder):
+        batch = []
+        for entry in os.ilistdir(folder):
+            batch.append((folder + "/" + entry[0], entry[1]))
+            if len(batch) == 16:
+                break
+        if not batch:
+            return
+        for path, kind in batch:
+            if kind == 0x4000:
+                _remove_below(path)
+                os.rmdir(path)
+            else:
+                os.remove(path)

@@ -1,0 +1,63 @@
+"""The console method that a PC asks most: status. It stays in memory."""
+
+import gc
+
+from micropython import const
+
+from .. import __version__
+from ..net import clock
+from ..store import fs
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+
+def heap() -> "list[int]":
+    """[free, total] bytes of MicroPython's heap."""
+    free = gc.mem_free()
+    return [free, free + gc.mem_alloc()]
+
+
+def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    gc.collect()
+    accounts = []
+    verify = True
+    for account in app.accounts:
+        session = account.session
+        error = account.error
+        settings = account.settings
+        if settings.get("tls") == "none" or not settings.get("tls_verify", True):
+            verify = False
+        accounts.append(
+            {
+                "id": account.id,
+                "state": account.state,
+                "stored": account.journal.stored,
+                "new": account.journal.new,
+                "listed": session.listed if session else account.listed,
+                "fetched": session.fetched if session else account.fetched,
+                "todo": session.todo if session else 0,
+                "last_ok": account.last_ok,
+                "next": max(0, account.due - app.uptime),
+                "error": [error.code, str(error)] if error else None,
+            }
+        )
+    trouble = app.ui.error
+    return {
+        "version": __version__,
+        "uptime": app.uptime,
+        "state": app.state,
+        "waiting": app.waiting,
+        "epoch": clock.now() or None,
+        "wifi": app.wifi.state(),
+        "heap": heap(),
+        "flash": list(fs.room()),
+        "display": app.ui.driver,
+        "page": app.ui.page,
+        "tls_verify": verify,
+        "accounts": accounts,
+        "error": app.error,
+        "notify": [[each[0], each[2]] for each in app.notifiers]
+        + ([["display", str(trouble)]] if trouble else []),
+    }

@@ -1,0 +1,54 @@
+"""Takes the settings that are in force: display, accounts, notifiers. Run at start and after a change, then dropped."""
+
+from micropython import const
+
+from . import plugins
+from .account import Account
+from .errors import MailError
+from .store import settings as store_settings
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+
+def board() -> "Dict[str, Any]":
+    """What the image says about the board it is for: name, display, led, button, tls_block."""
+    from .core.cbor import decode as decode_cbor
+
+    try:
+        with open("/board.cbor", "rb") as f:
+            found = decode_cbor(f.read(512), 8)
+        return found if isinstance(found, dict) else {}
+    except (OSError, MailError):
+        return {}
+
+
+def apply(app: "Any") -> None:
+    """Whatever of the settings cannot be used does not stop the rest."""
+    app.trouble = None
+    try:
+        app.settings = store_settings.load()
+    except MailError as err:
+        app.settings = None
+        app.keep(err)
+        app.trouble = err
+    settings = app.settings or {}
+    display = settings.get("display") or board().get("display", {})
+    app.ui.setup(display, settings.get("time", {}).get("zone", 0))
+    app.accounts = []
+    for each in settings.get("account", ()):
+        account = Account(each)
+        app.accounts.append(account)
+        try:
+            account.open()
+        except MailError as err:
+            account.error = err
+            app.keep(err)
+    app.notifiers = []
+    for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
+        kind = each.get("kind", "")
+        try:
+            app.notifiers.append([kind, plugins.load("notifier", kind)(each, app.ui), None])
+        except Exception as err:  # somebody else's code
+            app.notifiers.append([kind, None, str(err)])
