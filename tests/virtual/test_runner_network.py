@@ -156,9 +156,10 @@ def test_the_clock_starts_at_2000_and_can_be_set(make_board, console) -> None:
 TLS = (
     JOIN
     + """
-import gc, socket, ssl
+import gc, select, socket, ssl
 join('Buzon-Demo', 'correct horse')
 def used():
+    select.poll().poll(0)  # what a closed connection held goes back when the program next looks for events
     gc.collect()
     return gc.mem_alloc()
 def connect():

@@ -51,10 +51,25 @@ def halt():
             pass
 
 
+ballast = []  # (socket, memory) of each open TLS connection
+
+
+def release_ballast():
+    """Give back the memory of the TLS connections that were closed."""
+    for i in range(len(ballast) - 1, -1, -1):
+        sock, pieces = ballast[i]
+        if sock.fileno() < 0:
+            for piece in pieces:
+                piece.clear()
+            ballast.pop(i)
+
+
 def service():
     """Do what the runner asks for. Returns whether there was something."""
     global wifi, networks
     done = False
+    if ballast:
+        release_ballast()
     while True:
         n = wire.readinto(_record)
         if n is None:

@@ -5,8 +5,10 @@ The unix port keeps TLS memory outside the heap, a Pico W inside it. All else is
 
 import ssl
 
+import _hw
 from micropython import const
 
+_WORD = const(8)
 _BLOCK = const(17 * 1024)
 _REST = const(10)  # pieces of 1 KB
 
@@ -14,14 +16,23 @@ _wrap = ssl.SSLContext.wrap_socket
 
 
 def wrap_socket(self, sock, **kw):
-    """The real wrap_socket; the ballast lives as long as the context, or until it wraps the next socket."""
-    self._ballast = None
-    self._ballast = [bytearray(_BLOCK)] + [bytearray(1024) for _ in range(_REST)]
+    """The real wrap_socket; the ballast is given back at once when the socket is closed, as Mbed TLS does.
+
+    It is of lists, because `list.clear` gives memory back without a collection.
+    """
+    _hw.release_ballast()
+    pieces = []
     try:
-        return _wrap(self, sock, **kw)
+        pieces.append([None] * (_BLOCK // _WORD))
+        for _ in range(_REST):
+            pieces.append([None] * (1024 // _WORD))
+        made = _wrap(self, sock, **kw)
     except:
-        self._ballast = None
+        for piece in pieces:
+            piece.clear()
         raise
+    _hw.ballast.append((sock, pieces))
+    return made
 
 
 ssl.SSLContext.wrap_socket = wrap_socket
