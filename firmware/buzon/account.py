@@ -15,12 +15,13 @@ from .sync import Session
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, List
 
     from .net.link import Link
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
+_NEWS = const(4)
 
 
 class Account:
@@ -56,13 +57,22 @@ class Account:
             self.settings.get("tls", "implicit") == "implicit",
         )
 
-    def dialogue(self, link: "Link", arrived: "Callable[[bytes, bytes, int], object]") -> Session:
+    def dialogue(self, link: "Link", arrived: "Callable[[bytes], object]") -> Session:
         """A session for `link`, not yet begun."""
         pop = Pop3(link.rx, link.tx)
         return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now)
 
-    async def poll(self, link: "Link", arrived: "Callable[[bytes, bytes, int], object]", uptime: int) -> None:
-        """One session. Never raises but for cancellation: what went wrong is in `error`, the next try in `due`."""
+    async def poll(self, link: "Link", news: "List[bytes]", uptime: int) -> None:
+        """One session. Never raises but for cancellation: what went wrong is in `error`, the next try in `due`.
+
+        `news` gets the keys of the last messages that came, a few at least.
+        """
+
+        def arrived(key: bytes) -> None:
+            news.append(key)
+            if len(news) > _NEWS:
+                news.pop(0)
+
         self.state = "sync"
         self.fetched = 0
         error: "MailError | None" = None

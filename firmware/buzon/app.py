@@ -29,12 +29,11 @@ _RX = const(1024)
 _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
-_NEWS = const(4)
 
 # What is dropped again after use.
 _SELDOM = (
     "setup plugins store.settings trial console.base console.change console.config console.files console.mailbox "
-    "text.address text.escape text.words text.charsets net.ntp"
+    "envelope text.headers text.address text.escape text.words text.charsets net.ntp"
 )
 
 
@@ -43,7 +42,7 @@ class App:
 
     def __init__(self, board: "Dict[str, Any]") -> None:
         self.board = board
-        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_block", 0))
+        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_heap", 0))
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
@@ -59,7 +58,6 @@ class App:
         self.trouble: "MailError | None" = None  # of settings or Wi-Fi: then nothing goes on
         self._wifi_due = 0
         self._wifi_fails = 0
-        self._news: "List[Any]" = []  # (sender, subject) as they came, of the last few to arrive
 
     # -- tasks
 
@@ -105,7 +103,7 @@ class App:
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
             self.ui.show(self)
-            self._make_room()
+            self.make_room()
             await self.trial.run(self.wifi, self.link)
             await self._rest()
             if self.trial.error:
@@ -122,21 +120,21 @@ class App:
             wait = account.due - self.uptime
             if wait <= 0:
                 self._say("sync", "the server of " + account.id)
-                self._make_room()
-                await account.poll(self.link, self._arrived, self.uptime)
+                self.make_room()
+                news: "List[bytes]" = []
+                await account.poll(self.link, news, self.uptime)
                 await self._rest()
-                self._notify()
+                self._notify(account, news)
                 if account.error:
                     self.keep(account.error)
                 return
             self._say("idle", "the next poll of %s in %d s" % (account.id, wait))
         await asyncio.sleep_ms(_TICK_MS)
 
-    def _make_room(self) -> None:
-        """Before a connection: where TLS takes heap, it and what draws do not fit together."""
-        if self.board.get("tls_block"):
-            self.ui.stand_still()
-            forget(_SELDOM)
+    def make_room(self, seconds: int = 1 << 30) -> None:
+        """Before a connection, or new settings: where TLS takes heap, they and what draws do not fit together."""
+        if self.board.get("tls_heap"):
+            self.ui.stand_still(self.uptime + seconds)
 
     async def _rest(self) -> None:
         """After a connection: its memory goes back, and the place for the next one is kept."""
@@ -204,35 +202,31 @@ class App:
 
     # -- mail
 
-    def _arrived(self, raw_sender: bytes, raw_subject: bytes, size: int) -> None:
-        """A message was stored. The last few are kept for the notifiers, until the connection is closed."""
-        if len(self._news) == _NEWS:
-            self._news.pop(0)
-        self._news.append((raw_sender, raw_subject))
-
-    def _notify(self) -> None:
-        """Tell every notifier of what came; one that fails does not stop the others.
+    def _notify(self, account: Account, news: "List[bytes]") -> None:
+        """Tell every notifier of the messages (keys) that came; one that fails does not stop the others.
 
         After the session: TLS and what reads headers do not fit the heap of a small board at once.
         """
-        if not self._news:
+        if not news:
             return
-        from .text.address import sender
-        from .text.escape import clean
-        from .text.words import decode
+        from .envelope import Envelope
 
+        envelope = Envelope()
         new = sum(account.journal.new for account in self.accounts)
-        for raw_sender, raw_subject in self._news:
-            words = clean(sender(raw_sender, 64), 64), clean(decode(raw_subject, 128), 128)
+        for key in news:
+            try:
+                mail = envelope.read(account.spool, account.spool.name(key))
+            except MailError as err:
+                self.keep(err)
+                continue
             for each in self.notifiers:
                 if each[1]:
                     try:
-                        each[1].alert(words[0], words[1], new)
+                        each[1].alert(mail["from"], mail["subject"], new)
                         each[2] = None
                     except Exception as err:
                         each[2] = str(err)
-        self._news = []
-        del sender, clean, decode
+        del Envelope, envelope
         forget(_SELDOM)
 
     # -- what the display and the console ask

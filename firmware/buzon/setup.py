@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def board() -> "Dict[str, Any]":
-    """What the image says about the board it is for: name, display, led, button, tls_block."""
+    """What the image says about the board it is for: name, display, led, button, tls_heap."""
     from .core.cbor import decode as decode_cbor
 
     try:

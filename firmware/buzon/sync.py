@@ -10,7 +10,6 @@ from micropython import const
 from .errors import E_FLASH_FULL, E_NO_UIDL, E_REFUSED, ServerError, StoreError
 from .store.journal import DELETED
 from .store.spool import Window, key_of
-from .text.headers import HeaderScan
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's
 class Session:
     """One session for one account. `account`: its settings; `now()`: epoch or 0; all of it lent.
 
-    `arrived(sender, subject, size)`: called for each message newly stored, with raw header bytes.
+    `arrived(key)`: called for each message newly stored.
     After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `error` (the first
     MailError that concerned single messages, or None).
@@ -46,7 +45,7 @@ class Session:
         account: "Dict[str, Any]",
         spool: "Spool",
         journal: "Journal",
-        arrived: "Callable[[bytes, bytes, int], object]",
+        arrived: "Callable[[bytes], object]",
         now: "Callable[[], int]",
     ) -> None:
         self.pop = pop
@@ -62,7 +61,6 @@ class Session:
         self.deleted = 0
         self.held = False
         self.error: "MailError | None" = None
-        self._scan = HeaderScan((b"from", b"subject"))
         self._refused: "StoreError | None" = None  # of the message that is coming in
         self._full = False
         self._twice = Window(_DUPLICATES)
@@ -191,7 +189,6 @@ class Session:
         by_content = window.state[i] == _BY_CONTENT
         try:
             spool.begin(window.octets[i], by_content)
-            self._scan.reset()
             self._refused = None
             yield from self.pop.retr(window.number[i], self)
             if self._refused:
@@ -216,7 +213,7 @@ class Session:
                 return True
         self.journal.arrived(key, self.now())
         self.fetched += 1
-        self.arrived(self._scan.get(b"from"), self._scan.get(b"subject"), spool.written)
+        self.arrived(key)
         return True
 
     def _delete(self, n: int) -> "Dialogue[None]":
@@ -227,10 +224,7 @@ class Session:
             self.error = self.error or err
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink of RETR: to the spool and the header scan. After a store error the rest is taken and dropped."""
-        scan = self._scan
-        if not scan.done:
-            scan.write(buf, off, n)
+        """Sink of RETR: to the spool; after a store error the rest is taken and dropped."""
         if not self._refused:
             try:
                 self.spool.write(buf, off, n)

@@ -85,5 +85,5 @@ class Trial:
         }
 
 
-def _nothing(sender: bytes, subject: bytes, size: int) -> None:
+def _nothing(key: bytes) -> None:
     """A trial fetches no mail."""

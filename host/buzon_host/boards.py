@@ -77,8 +77,8 @@ class Serial(_Part):
 class Board(_Part):
     """One board, as its `board.toml` describes it. `arch` is what `mpy-cross -march` takes.
 
-    `tls_block`: bytes in one piece that a TLS connection takes of MicroPython's heap, which the firmware keeps
-    free for it; 0 where TLS has memory of its own.
+    `tls_heap`: bytes that a TLS connection takes of MicroPython's heap, which the firmware keeps free for it;
+    0 where TLS has memory of its own.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
@@ -86,7 +86,7 @@ class Board(_Part):
     chip: str
     arch: str
     heap_kib: Annotated[int, Field(ge=16, le=65536)]
-    tls_block: Annotated[int, Field(ge=0, le=65536)] = 0
+    tls_heap: Annotated[int, Field(ge=0, le=65536)] = 0
     flash: Flash
     filesystem: FileSystem
     display: Display
@@ -100,14 +100,14 @@ class Board(_Part):
         return self
 
     def cbor_map(self) -> dict[str, object]:
-        """What `/board.cbor` holds: name, default display settings, led, button, tls_block."""
+        """What `/board.cbor` holds: name, default display settings, led, button, tls_heap."""
         display = self.display.model_dump()
         return {
             "name": self.name,
             "display": display,
             "led": self.pins.led,
             "button": self.pins.button,
-            "tls_block": self.tls_block,
+            "tls_heap": self.tls_heap,
         }
 
 

@@ -37,7 +37,7 @@ try:
         job["account"],
         spool,
         journal,
-        lambda a, b, n: arrived.append(n),
+        arrived.append,
         lambda: 1000,
     )
     link.run(session.run())

@@ -26,7 +26,9 @@ def local() -> Iterator[LocalServer]:
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls", "none"])
-def test_every_message_is_stored_byte_for_byte_then_deleted(local: LocalServer, tmp_path: Path, tls: str) -> None:
+def test_every_message_is_stored_byte_for_byte_then_deleted(
+    local: LocalServer, tmp_path: Path, tls: str
+) -> None:
     want = sorted(local.expected().values())
     result = run(local, tmp_path, tls, **KEEP)
     assert (result["fetched"], result["deleted"], result["stored"]) == (len(want), 0, len(want))
@@ -115,7 +117,11 @@ def test_a_wrong_password_is_named(local: LocalServer, dovecot: Dovecot, tmp_pat
 
 @pytest.mark.parametrize(
     ("certificate", "code", "words"),
-    [("expired", 210, "not valid at"), ("other-name", 209, "another name"), ("other-ca", 211, "not signed by the CA")],
+    [
+        ("expired", 210, "not valid at"),
+        ("other-name", 209, "another name"),
+        ("other-ca", 211, "not signed by the CA"),
+    ],
 )
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
 def test_a_certificate_that_is_not_right_is_named(

@@ -24,14 +24,14 @@ def hardware():
         open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
     flash = _flash.flash(config)
     gc.collect()
-    rom = vfs.VfsPosix(config["rom"])
+    rom = _flash.rom(config)
     vfs.umount("/")
     try:
         vfs.mount(vfs.VfsLfs2(flash), "/")
         os.chdir("/")
     except OSError:
         print("The file system on the flash is damaged: the board has no files.")
-    vfs.mount(_flash.Rom(rom), "/rom")
+    vfs.mount(rom, "/rom")
     sys.path[:] = ["", "/lib", "/rom", ".frozen"]
     sys.argv[:] = []
     machine.setup(config)

@@ -9,6 +9,7 @@ from array import array
 import _hw
 import uctypes
 import utime
+import vfs
 from micropython import const
 
 try:
@@ -32,7 +33,7 @@ def flash(config):
     timing = config["cut"], config["torn"], config["erase_us"], config["program_us"]
     if not maps:
         return FileFlash(config["flash"], config["stats"], config["size"], *timing)
-    chip, stats = maps.split()
+    chip, stats = maps.split()[:2]
     return MappedFlash(int(chip), int(stats), config["size"], *timing)
 
 
@@ -186,36 +187,12 @@ class FileFlash(Flash):
         self._stats.write(self._n)
 
 
-class Rom:
-    """A host folder, read-only, without a way out of it: the firmware, as if frozen into the chip."""
-
-    def __init__(self, fs):
-        self._fs = fs
-
-    def _inside(self, path):
-        if ".." in path.split("/"):
-            raise OSError(2)
-        return path
-
-    def mount(self, readonly, mkfs):
-        self._fs.mount(True, False)
-
-    def umount(self):
-        pass
-
-    def chdir(self, path):
-        raise OSError(1)
-
-    def stat(self, path):
-        return self._fs.stat(self._inside(path))
-
-    def statvfs(self, path):
-        return (4096, 4096, 16, 0, 0, 0, 0, 0, 1, 255)
-
-    def ilistdir(self, path):
-        return self._fs.ilistdir(self._inside(path))
-
-    def open(self, path, mode):
-        f = self._fs.open(self._inside(path), mode)
-        _hw.fds[f.fileno()] = 0
-        return f
+def rom(config):
+    """The firmware's ROMFS, as the chip has it in its address space: code in it runs in place."""
+    maps = os.getenv("BUZON_MAPS")
+    if maps:
+        memory = uctypes.bytearray_at(int(maps.split()[2]), config["rom_size"])
+    else:
+        with open(config["rom"], "rb") as f:
+            memory = f.read()
+    return vfs.VfsRom(memory)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from ..store.settings import Settings
 
+_STAGE_S = const(20)
+
 _staged = bytearray()  # what has come of the settings
 
 
@@ -26,6 +28,7 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if off == 0:
         _staged = bytearray()
         app.trial = None
+        app.make_room(_STAGE_S)
     if off != len(_staged):
         raise ConsoleError(E_PARAMS, "off, have %d" % len(_staged))
     if off + len(data) > settings.MAX:

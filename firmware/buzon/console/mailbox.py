@@ -4,13 +4,10 @@ from binascii import hexlify, unhexlify
 
 from micropython import const
 
+from ..envelope import Envelope
 from ..errors import E_NO_ACCOUNT, E_NO_MESSAGE, E_PARAMS, ConfigError, ConsoleError, StoreError
 from ..store.journal import ARRIVED, DELETED, SEEN
 from ..store.spool import size_of
-from ..text.address import sender
-from ..text.escape import clean
-from ..text.headers import HeaderScan
-from ..text.words import decode
 from .server import field
 
 TYPE_CHECKING = const(False)
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
 
 _PAGE = const(8)
 _CHUNK = const(1024)
-_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
-_TEXT = const(64)
 _ROOM = const(1100)  # bytes of a page's answer ...
 _ITEM = const(80)  # ... of which an item takes this much besides its texts
 
@@ -60,14 +55,13 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     for key, name in account.spool.keys():
         if key in wanted:
             wanted[key] = name
-    scan = HeaderScan((b"from", b"subject", b"date"))
-    block = bytearray(512)
+    envelope = Envelope()
     items: "list[Any]" = []
     room = _ROOM
     for key, time, seen in page:
         name = wanted[key]
         if name:
-            item = _fields(account.spool, name, scan, block)
+            item = envelope.read(account.spool, name)
             item.update({"id": str(hexlify(key), "utf-8"), "size": size_of(name), "time": time, "seen": seen})
             room -= (
                 len(item["from"].encode())
@@ -81,22 +75,6 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
             items.append(item)
     total = account.journal.stored
     return {"total": total, "items": items, "next": start + n if start + n < total else None}
-
-
-def _fields(spool: "Any", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, Any]":
-    scan.reset()
-    at = 0
-    while not scan.done and at < _HEAD:
-        n = spool.read(name, at, block)
-        if not n:
-            break
-        scan.write(block, 0, n)
-        at += n
-    return {
-        "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
-        "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),
-        "date": clean(decode(scan.get(b"date"), _TEXT), _TEXT),
-    }
 
 
 def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":

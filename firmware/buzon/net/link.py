@@ -36,11 +36,11 @@ _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 class Link:
     """One connection at a time. `rx` and `tx` are lent. `wait_ms` overrides the quiet deadline.
 
-    `tls_block`: bytes of heap in one piece that TLS will take, held free between connections; 0 where TLS has
-    memory of its own. Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
+    `tls_heap`: bytes of heap that TLS will take, held free between connections; 0 where TLS has memory of its
+    own. Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
 
-    def __init__(self, rx: RxBuffer, tx: TxBuffer, tls_block: int = 0, wait_ms: int = _QUIET_MS) -> None:
+    def __init__(self, rx: RxBuffer, tx: TxBuffer, tls_heap: int = 0, wait_ms: int = _QUIET_MS) -> None:
         self.rx = rx
         self.tx = tx
         self.wait_ms = wait_ms
@@ -55,7 +55,7 @@ class Link:
         self._late = False
         self._shaking = False  # TLS has begun and nothing has come through it yet
         self._step = ""
-        self._tls_block = tls_block
+        self._tls_heap = tls_heap
         self._held: "list[None]" = []
         self.hold()
 
@@ -118,13 +118,16 @@ class Link:
 
     def hold(self) -> None:
         """Keep a place for TLS's large block until the next connection: other things would make it too small."""
-        if self._tls_block and not self._held:
-            gc.collect()
+        if not self._tls_heap or self._held:
+            return
+        gc.collect()
+        # At first with some more, for the connection's own object.
+        for size in (self._tls_heap + _OWN, self._tls_heap, self._tls_heap * 3 // 4):
             try:
                 # A list, because its `clear` gives memory back at once: a collector that finds an old
-                # pointer on the stack would not. It is larger, for what `clear` keeps and for the connection's
-                # own object.
-                self._held = [None] * ((self._tls_block + _OWN) // _WORD)
+                # pointer on the stack would not.
+                self._held = [None] * (size // _WORD)
+                return
             except MemoryError:
                 pass
 

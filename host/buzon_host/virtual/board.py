@@ -21,6 +21,7 @@ from PIL import Image
 
 from .. import boards, paths
 from ..build.mpy import compiled_firmware
+from ..build.romfs import image_file
 from . import control, interpreter, serial
 from . import flash as image
 from .hardware import CAUSE_DEEPSLEEP, CAUSE_HARD, CAUSE_POWER_ON, CAUSE_SOFT, CAUSE_WATCHDOG, Event, Hardware
@@ -106,7 +107,7 @@ class VirtualBoard:
                 flash=flash.resolve(),
                 flash_size=size,
                 stats=stats,
-                firmware=compiled_firmware(source),
+                firmware=image_file(compiled_firmware(source)),
                 unique_id=_unique_id(flash),
                 env=dict(env or {}),
                 erase_us=erase_us,

@@ -63,6 +63,7 @@ class Process:
             "size": machine.flash_size,
             "stats": str(machine.stats),
             "rom": str(machine.firmware),
+            "rom_size": machine.firmware.stat().st_size,
             "id": machine.unique_id.hex(),
             "erase_us": machine.erase_us,
             "program_us": machine.program_us,
@@ -80,7 +81,9 @@ class Process:
             "BUZON_HW": json.dumps(config),
         }
         if machine.maps:
-            env["BUZON_MAPS"] = f"{machine.flash}{os.pathsep}{machine.stats}"
+            env["BUZON_MAPS"] = os.pathsep.join(
+                str(p) for p in (machine.flash, machine.stats, machine.firmware)
+            )
         try:
             self.process = subprocess.Popen(
                 [*machine.command, "-X", f"heapsize={heap}", "-i", "-c", _BOOT],

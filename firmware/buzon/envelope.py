@@ -1,0 +1,42 @@
+"""What a person wants to know of a stored message first: sender, subject, date, clean enough to show."""
+
+from micropython import const
+
+from .text.address import sender
+from .text.escape import clean
+from .text.headers import HeaderScan
+from .text.words import decode
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from .store.spool import Spool
+
+_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
+_TEXT = const(64)  # bytes of each
+
+
+class Envelope:
+    """Reads one message after the other with the same buffers."""
+
+    def __init__(self) -> None:
+        self._scan = HeaderScan((b"from", b"subject", b"date"))
+        self._block = bytearray(512)
+
+    def read(self, spool: "Spool", name: str) -> "Dict[str, Any]":
+        """`from`, `subject` and `date` of the message in this file, at most 64 bytes each. Raises StoreError."""
+        scan = self._scan
+        scan.reset()
+        at = 0
+        while not scan.done and at < _HEAD:
+            n = spool.read(name, at, self._block)
+            if not n:
+                break
+            scan.write(self._block, 0, n)
+            at += n
+        return {
+            "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
+            "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),
+            "date": clean(decode(scan.get(b"date"), _TEXT), _TEXT),
+        }
