@@ -65,9 +65,6 @@ def run(path):
 
 def start():
     main, measure = hardware()
-    if measure:  # as many names as the firmware makes: the hardware's enlarge the pool that holds them
-        for i in range(measure):
-            getattr(sys, "name%d" % i, None)
     gc.collect()
     _hw.send(b"H", pack("<I", gc.mem_alloc()))
     if measure:

@@ -13,15 +13,13 @@ from pathlib import Path
 
 from .. import paths
 from ..build.mpy import compiled_library
-from . import interpreter, serial
+from . import serial
 from .interpreter import VirtualBoardError
 
 _BOOT = "from _boot import start;start()"
 # GC bookkeeping: 3 bits for each block of 32 bytes.
 _GC_NUMERATOR, _GC_DENOMINATOR = 259, 256
 _MEASURE_KIB = 1024
-# How many names the firmware makes; MicroPython keeps each in a pool that doubles when it is full.
-_NAMES = 480
 _MEASURE_S = 10.0
 
 
@@ -70,7 +68,7 @@ class Process:
             "cut": 0,
             "torn": 0,
             "main": True,
-            "measure": 0,
+            "measure": False,
             **boot,
         }
         env = {
@@ -163,8 +161,7 @@ _shares: dict[tuple[str, ...], int] = {}
 def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
     """Bytes of heap the virtual hardware takes (fakes, mounted flash), measured by a boot that stops there.
 
-    It is what the interpreter uses with the hardware, less what it uses without, both with as many names as
-    the firmware makes. Measured once for each interpreter and set of fakes. Raises VirtualBoardError when nothing boots.
+    Measured once for each interpreter and set of fakes. Raises VirtualBoardError when nothing boots.
     """
     lib = fakes()
     stamps = [str(path.stat().st_mtime_ns) for path in sorted(lib.glob("*.mpy"))]
@@ -175,7 +172,7 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
         stats = Path(scratch, "stats")
         stats.write_bytes(machine.stats.read_bytes())
         process = Process(
-            Machine(**{**machine.__dict__, "stats": stats}), _MEASURE_KIB * 1024, {**boot, "measure": _NAMES}
+            Machine(**{**machine.__dict__, "stats": stats}), _MEASURE_KIB * 1024, {**boot, "measure": True}
         )
         try:
             end = time.monotonic() + _MEASURE_S
@@ -183,7 +180,7 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
             while time.monotonic() < end:
                 for packet in process.packets():
                     if packet[:1] == b"H":
-                        _shares[key] = int.from_bytes(packet[2:6], "little") - _bare_heap()
+                        _shares[key] = int.from_bytes(packet[2:6], "little")
                         return _shares[key]
                 printed += process.output()
                 if process.process.poll() is not None or b">>> " in printed:
@@ -193,23 +190,6 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
             process.kill()
     text = printed.decode("utf-8", "replace").strip().splitlines()
     raise VirtualBoardError(f"The virtual board does not boot: {text[-1] if text else 'no sign of life'}.")
-
-
-def _bare_heap() -> int:
-    """Bytes of heap in use in the interpreter alone."""
-    code = f"""import gc, sys
-for i in range({_NAMES}):
-    getattr(sys, "name%d" % i, None)
-gc.collect()
-print(gc.mem_alloc())"""
-    command = [*interpreter.command(), "-X", f"heapsize={_MEASURE_KIB}k", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_MEASURE_S, check=False)
-    try:
-        return int(done.stdout)
-    except ValueError:
-        raise VirtualBoardError(
-            f"MicroPython does not run: {done.stderr.strip() or done.stdout.strip()}"
-        ) from None
 
 
 def heap_size(heap_kib: int, share: int) -> int:
