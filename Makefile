@@ -17,7 +17,7 @@ demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 	@$(BIN)/buzon demo $(ARGS)
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: setup ## ruff over everything
 	$(BIN)/ruff check .
