@@ -9,7 +9,7 @@ from buzon_host.paths import use_firmware
 
 use_firmware()
 
-from buzon.display import font6x12  # noqa: E402
+from buzon.display import font6x12
 
 SPLEEN = Path("/usr/share/consolefonts/spleen-6x12.psfu.gz")
 

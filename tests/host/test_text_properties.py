@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 use_firmware()
 
-from buzon.text.address import sender  # noqa: E402
-from buzon.text.escape import clean  # noqa: E402
-from buzon.text.headers import HeaderScan  # noqa: E402
-from buzon.text.words import decode  # noqa: E402
+from buzon.text.address import sender
+from buzon.text.escape import clean
+from buzon.text.headers import HeaderScan
+from buzon.text.words import decode
 
 NAMES = (b"from", b"subject", b"date")
 SAMPLES = sorted((Path(__file__).parents[2] / ".." / "shared" / "mail").resolve().glob("*/*"))
