@@ -16,7 +16,6 @@ from .errors import E_BUG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .overlay import forget
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
@@ -29,12 +28,9 @@ _RX = const(1024)
 _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
-
-# What is dropped again after use.
-_SELDOM = (
-    "setup plugins store.settings trial console.base console.change console.config console.files console.mailbox "
-    "envelope text.headers text.address text.escape text.words text.charsets net.ntp"
-)
+# Bytes allocated between two collections. Without it they come when the heap is full, and what lives long ends up
+# all over it.
+_THRESHOLD = const(4096)
 
 
 class App:
@@ -82,8 +78,6 @@ class App:
         self.reload = False
         apply(self)
         self._wifi_due = self._wifi_fails = 0
-        del apply
-        forget(_SELDOM)
         gc.collect()
 
     async def _supervise(self) -> None:
@@ -102,8 +96,6 @@ class App:
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            self.ui.show(self)
-            self.make_room()
             await self.trial.run(self.wifi, self.link)
             await self._rest()
             if self.trial.error:
@@ -120,7 +112,6 @@ class App:
             wait = account.due - self.uptime
             if wait <= 0:
                 self._say("sync", "the server of " + account.id)
-                self.make_room()
                 news: "List[bytes]" = []
                 await account.poll(self.link, news, self.uptime)
                 await self._rest()
@@ -131,16 +122,10 @@ class App:
             self._say("idle", "the next poll of %s in %d s" % (account.id, wait))
         await asyncio.sleep_ms(_TICK_MS)
 
-    def make_room(self, seconds: int = 1 << 30) -> None:
-        """Before a connection, or new settings: where TLS takes heap, they and what draws do not fit together."""
-        if self.board.get("tls_heap"):
-            self.ui.stand_still(self.uptime + seconds)
-
     async def _rest(self) -> None:
         """After a connection: its memory goes back, and the place for the next one is kept."""
         await asyncio.sleep_ms(0)
         self.link.hold()
-        self.ui.go_on()
 
     async def _join(self) -> None:
         if self.uptime < self._wifi_due:
@@ -226,8 +211,6 @@ class App:
                         each[2] = None
                     except Exception as err:
                         each[2] = str(err)
-        del Envelope, envelope
-        forget(_SELDOM)
 
     # -- what the display and the console ask
 
@@ -248,7 +231,10 @@ class App:
         for account in self.accounts:
             if account.settings.get("keep") == "delete" and not account.settings.get("delete_confirmed"):
                 return "Deleting not confirmed"
-        return ""
+        if not self.accounts:
+            return ""
+        wait = min(account.due for account in self.accounts) - self.uptime
+        return "Next check in %d min" % max(1, (wait + 59) // 60)
 
     def busy(self) -> bool:
         return any(account.session for account in self.accounts)
@@ -276,6 +262,7 @@ class App:
 
 def main(board: "Dict[str, Any]") -> str:
     """Run the app on a board (`setup.board`); returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
+    gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # nothing of an interrupted run is left in it
     app = App(board)
     asyncio.run(app.run())

@@ -113,16 +113,9 @@ class DeviceError(MailError):
 
 def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
-    import sys
-
-    name = "buzon.sentences.s%d" % (code // 100)
     try:
-        text = __import__(name, None, None, ("TEXT",)).TEXT
+        text = __import__("buzon.sentences.s%d" % (code // 100), None, None, ("TEXT",)).TEXT
         at = text.index("\n%d " % code) + 5
         return text[at : text.index("\n", at)].replace("{}", detail or "?")  # type: ignore[no-any-return]
     except (ImportError, MemoryError, ValueError):
         return "Error %d (%s)." % (code, detail)  # the person at least learns the number
-    finally:
-        module = sys.modules.pop(name, None)  # not kept: heap is dear
-        if module:
-            delattr(sys.modules["buzon.sentences"], name[-2:])

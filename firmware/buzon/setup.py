@@ -1,4 +1,4 @@
-"""Takes the settings that are in force: display, accounts, notifiers. Run at start and after a change, then dropped."""
+"""Takes the settings that are in force: display, accounts, notifiers. Run at start and after a change."""
 
 from micropython import const
 

@@ -7,7 +7,6 @@ from micropython import const
 from . import log
 from .errors import DeviceError, MailError
 from .net import clock
-from .overlay import forget
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ class Ui:
         self._alert: "tuple[str, str] | None" = None
         self._shown: "Any" = None
         self._zone = 0
-        self._still = 0
         self._replaced = False  # by no display, because the one of the settings failed
 
     def setup(self, config: "Dict[str, Any]", zone: int) -> None:
@@ -55,18 +53,8 @@ class Ui:
         """The person has seen the alert."""
         self._alert = None
 
-    def stand_still(self, until: int) -> None:
-        """Keep the page that is shown, and give back the memory of what draws, until that uptime or `go_on`."""
-        self._still = until
-        forget("notify.pages display.draw display.layout display.font6x12")
-
-    def go_on(self) -> None:
-        self._still = 0
-
     def show(self, app: "Any") -> None:
         """Bring the display up to date; called often. A display that fails is tried again when it changes."""
-        if self._still > app.uptime:
-            return
         what = self._choose(app)
         if what == self._shown:
             return

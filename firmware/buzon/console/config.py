@@ -1,20 +1,17 @@
-"""Console methods that bring and show settings. Dropped from memory once settings are staged."""
+"""Console methods that bring and show settings."""
 
 from micropython import const
 
 from ..core.cbor import Encoder
 from ..errors import E_BUSY, E_NOT_STAGED, E_PARAMS, E_TOO_LONG, ConfigError, ConsoleError
-from ..overlay import forget
 from ..store import settings
+from ..trial import Trial
+from . import staging
 from .server import chunk, field
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict
-
-    from ..store.settings import Settings
-
-_STAGE_S = const(20)
 
 _staged = bytearray()  # what has come of the settings
 
@@ -28,7 +25,6 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if off == 0:
         _staged = bytearray()
         app.trial = None
-        app.make_room(_STAGE_S)
     if off != len(_staged):
         raise ConsoleError(E_PARAMS, "off, have %d" % len(_staged))
     if off + len(data) > settings.MAX:
@@ -36,29 +32,16 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     _staged += data
     have = len(_staged)
     if params.get("end") is True:
-        # Each of these is dropped before the next one comes: they do not fit a small heap together.
-        doc = _parse(_staged, app.settings)
-        forget("console.staging")
+        doc = staging.parse(_staged, app.settings)
         _staged = bytearray()
         settings.stage(doc)
-        forget("console.config")
-        from ..trial import Trial
-
         app.trial = Trial(doc)
     return {"have": have}
-
-
-def _parse(data: bytearray, old: "Settings | None") -> "Settings":
-    from .staging import parse
-
-    return parse(data, old)
 
 
 def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.settings is None:
         raise ConfigError(E_NOT_STAGED)
-    from .staging import redacted
-
     room = Encoder(bytearray(settings.MAX))
-    room.put(redacted(app.settings))
+    room.put(staging.redacted(app.settings))
     return chunk(memoryview(room.buf)[: room.n], params)

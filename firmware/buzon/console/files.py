@@ -5,8 +5,7 @@ import os
 from micropython import const
 
 from ..errors import E_BUSY, E_PARAMS, E_PATH, E_TOO_LONG, ConsoleError, StoreError
-from ..overlay import forget
-from ..store import fs
+from ..store import fs, settings
 from .server import field
 
 TYPE_CHECKING = const(False)
@@ -43,9 +42,7 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     except OSError as err:
         raise fs.trouble(err)
     _file[1] = off + len(data)
-    if params.get("end") is True:
-        forget("console.files")
-    return {"have": off + len(data)}
+    return {"have": _file[1]}
 
 
 def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
@@ -55,8 +52,6 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.busy():
         raise ConsoleError(E_BUSY, "a sync")
     if what != "mail":
-        from ..store import settings
-
         settings.erase()
         app.trial = None
     if what != "settings":

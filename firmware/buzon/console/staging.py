@@ -1,7 +1,6 @@
 """What may become the board's settings: checked as a whole, with secrets that stay where they are kept.
 
-The PC tool checks them against the full schema; here only what would harm the board is refused. Imported
-while new settings are staged, and dropped after.
+The PC tool checks them against the full schema; here only what would harm the board is refused.
 """
 
 from micropython import const
