@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app_board import PASSWORD, Rig
+from buzon_host.server.run import LocalServer
 from buzon_host.virtual.board import VirtualBoard
 from console import Console
 
 MakeBoard = Callable[..., VirtualBoard]
+Boot = Callable[..., Rig]
+Serve = Callable[..., LocalServer]
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +44,32 @@ def console() -> Iterator[Callable[[VirtualBoard], Console]]:
     """console(board): its serial port, opened as pyserial does."""
     with ExitStack() as stack:
         yield lambda board: stack.enter_context(Console(board.port))
+
+
+@pytest.fixture
+def boot(tmp_path: Path) -> Iterator[Boot]:
+    """boot(**arguments of VirtualBoard): a board with the real firmware. None may tell a password."""
+    rigs: list[Rig] = []
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Rig:
+            rig = Rig(tmp_path, **options)
+            stack.callback(rig.close)
+            rigs.append(rig)
+            return rig
+
+        yield make
+        for rig in rigs:
+            rig.keeps_secrets()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """serve(**arguments of LocalServer): a running mail server."""
+    with ExitStack() as stack:
+
+        def make(*args: Any, **options: Any) -> LocalServer:
+            options.setdefault("password", PASSWORD)
+            return stack.enter_context(LocalServer(*args, **options))
+
+        yield make
