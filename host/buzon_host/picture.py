@@ -53,7 +53,7 @@ def to_image(pixels: Pixels, scale: int = 6) -> Image.Image:
 
 
 def to_terminal(pixels: Pixels, color: bool = False, columns: int = 80) -> str:
-    """The picture in a frame: half blocks where the terminal has room (130 columns), else Braille (66).
+    """The picture in a frame: half blocks where the terminal has room (130 columns), else quarter blocks (66).
 
     `color`: in the display's light blue, with ANSI escapes; `columns`: the terminal's width.
     """
@@ -62,8 +62,7 @@ def to_terminal(pixels: Pixels, color: bool = False, columns: int = 80) -> str:
     if columns >= w + 2:
         cells, chars = [(0, 0), (0, 1)], " ▀▄█"
     else:
-        cells = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
-        chars = "".join(map(chr, range(0x2800, 0x2900)))
+        cells, chars = [(0, 0), (1, 0), (0, 1), (1, 1)], " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
     step_x, step_y = cells[-1][0] + 1, cells[-1][1] + 1
     before, after = ("\x1b[38;2;150;215;255m", "\x1b[0m") if color else ("", "")
     line = "─" * (w // step_x)
