@@ -38,6 +38,7 @@ E_LOCAL = const(300)
 E_REMOTE = const(400)
 E_GREETING = const(401)
 E_INJECTION = const(402)
+E_SERVER_UNKNOWN = const(403)
 # The server refused: 5xx
 E_REFUSED = const(500)
 E_LOGIN = const(501)

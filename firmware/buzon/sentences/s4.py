@@ -4,4 +4,5 @@ TEXT = """
 400 The server gave an answer that is not POP3 ({}): check host and port.
 401 What answers there is no POP3 server ({}): check host and port.
 402 The server sent data before TLS began: no password was sent; do not trust this network.
+403 The server did not prove that it knows the password ({}): do not trust this network.
 """
