@@ -220,3 +220,66 @@ def test_quit_tells_whether_the_server_removed_them():
     server = Server(b"-ERR some left\r\n")
     pop = server.login()
     assert server.run(pop.quit()) is False
+
+
+def test_auth_sends_the_initial_response_when_the_line_stays_short():
+    from buzon.core import sasl
+
+    server = Server(b"+OK\r\n+OK in\r\n+OK 0 0\r\n")
+    server.run(server.pop.greeting())
+    server.run(server.pop.auth("PLAIN", sasl.plain(b"me", b"pw")))
+    assert server.sent == b"AUTH PLAIN AG1lAHB3\r\n"
+    assert server.run(server.pop.stat()) == (0, 0)
+    assert bytes(server.tx.buf) == bytes(256)
+
+    server = Server(b"+OK\r\n+ \r\n+OK in\r\n")
+    server.run(server.pop.greeting())
+    server.run(server.pop.auth("PLAIN", sasl.plain(b"me", b"p" * 300)))
+    first, second, end = server.sent.split(b"\r\n")
+    assert (first, end) == (b"AUTH PLAIN", b"")
+    from binascii import a2b_base64
+
+    assert a2b_base64(second) == b"\0me\0" + b"p" * 300
+
+
+def test_auth_answers_challenges_and_keeps_the_reply():
+    from buzon.core import sasl
+
+    for piece in (1, 3, 1000):
+        server = Server(b"+OK\r\n+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK in\r\n", piece)
+        server.run(server.pop.greeting())
+        server.run(server.pop.auth("LOGIN", sasl.login(b"me", b"pw")))
+        assert server.sent == b"AUTH LOGIN\r\nbWU=\r\ncHc=\r\n"
+    server = Server(b"+OK\r\n+ eyJzdGF0dXMiOiI0MDAifQ==\r\n-ERR [AUTH] expired\r\n")
+    server.run(server.pop.greeting())
+    err = fails(
+        errors.ServerError,
+        errors.E_PASSWORD,
+        server.run,
+        server.pop.auth("XOAUTH2", sasl.xoauth2(b"me", b"token")),
+    )
+    assert "token" not in str(err)
+    assert server.sent.endswith(b"\r\n\r\n")  # the empty answer to the error
+
+
+def test_auth_takes_no_nonsense():
+    from buzon.core import sasl
+
+    for reply in (b"+ YQ==\r\n+ YQ==\r\n+ YQ==\r\n", b"+++\r\n", b"+OKAY\r\n"):
+        server = Server(b"+OK\r\n" + reply)
+        server.run(server.pop.greeting())
+        fails(
+            errors.RemoteProtocolError,
+            errors.E_REMOTE,
+            server.run,
+            server.pop.auth("LOGIN", sasl.login(b"a", b"b")),
+        )
+    server = Server(b"+OK\r\n+OK welcome\r\n")  # it never proved that it knows the password
+    server.run(server.pop.greeting())
+    mechanism = sasl.scram("sha1", b"u", b"p", b"nonce", {})
+    try:
+        server.run(server.pop.auth("SCRAM-SHA-1", mechanism))
+    except errors.RemoteProtocolError:
+        pass
+    else:
+        raise AssertionError

@@ -15,6 +15,15 @@ def run(mechanism, *challenges):
     return out
 
 
+def finish(mechanism):
+    """The server said +OK."""
+    try:
+        mechanism.send(None)
+    except StopIteration:
+        return
+    raise AssertionError
+
+
 def fails(code, call, *args):
     try:
         call(*args)
@@ -62,7 +71,7 @@ def test_scram_rfc_5802_and_7677_and_its_cache():
         for _ in range(2):
             mechanism = sasl.scram(name, b"user", b"pencil", nonce, cache)
             assert run(mechanism, first, outcome) == [b"n,,n=user,r=" + nonce, final, b""]
-            sasl.finish(mechanism)
+            finish(mechanism)
             assert len(cache) == 1
         assert b"pencil" not in repr(cache).encode()
 
@@ -74,7 +83,7 @@ def test_scram_takes_no_server_that_does_not_prove_itself():
         fails(errors.E_SERVER_UNKNOWN, run, sasl.scram(name, b"user", b"pencil", nonce, cache), first, bad)
     mechanism = sasl.scram(name, b"user", b"pencil", nonce, cache)
     run(mechanism, first)
-    fails(errors.E_SERVER_UNKNOWN, sasl.finish, mechanism)  # +OK without a signature
+    fails(errors.E_SERVER_UNKNOWN, finish, mechanism)  # +OK without a signature
 
 
 def test_scram_refuses_challenges_that_make_no_sense():
@@ -106,3 +115,22 @@ def test_oauth():
         b"n,a=me@example.org,\1host=mail.example.org\1port=995\1auth=Bearer tok\1\1",
         b"\1",
     ]
+
+
+def test_apop_rfc_1939_and_only_for_a_msg_id():
+    assert sasl.apop(b"<1896.697170952@dbc.mtview.ca.us>", b"tanstaaf") == b"c4c9334bac560ecc979e58001b3e22fb"
+    for bad in (
+        b"",
+        b"<>",
+        b"<a@>",
+        b"<@b>",
+        b"<ab>",
+        b"a@b",
+        b"<a@b",
+        b"<a b@c>",
+        b"<a@b@c>",
+        b"<a\xff@b>",
+        b"<a\x00@b>",
+        b"<<a@b>>",
+    ):
+        assert sasl.apop(bad, b"p") == b"", bad

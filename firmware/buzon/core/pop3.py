@@ -4,6 +4,8 @@ Each command is a generator that yields READ, WRITE or STARTTLS to its driver an
 `yield from` it inside a dialogue, or give it to a driver's `run`.
 """
 
+from binascii import a2b_base64, b2a_base64
+
 from micropython import const
 
 from ..errors import (
@@ -26,18 +28,21 @@ from ..errors import (
     RemoteProtocolError,
     ServerError,
 )
-from .wire import READ, STARTTLS, WRITE, DotReader, RxBuffer, TxBuffer
+from .wire import READ, STARTTLS, TURN, WRITE, DotReader, RxBuffer, TxBuffer
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Callable, Generator, TypeVar
 
+    from .sasl import Mechanism
     from .wire import Sink
 
     T = TypeVar("T")
     Dialogue = Generator[int, None, T]
 
 _LINES = const(200000)  # in a listing; a server that sends more is not serious
+_COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
+_PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
@@ -130,6 +135,51 @@ class Pop3:
             raise self._refusal(E_LOGIN)
         if not (yield from self._ask("PASS ", secret)):
             raise self._refusal(E_LOGIN)
+        self.state = _TRANSACTION
+
+    def apop(self, user: str, digest: bytes) -> "Dialogue[None]":
+        """APOP (RFC 1939 section 7); `digest`: of `sasl.apop`."""
+        self._need(_AUTHORIZATION)
+        if not (yield from self._ask("APOP ", credential(user, "user") + b" " + digest)):
+            raise self._refusal(E_LOGIN)
+        self.state = _TRANSACTION
+
+    def auth(self, name: str, mechanism: "Mechanism") -> "Dialogue[None]":
+        """AUTH with a mechanism of `sasl` (RFC 5034). The initial response goes along when the line stays short."""
+        self._need(_AUTHORIZATION)
+        tx = self.tx
+        answer = mechanism.send(None)
+        first = None if answer is None else b2a_base64(answer).rstrip() or b"="
+        tx.put("AUTH ")
+        tx.put(name)
+        if first is not None and len(name) + len(first) < _COMMAND - 8:
+            tx.put(" ")
+            tx.put(first)
+            answer = None
+        while True:
+            tx.put("\r\n")
+            yield WRITE
+            line = yield from self._line()
+            if not line.startswith(b"+ ") and line != b"+":
+                break
+            if answer is None:
+                try:
+                    answer = mechanism.send(a2b_base64(line[2:]))
+                except (ValueError, StopIteration):
+                    raise RemoteProtocolError(E_REMOTE, "AUTH challenge")
+                while answer is None:
+                    yield TURN
+                    answer = mechanism.send(None)
+            for at in range(0, len(answer), _PART):  # a token may be longer than the buffer
+                tx.put(b2a_base64(answer[at : at + _PART]).rstrip())
+                yield WRITE
+            answer = None
+        if not self._judge(line):
+            raise self._refusal(E_LOGIN)
+        try:  # the mechanism may know that this server is none (SCRAM)
+            mechanism.send(None)
+        except StopIteration:
+            pass
         self.state = _TRANSACTION
 
     def quit(self) -> "Dialogue[bool]":
@@ -246,8 +296,10 @@ class Pop3:
         return line
 
     def _status(self) -> "Dialogue[bool]":
+        return self._judge((yield from self._line()))
+
+    def _judge(self, line: bytes) -> bool:
         """Exactly +OK or -ERR begins a reply; the response code and the text are kept."""
-        line = yield from self._line()
         if line.startswith(b"+OK"):
             n = 3
         elif line.startswith(b"-ERR"):

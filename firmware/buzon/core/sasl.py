@@ -2,7 +2,7 @@
 
 A mechanism yields its initial response (None: it has none), is sent each challenge and yields its answer; None
 instead of an answer asks for a turn of the others while it computes: send it None. When the server says that
-the login succeeded, `finish` tells whether the mechanism agrees.
+the login succeeded it is sent None once more: one that does not agree raises RemoteProtocolError.
 """
 
 import hashlib
@@ -93,12 +93,18 @@ def scram(
     yield b""
 
 
-def finish(mechanism: "Mechanism") -> None:
-    """The server says that the login succeeded. Raises RemoteProtocolError when it has not proved itself."""
-    try:
-        mechanism.send(None)
-    except StopIteration:
-        pass
+def apop(stamp: bytes, password: bytes) -> bytes:
+    """APOP's digest (RFC 1939 section 7); b"" when the stamp is no msg-id.
+
+    A stamp that a man in the middle chose freely would give the password away bit by bit (CVE-2007-1558).
+    """
+    local, at, domain = stamp[1:-1].partition(b"@")
+    if stamp[:1] != b"<" or stamp[-1:] != b">" or not local or not at or not domain:
+        return b""
+    for c in local + domain:
+        if not 32 < c < 127 or c in b'<>()[]@,;:\\"':
+            return b""
+    return hexlify(hashlib.md5(stamp + password).digest())
 
 
 def _fields(message: "bytes | None") -> "Dict[bytes, bytes]":

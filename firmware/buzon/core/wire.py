@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 READ = const(1)  # put at least one more byte into the receive buffer
 WRITE = const(2)  # send all of the transmit buffer
 STARTTLS = const(3)  # wrap the connection, verified as the settings say
+TURN = const(4)  # let others have a turn: this one computes for long
 
 LINE_MAX = const(512)  # RFC 2449 section 4: a reply line, its CRLF included
 

@@ -14,7 +14,7 @@ from asyncio import core as _core  # type: ignore[attr-defined]
 
 from micropython import const
 
-from ..core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
+from ..core.wire import READ, STARTTLS, TURN, WRITE, RxBuffer, TxBuffer
 from ..errors import E_CLOSED, E_CONNECT, E_DNS, E_TIMEOUT, E_TLS, LinkError
 from .tls import Tls, explain
 
@@ -206,6 +206,9 @@ class Link:
                         at += n
                 tx.clear()
                 self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+            elif need == TURN:
+                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+                yield from asyncio.sleep_ms(0)  # type: ignore[misc]
             elif need == STARTTLS:
                 self._wrap()
                 sock = self._sock

@@ -1,0 +1,83 @@
+"""Chooses how to log in. Under TLS the cheapest way; without it nothing that shows the password while there is another.
+
+Never sends a password that the account's settings do not allow on this connection. No sockets, files or clock.
+"""
+
+from micropython import const
+
+from ..errors import E_NO_MECHANISM, ServerError
+from . import sasl
+from .pop3 import credential
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from .pop3 import Dialogue, Pop3
+
+_HIDDEN = ("scram-sha-256", "scram-sha-1", "cram-md5", "apop")  # what does not show the password, best first
+_PLAIN = ("plain", "login", "user")
+
+
+def login(
+    pop: "Pop3", account: "Dict[str, Any]", nonce: bytes, cache: "Dict[bytes, Any]"
+) -> "Dialogue[None]":
+    """Greeting is over, TLS (if any) is up. `account`: user, password or oauth, auth, tls, host, port.
+
+    `nonce`: random printable bytes, for SCRAM; `cache`: as `sasl.scram` says. `pop.caps` is asked for if it is
+    not known. Raises ConfigError, ServerError(E_NO_MECHANISM) or what the server's refusal says.
+    """
+    if pop.caps is None:
+        yield from pop.capa()
+    name = choose(account, (pop.caps or {}).get(b"SASL", b""), pop.stamp)
+    user = credential(account["user"], "user")
+    token = account.get("oauth")
+    if token:
+        secret = credential(token, "oauth")
+    else:
+        secret = credential(account["password"], "password")
+    if name == "user":
+        yield from pop.login(account["user"], account["password"])
+    elif name == "apop":
+        yield from pop.apop(account["user"], sasl.apop(pop.stamp, secret))
+    else:
+        yield from pop.auth(name.upper(), _mechanism(name, user, secret, account, nonce, cache))
+
+
+def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:
+    """The way in: a SASL mechanism in lower case, `apop` or `user`. `offered`: CAPA's SASL arguments."""
+    have = str(offered, "utf-8").lower().split()
+    if sasl.apop(stamp, b""):
+        have.append("apop")
+    wanted = account.get("auth", "auto")
+    if wanted != "auto":
+        if wanted == "apop" and "apop" not in have:
+            raise ServerError(E_NO_MECHANISM, wanted)
+        return wanted  # type: ignore[no-any-return]
+    if account.get("oauth"):
+        for name in ("oauthbearer", "xoauth2"):
+            if name in have:
+                return name
+        raise ServerError(E_NO_MECHANISM, "oauth")
+    for name in _PLAIN[:2] if account.get("tls", "implicit") != "none" else _HIDDEN + _PLAIN[:2]:
+        if name in have:
+            return name
+    return "user"
+
+
+def _mechanism(
+    name: str, user: bytes, secret: bytes, account: "Dict[str, Any]", nonce: bytes, cache: "Dict[bytes, Any]"
+) -> "sasl.Mechanism":
+    if name == "plain":
+        return sasl.plain(user, secret)
+    if name == "login":
+        return sasl.login(user, secret)
+    if name == "cram-md5":
+        return sasl.cram_md5(user, secret)
+    if name == "xoauth2":
+        return sasl.xoauth2(user, secret)
+    if name == "oauthbearer":
+        return sasl.oauthbearer(user, secret, account["host"], account.get("port", 995))
+    if name in ("scram-sha-1", "scram-sha-256"):
+        return sasl.scram("sha1" if name == "scram-sha-1" else "sha256", user, secret, nonce, cache)
+    raise ServerError(E_NO_MECHANISM, name)
