@@ -3,6 +3,11 @@
 
 def start():
     try:
+        import asyncio  # noqa: F401  (before all else, where it leaves no hole)
+
+        from buzon.boot import load
+
+        load()
         from buzon.app import main
         from buzon.setup import board
 

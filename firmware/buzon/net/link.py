@@ -122,7 +122,7 @@ class Link:
             return
         gc.collect()
         # At first with some more, for the connection's own object.
-        for size in (self._tls_heap + _OWN, self._tls_heap, self._tls_heap * 3 // 4):
+        for size in (self._tls_heap + _OWN, self._tls_heap, self._tls_heap * 3 // 4, self._tls_heap * 2 // 3):
             try:
                 # A list, because its `clear` gives memory back at once: a collector that finds an old
                 # pointer on the stack would not.
