@@ -7,7 +7,15 @@ says what is left to do.
 
 from micropython import const
 
-from .errors import E_FLASH_FULL, E_NO_UIDL, E_REFUSED, ServerError, StoreError
+from .errors import (
+    E_FLASH_FULL,
+    E_NO_UIDL,
+    E_NOT_CONFIRMED,
+    E_REFUSED,
+    ConfigError,
+    ServerError,
+    StoreError,
+)
 from .store.journal import DELETED
 from .store.spool import Window, key_of
 
@@ -22,12 +30,13 @@ if TYPE_CHECKING:
 
 WINDOW = const(64)  # messages worked on at a time
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
+_DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 
 # States of a message in the window.
 _NEW = const(0)
 _STORED = const(1)
 _DELETED = const(2)  # by the person, on the board
-_BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's
+_BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
 
 
 class Session:
@@ -62,7 +71,8 @@ class Session:
         self.held = False
         self.error: "MailError | None" = None
         self._refused: "StoreError | None" = None  # of the message that is coming in
-        self._full = False
+        self._dropped = 0  # bytes of it that did not fit
+        self._limit = 1 << 31  # octets from which on no message fits
         self._twice = Window(_DUPLICATES)
 
     def login(self) -> "Dialogue[None]":
@@ -93,38 +103,53 @@ class Session:
     def _maildrop(self) -> "Dialogue[None]":
         window = Window(WINDOW)
         by_uid = True
-        first = 0
-        while True:
-            by_uid, count = yield from self._list(window, first, by_uid)
+        still = False  # this server goes on listing what is deleted, which RFC 1939 section 5 does not allow
+        total = -1
+        done = gone = 0  # worked on; and of these, no longer listed
+        while total < 0 or done < total:
+            by_uid, count = yield from self._list(window, done - gone, by_uid)
+            if total < 0:
+                total = count
+            elif gone and count >= total:
+                still = True
+                gone = 0
+                continue
             if not window.n:
                 return
             if by_uid:
                 self.spool.mark(window, _STORED)
                 self.journal.mark_deleted(window, _DELETED)
-            gone = self.deleted
+            deleted = self.deleted
             yield from self._work(window)
-            gone = self.deleted - gone  # they are no longer listed (RFC 1939 section 5)
-            first += window.n - gone
-            if first >= count - gone:
-                return
+            if not still:
+                gone += self.deleted - deleted
+            done += window.n
 
     def _list(self, window: Window, first: int, by_uid: bool) -> "Dialogue[tuple[bool, int]]":
         """Fill the window with what is listed from `first` on: (whether by uid, how many are listed)."""
         window.clear()
         count = 0
+        highest = 0
         twice = self._twice
 
         def each(n: int, uid: bytes) -> None:
-            nonlocal count
+            nonlocal count, highest
             key = key_of(uid)
-            other = window.find(key)
-            if other >= 0:
-                window.state[other] = _BY_CONTENT
-                if twice.n < twice.size:
-                    twice.add(key)
+            same = window.find(key)
+            if same >= 0:
+                window.state[same] = _BY_CONTENT
+            if n > highest:
+                highest = n
+            else:  # out of order; or a number for the second time, and nobody knows whose it is
+                for i in range(window.n):
+                    if window.number[i] == n:
+                        window.state[i] = _BY_CONTENT
+                        same = i
+            if same >= 0 and twice.n < twice.size:
+                twice.add(key)
             if first <= count < first + WINDOW:
                 window.add(key, n)
-                if other >= 0 or twice.n == twice.size or twice.find(key) >= 0:
+                if same >= 0 or twice.n == twice.size or twice.find(key) >= 0:
                     window.state[window.n - 1] = _BY_CONTENT
             count += 1
 
@@ -133,6 +158,9 @@ class Session:
                 raise ServerError(E_REFUSED, "UIDL")  # it should work: a moment later it will
             if self.account.get("keep") != "delete":
                 raise ServerError(E_NO_UIDL, "UIDL")
+            if not self.account.get("delete_confirmed"):  # else all would be fetched again at every poll
+                self.held = True
+                raise ConfigError(E_NOT_CONFIRMED, self.account.get("host", ""))
             by_uid = False
 
         if not by_uid:
@@ -183,22 +211,30 @@ class Session:
 
     def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
         """RETR into the spool. True: it is stored."""
-        if self._full:
+        octets = window.octets[i]
+        if octets >= self._limit:
             return False
         spool = self.spool
         by_content = window.state[i] == _BY_CONTENT
+        retrieved = False
         try:
-            spool.begin(window.octets[i], by_content)
+            spool.begin(octets, by_content)
             self._refused = None
+            self._dropped = 0
+            retrieved = True
             yield from self.pop.retr(window.number[i], self)
             if self._refused:
                 raise self._refused
-            key = spool.commit(None if by_content else window.key(i))
+            key = window.key(i)
+            key = spool.commit(None, twin=key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
-            if self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0") and self._refused:
+            if retrieved and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
-            self._full = err.code == E_FLASH_FULL
+            if (
+                err.code == E_FLASH_FULL
+            ):  # smaller ones may fit; but where the size told was wrong, none is tried
+                self._limit = 0 if retrieved else octets
             self.error = self.error or err
             return False
         except ServerError as err:  # -ERR for one message must not stop the others
@@ -224,8 +260,12 @@ class Session:
             self.error = self.error or err
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink of RETR: to the spool; after a store error the rest is taken and dropped."""
-        if not self._refused:
+        """Sink of RETR: to the spool; after a store error the rest is taken and dropped, up to a limit."""
+        if self._refused:
+            self._dropped += n
+            if self._dropped > _DROP:
+                raise self._refused
+        else:
             try:
                 self.spool.write(buf, off, n)
             except StoreError as err:

@@ -98,6 +98,8 @@ class BlockingLink:
             if self._shaking:
                 raise explain(err, self.host)
             raise LinkError(E_CLOSED, str(err))
+        finally:
+            dialogue.close()  # MicroPython's collector does not run what a generator has in `finally`
 
     def close(self) -> None:
         """Drop the connection. May be called at any time."""

@@ -101,6 +101,8 @@ class Link:
             if isinstance(err, OSError):
                 raise LinkError(E_CLOSED, _name(err))
             raise
+        finally:
+            dialogue.close()  # MicroPython's collector does not run what a generator has in `finally`
 
     def close(self) -> None:
         """Drop the connection and everything that holds memory for it. May be called at any time."""

@@ -108,12 +108,12 @@ class Journal:
         return last
 
     def mark_deleted(self, window: Window, state: int) -> None:
-        """Set the state of those in the window that were deleted here: one pass over the journal."""
+        """Set the state of those in the window that were deleted here and have none: one pass over the journal."""
         self.flush()
         for kind, _, _, key in self.records():
             if kind == DELETED:
                 i = window.find(key)
-                if i >= 0:
+                if i >= 0 and not window.state[i]:
                     window.state[i] = state
 
     # -- pieces

@@ -132,36 +132,61 @@ class Spool:
         except OSError as err:
             raise fs.trouble(err)
 
-    def commit(self, key: "bytes | None", old: "str | None" = None) -> bytes:
+    def commit(self, key: "bytes | None", old: "str | None" = None, twin: "bytes | None" = None) -> bytes:
         """Close, which syncs, then rename: now the message is stored. Returns its key.
 
-        `old`: the name of an earlier copy, to be removed after.
+        `old`: the name of an earlier copy, to be removed after. `twin`: when `key` is None, the key under which
+        this very message may be stored already: then it is that one's.
         """
         left = self._ring.any()
         if left:
             self._flush(left)
         try:
             self._file.close()
-            self._file = None
             if key is None:
-                key = self._sha.digest()[:KEY]
-            name = "%s-%x-%08x.eml" % (str(hexlify(key), "utf-8"), self.written, self._crc)
+                digest = self._sha.digest()
+                key = digest[:KEY]
+                if twin and self._hash(self._name(twin)) == digest:
+                    self.abort()
+                    return twin
+            name = self._name(key)
             os.rename(self._part, self.folder + "/" + name)
+            self._file = None
         except OSError as err:
             raise fs.trouble(err)
         if old and old != name:
             fs.remove(self.folder + "/" + old)
         return key
 
+    def _name(self, key: bytes) -> str:
+        return "%s-%x-%08x.eml" % (str(hexlify(key), "utf-8"), self.written, self._crc)
+
+    def _hash(self, name: str) -> bytes:
+        """The hash of a stored message; b"" when there is none of that name."""
+        sha = sha256()
+        block = self._block
+        try:
+            with open(self.folder + "/" + name, "rb") as f:
+                n = f.readinto(block)
+                while n:
+                    sha.update(block if n == _BLOCK else block[:n])
+                    n = f.readinto(block)
+        except OSError:
+            return b""
+        return bytes(sha.digest())
+
     def abort(self) -> None:
         """Forget the message that was coming in, its file too. Never raises."""
         if self._file is not None:
             try:
                 self._file.close()
-                self._file = None
+            except OSError:
+                pass
+            self._file = None
+            try:
                 os.remove(self._part)
             except OSError:
-                self._file = None
+                pass
         if self._ring is not None:
             while self._ring.any():
                 self._ring.readinto(self._block)
@@ -181,10 +206,10 @@ class Spool:
         return sum(1 for _ in self.keys())
 
     def mark(self, window: Window, state: int) -> None:
-        """Set the state of those in the window that are stored: one pass over the folder."""
+        """Set the state of those in the window that are stored and have none: one pass over the folder."""
         for key, _ in self.keys():
             i = window.find(key)
-            if i >= 0:
+            if i >= 0 and not window.state[i]:
                 window.state[i] = state
 
     def name(self, key: bytes) -> str:
