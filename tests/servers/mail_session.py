@@ -13,8 +13,13 @@ _SCRIPT = Path(__file__).with_name("session.py")
 _HEAP = "192k"  # room for the script itself, which is compiled there; the bounds are tested elsewhere
 
 
-def session(folder: Path, host: str, port: int, ca: Path | None, account: dict[str, Any]) -> dict[str, Any]:
-    """One session; the mail lands below `folder`. Returns what the script reports."""
+def session(
+    folder: Path, host: str, port: int, ca: Path | None, account: dict[str, Any], **options: Any
+) -> dict[str, Any]:
+    """One session; the mail lands below `folder`. Returns what the script reports.
+
+    `options`: `asyncio` (the board's driver instead of the blocking one), `wait_ms`, `whole_ms`, `rx`.
+    """
     job = {
         "mail": str(folder),
         "host": host,
@@ -22,6 +27,7 @@ def session(folder: Path, host: str, port: int, ca: Path | None, account: dict[s
         "ca": str(ca),
         "account": {"keep": "delete", "delete_confirmed": True, **account},
         "wait_ms": 2000,
+        **options,
     }
     done = subprocess.run(
         [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],

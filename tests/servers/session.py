@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import sys
 
 sys.path.append(sys.argv[1])
@@ -15,9 +16,16 @@ from buzon.store.spool import Spool
 from buzon.sync import Session
 
 job = json.load(sys.stdin)
-link = BlockingLink(
-    RxBuffer(bytearray(job.get("rx", 1024))), TxBuffer(bytearray(256)), job.get("wait_ms", 5000)
-)
+rx = RxBuffer(bytearray(job.get("rx", 1024)))
+tx = TxBuffer(bytearray(256))
+if job.get("asyncio"):
+    import asyncio
+
+    from buzon.net.link import Link
+
+    link = Link(rx, tx, 0, job.get("wait_ms", 5000), job.get("whole_ms", 60000))
+else:
+    link = BlockingLink(rx, tx, job.get("wait_ms", 5000))
 spool = Spool("test", job["mail"])
 spool.prepare()
 journal = Journal(spool.folder)
@@ -31,7 +39,9 @@ try:
         with open(job["ca"], "rb") as f:
             tls = Tls(f.read())
     gc.collect()
-    link.open(job["host"], job["port"], tls, job["account"]["tls"] == "implicit")
+    where = (job["host"], job["port"], tls, job["account"]["tls"] == "implicit")
+    if not job.get("asyncio"):
+        link.open(*where)
     session = Session(
         Pop3(link.rx, link.tx),
         job["account"],
@@ -40,9 +50,32 @@ try:
         arrived.append,
         lambda: 1000,
     )
-    link.run(session.run())
+    if job.get("asyncio"):
+        ticks = [0]
+
+        async def count():
+            while True:
+                await asyncio.sleep_ms(10)
+                ticks[0] += 1
+
+        async def go():
+            counter = asyncio.create_task(count())
+            try:
+                await link.open(*where)
+                await link.run(session.run())
+            finally:
+                counter.cancel()
+                link.close()
+
+        asyncio.run(go())
+    else:
+        link.run(session.run())
 except MailError as err:
     result["error"] = [err.code, str(err)]
+if job.get("asyncio"):
+    result["ticks"] = ticks[0]  # what other tasks did meanwhile
+result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
+result["pending"] = len(journal.pending)
 link.close()
 if session:
     result.update(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _LINES = const(200000)  # in a listing; a server that sends more is not serious
 _COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
 _PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
+_READS = const(20000)  # for one line; one that takes more has no end
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
@@ -134,6 +135,8 @@ class Pop3:
         if not (yield from self._ask("USER ", name)):
             raise self._refusal(E_LOGIN)
         if not (yield from self._ask("PASS ", secret)):
+            if secret[:4] in self.text:  # some repeat what they did not understand
+                self.text = b""
             raise self._refusal(E_LOGIN)
         self.state = _TRANSACTION
 
@@ -289,11 +292,12 @@ class Pop3:
 
     def _line(self) -> "Dialogue[bytes]":
         rx = self.rx
-        line = rx.line()
-        while line is None:
-            yield READ
+        for _ in range(_READS):
             line = rx.line()
-        return line
+            if line is not None:
+                return line
+            yield READ
+        raise RemoteProtocolError(E_REMOTE, "endless line")
 
     def _status(self) -> "Dialogue[bool]":
         return self._judge((yield from self._line()))

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _CONNECT_MS = const(15000)
 _HANDSHAKE_MS = const(30000)
-_QUIET_MS = const(45000)  # without one byte of progress
+_QUIET_MS = const(45000)  # without progress ...
+_PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must not hold the board
+_WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
 _WORD = 8 if sys.maxsize >> 32 else 4
 _OWN = const(4096)  # bytes of the connection's own object, and some more
@@ -34,16 +36,24 @@ _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 
 
 class Link:
-    """One connection at a time. `rx` and `tx` are lent. `wait_ms` overrides the quiet deadline.
+    """One connection at a time. `rx` and `tx` are lent. `wait_ms`, `whole_ms` override the deadlines.
 
     `tls_heap`: bytes of heap that TLS will take, held free between connections; 0 where TLS has memory of its
     own. Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
 
-    def __init__(self, rx: RxBuffer, tx: TxBuffer, tls_heap: int = 0, wait_ms: int = _QUIET_MS) -> None:
+    def __init__(
+        self,
+        rx: RxBuffer,
+        tx: TxBuffer,
+        tls_heap: int = 0,
+        wait_ms: int = _QUIET_MS,
+        whole_ms: int = _WHOLE_MS,
+    ) -> None:
         self.rx = rx
         self.tx = tx
         self.wait_ms = wait_ms
+        self.whole_ms = whole_ms
         self.host = ""
         self._raw: "Any" = None
         self._sock: "Any" = None
@@ -178,6 +188,7 @@ class Link:
         tx = self.tx
         sock = self._sock
         burst = _AT_ONCE
+        got = 0
         while True:
             try:
                 need = dialogue.send(None)
@@ -193,7 +204,10 @@ class Link:
                     raise LinkError(E_CLOSED, self._step)
                 rx.got(n)
                 self._shaking = False
-                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+                got += n
+                if got >= _PROGRESS:
+                    got = 0
+                    self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
                 burst -= 1
                 if not burst:
                     burst = _AT_ONCE
@@ -207,6 +221,7 @@ class Link:
                     else:
                         at += n
                 tx.clear()
+                got = 0
                 self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
             elif need == TURN:
                 self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
@@ -232,10 +247,12 @@ class Link:
             self._armed = False
 
     async def _watch(self) -> None:
-        """One task per connection watches its deadline: one per read would allocate for each."""
+        """One task per connection watches its deadlines: one per read would allocate for each."""
+        left = self.whole_ms
         while True:
             await asyncio.sleep_ms(_TICK_MS)
-            if self._armed and time.ticks_diff(time.ticks_ms(), self._due) > 0:
+            left -= _TICK_MS
+            if self._armed and (left < 0 or time.ticks_diff(time.ticks_ms(), self._due) > 0):
                 self._late = True
                 self._armed = False
                 self._task.cancel()

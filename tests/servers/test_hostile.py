@@ -1,0 +1,232 @@
+"""The board's driver and the sync engine against servers that mean harm or are broken: every session ends."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from buzon_host.server.run import LocalServer
+from mail_session import session, stored
+
+Talk = Callable[["Peer"], None]
+
+
+class Peer:
+    """One connection of a scripted server."""
+
+    def __init__(self, sock: socket.socket, stop: threading.Event) -> None:
+        self.sock = sock
+        self.file = sock.makefile("rb")
+        self.stop = stop
+        self.commands: list[bytes] = []
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def read(self) -> bytes:
+        """The next command; b"" when the client has gone."""
+        line = self.file.readline().strip()
+        self.commands.append(line)
+        return line
+
+    def flood(self, data: bytes) -> None:
+        """Send it until the client has gone or the test ends."""
+        while not self.stop.is_set():
+            self.send(data)
+
+    def login(self) -> None:
+        """Greeting to STAT."""
+        self.send(b"+OK\r\n")
+        while line := self.read():
+            if line == b"CAPA":
+                self.send(b"+OK\r\nUIDL\r\n.\r\n")
+            elif line == b"STAT":
+                self.send(b"+OK 2 200\r\n")
+                return
+            else:
+                self.send(b"+OK\r\n")
+
+    def until_retr(self) -> None:
+        self.login()
+        while (line := self.read()) and not line.startswith(b"RETR"):
+            self.send(b"+OK\r\n1 a\r\n2 b\r\n.\r\n" if line == b"UIDL" else b"+OK\r\n1 100\r\n2 100\r\n.\r\n")
+
+
+@contextlib.contextmanager
+def serving(talk: Talk) -> Iterator[int]:
+    """A server that runs `talk` with each client; its port."""
+    stop = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock, contextlib.suppress(OSError):
+                sock.settimeout(20)
+                talk(Peer(sock, stop))
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        stop.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def visit(talk: Talk, folder: Path, **options: Any) -> dict[str, Any]:
+    """One session with the board's driver; deadlines short. It must end long before the test's own."""
+    begin = time.monotonic()
+    with serving(talk) as port:
+        login = {"user": "u", "password": "open-SECRET-sesame", "tls": options.pop("tls", "none")}
+        account = options.pop("account", {})
+        options = {"asyncio": True, "wait_ms": 600, "whole_ms": 3000, **options}
+        result = session(folder, "127.0.0.1", port, None, {**login, **account}, **options)
+    assert time.monotonic() - begin < 20
+    assert "SECRET" not in str(result)
+    assert result["left"] in ([], ["journal"])
+    assert result["pending"] == 0
+    return result
+
+
+def drip(peer: Peer, data: bytes, every: float = 0.2) -> None:
+    """A byte now and then, each before the deadline."""
+    while not peer.stop.is_set():
+        for at in range(len(data)):
+            peer.send(data[at : at + 1])
+            if peer.stop.wait(every):
+                return
+
+
+def silent(peer: Peer) -> None:
+    peer.read()
+
+
+def dripped_greeting(peer: Peer) -> None:
+    drip(peer, b"x")
+
+
+def endless_greeting(peer: Peer) -> None:
+    peer.flood(b"+OK " + b"x" * 4096)
+
+
+def endless_capa(peer: Peer) -> None:
+    peer.send(b"+OK\r\n")
+    while peer.read() != b"CAPA":
+        peer.send(b"+OK\r\n")
+    peer.send(b"+OK\r\n")
+    peer.flood(b"X-THING a b c\r\n" * 100)
+
+
+def endless_uidl(peer: Peer) -> None:
+    peer.login()
+    peer.read()
+    peer.send(b"+OK\r\n")
+    n = 1
+    while not peer.stop.is_set():
+        peer.send(b"".join(b"%d uid-%d\r\n" % (i, i) for i in range(n, n + 200)))
+        n += 200
+
+
+def dripped_uidl(peer: Peer) -> None:
+    peer.login()
+    peer.read()
+    peer.send(b"+OK\r\n")
+    drip(peer, b"1 a\r\n")
+
+
+def dripped_message(peer: Peer) -> None:
+    peer.until_retr()
+    peer.send(b"+OK\r\n")
+    drip(peer, b"x\r\n")
+
+
+def endless_message(peer: Peer) -> None:
+    peer.until_retr()
+    peer.send(b"+OK\r\n")
+    for _ in range(40):
+        if peer.stop.wait(0.1):
+            return
+        peer.send(b"x" * 997 + b"\r\n")
+    peer.read()
+
+
+def no_reply_to_retr(peer: Peer) -> None:
+    peer.until_retr()
+    peer.read()
+
+
+def closed_in_message(peer: Peer) -> None:
+    peer.until_retr()
+    peer.send(b"+OK\r\nSubject: x\r\n\r\nhalf a li")
+
+
+def closed_before_the_last_line_end(peer: Peer) -> None:
+    peer.until_retr()
+    peer.send(b"+OK\r\nSubject: x\r\n\r\nall of it\r\n.\r")
+
+
+def reset_in_message(peer: Peer) -> None:
+    peer.until_retr()
+    peer.send(b"+OK\r\nSubject: x\r\n\r\nhalf a li")
+    time.sleep(0.1)
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("talk", "codes"),
+    [
+        (silent, (205,)),
+        (dripped_greeting, (205,)),
+        (endless_greeting, (205, 401)),
+        (endless_capa, (205, 400)),
+        (endless_uidl, (205, 400)),
+        (dripped_uidl, (205,)),
+        (dripped_message, (205,)),
+        (endless_message, (205,)),
+        (no_reply_to_retr, (205,)),
+        (closed_in_message, (206,)),
+        (closed_before_the_last_line_end, (206,)),
+        (reset_in_message, (206,)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_session_ends_and_nothing_of_it_stays(talk: Talk, codes: tuple[int, ...], tmp_path: Path) -> None:
+    result = visit(talk, tmp_path)
+    assert result["error"][0] in codes, result
+    assert stored(tmp_path) == []
+    assert result.get("deleted", 0) == 0
+
+
+def test_other_tasks_run_while_a_server_floods(tmp_path: Path) -> None:
+    result = visit(endless_uidl, tmp_path)
+    assert result["ticks"] > 50, result
+
+
+def test_a_password_that_the_server_repeats_is_not_told_on(tmp_path: Path) -> None:
+    def echo(peer: Peer) -> None:
+        peer.send(b"+OK\r\n")
+        while line := peer.read():
+            peer.send(b"-ERR unknown command: " + line + b"\r\n" if b"PASS" in line else b"+OK\r\n")
+
+    assert visit(echo, tmp_path)["error"][0] == 501
+
+
+@pytest.mark.parametrize("talk", [silent, dripped_greeting], ids=lambda talk: talk.__name__)
+def test_tls_to_a_server_that_does_not_shake_hands(talk: Talk, tmp_path: Path) -> None:
+    with LocalServer() as known:
+        ca = tmp_path / "ca.der"
+        ca.write_bytes(known.ca_der.read_bytes())
+    with serving(talk) as port:
+        account = {"user": "u", "password": "p", "tls": "implicit"}
+        result = session(tmp_path, "127.0.0.1", port, ca, account, asyncio=True, whole_ms=2000)
+    assert result["error"][0] in (205, 212), result
