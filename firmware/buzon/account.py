@@ -62,8 +62,8 @@ class Account:
         pop = Pop3(link.rx, link.tx)
         return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now)
 
-    async def poll(self, link: "Link", news: "List[bytes]", uptime: int) -> None:
-        """One session. Never raises but for cancellation: what went wrong is in `error`, the next try in `due`.
+    async def poll(self, link: "Link", news: "List[bytes]") -> None:
+        """One session; call `settle` after it. Never raises but for cancellation: what went wrong is in `error`.
 
         `news` gets the keys of the last messages that came, a few at least.
         """
@@ -96,10 +96,11 @@ class Account:
                 self.session = None
             self.state = "idle"
             gc.collect()
-        self._settle(error, uptime)
-
-    def _settle(self, error: "MailError | None", uptime: int) -> None:
         self.error = error
+
+    def settle(self, uptime: int) -> None:
+        """Set when the next poll is due, from the end of this one on: a server may be silent for long."""
+        error = self.error
         if error is None:
             self.fails = 0
             self.last_ok = clock.now()

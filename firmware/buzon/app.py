@@ -113,7 +113,8 @@ class App:
             if wait <= 0:
                 self._say("sync", "the server of " + account.id)
                 news: "List[bytes]" = []
-                await account.poll(self.link, news, self.uptime)
+                await account.poll(self.link, news)
+                account.settle(self.uptime)
                 await self._rest()
                 self._notify(account, news)
                 if account.error:

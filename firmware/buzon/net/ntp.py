@@ -26,6 +26,8 @@ async def ask(host: str) -> None:
             sock.sendto(packet, address)
             for _ in range(_WAIT_MS // 100):
                 await asyncio.sleep_ms(100)
+                if valid():  # by the answer, or by the PC
+                    return
                 try:
                     answer = sock.recv(48)
                 except OSError:
@@ -33,11 +35,10 @@ async def ask(host: str) -> None:
                 if len(answer) == 48 and answer[0] & 7 == 4 and answer[1]:
                     epoch = (int.from_bytes(answer[40:44], "big") - _NTP_TO_UNIX) & 0xFFFFFFFF
                     set_to(epoch)
-                    if valid():
-                        return
         except (OSError, IndexError):
             await asyncio.sleep_ms(500)
         finally:
             if sock:
                 sock.close()
-    raise LinkError(E_CLOCK)
+    if not valid():
+        raise LinkError(E_CLOCK)

@@ -15,6 +15,7 @@ def explain(err: Exception, host: str) -> LinkError:
     """The LinkError for what a handshake raised: ValueError (Mbed TLS's words) or OSError."""
     text = str(err)
     low = text.lower()
+    gc.collect()
     free = gc.mem_free() if hasattr(gc, "mem_free") else _LOW_HEAP
     if free < _LOW_HEAP:
         return LinkError(E_LOW_HEAP, str(free))
