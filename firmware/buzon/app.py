@@ -12,7 +12,7 @@ from micropython import const
 from . import log
 from .account import Account, backoff
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_MEMORY, DeviceError, MailError
+from .errors import E_BUG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -84,8 +84,10 @@ class App:
         while True:
             try:
                 await self._step()
+            except MailError as err:
+                self.keep(err)
             except Exception as err:  # a bug must not stop the board
-                self._caught(err, "")
+                self.keep(DeviceError(E_BUG, "%s %s" % (type(err).__name__, err)))
                 await asyncio.sleep_ms(1000)
 
     async def _step(self) -> None:
@@ -94,10 +96,9 @@ class App:
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            trial = self.trial  # a wipe drops it
-            await trial.run(self.wifi, self.link)
+            await self.trial.run(self.wifi, self.link)
             await self._rest()
-            if trial.error:
+            if self.trial.error:
                 self.wifi.leave()
             return
         if not self.accounts:
@@ -174,7 +175,7 @@ class App:
             try:
                 self.ui.show(self)
             except Exception as err:  # a display must not stop the board
-                self._caught(err, "display ")
+                self.keep(DeviceError(E_BUG, "display %s" % err))
             await asyncio.sleep_ms(_TICK_MS)
 
     def _button(self) -> "Any":
@@ -201,8 +202,8 @@ class App:
         for key in news:
             try:
                 mail = envelope.read(account.spool, account.spool.name(key))
-            except Exception as err:  # the other messages are told of all the same
-                self._caught(err, "alert ")
+            except MailError as err:
+                self.keep(err)
                 continue
             for each in self.notifiers:
                 if each[1]:
@@ -237,7 +238,7 @@ class App:
         return "Next check in %d min" % max(1, (wait + 59) // 60)
 
     def busy(self) -> bool:
-        return any(account.state == "sync" for account in self.accounts)
+        return any(account.session for account in self.accounts)
 
     def sync_now(self, account_id: "str | None") -> int:
         """Make accounts due; how many."""
@@ -251,19 +252,6 @@ class App:
     def _say(self, state: str, waiting: str) -> None:
         self.state = state
         self.waiting = waiting
-
-    def _caught(self, err: Exception, what: str) -> None:
-        """Keep what should not have happened. Never raises: the task it happened in must go on."""
-        try:
-            if isinstance(err, MailError):
-                self.keep(err)
-            elif isinstance(err, MemoryError):
-                gc.collect()
-                self.keep(DeviceError(E_MEMORY, what or "work"))
-            else:
-                self.keep(DeviceError(E_BUG, "%s%s %s" % (what, type(err).__name__, err)))
-        except Exception:  # no memory even for that
-            gc.collect()
 
     def keep(self, error: MailError) -> None:
         """Remember the last error anywhere."""

@@ -4,8 +4,7 @@ from micropython import const
 
 from . import plugins
 from .account import Account
-from .console.staging import check
-from .errors import E_FLASH, MailError, StoreError
+from .errors import MailError
 from .store import settings as store_settings
 
 TYPE_CHECKING = const(False)
@@ -30,8 +29,6 @@ def apply(app: "Any") -> None:
     app.trouble = None
     try:
         app.settings = store_settings.load()
-        if app.settings is not None:
-            check(app.settings)
     except MailError as err:
         app.settings = None
         app.keep(err)
@@ -47,10 +44,7 @@ def apply(app: "Any") -> None:
             account.open()
         except MailError as err:
             account.error = err
-        except OSError as err:  # a flash that is damaged: what can be read is still shown
-            account.error = StoreError(E_FLASH, str(err))
-        if account.error:
-            app.keep(account.error)
+            app.keep(err)
     app.notifiers = []
     for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
         kind = each.get("kind", "")

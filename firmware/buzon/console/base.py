@@ -5,7 +5,7 @@ import sys
 from micropython import const
 
 from .. import __version__, log
-from ..errors import E_NO_ACCOUNT, E_PARAMS, ConfigError, ConsoleError
+from ..errors import E_NO_ACCOUNT, ConfigError
 from ..net import clock
 from ..store import fs
 from .server import chunk, field
@@ -40,9 +40,9 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_sync(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    name = field(params, "account", str) if "account" in params else None
+    name = params.get("account")
     if not app.sync_now(name):
-        raise ConfigError(E_NO_ACCOUNT, (name or "anything")[:16])
+        raise ConfigError(E_NO_ACCOUNT, str(name or "anything"))
     return {"started": True}
 
 
@@ -59,10 +59,7 @@ def do_screen(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    epoch = field(params, "epoch", int)
-    if epoch >> 32:
-        raise ConsoleError(E_PARAMS, "epoch")
-    clock.set_to(epoch)
+    clock.set_to(field(params, "epoch", int))
     for account in app.accounts:
         if account.fails:  # perhaps for want of a clock
             account.due = app.uptime

@@ -31,7 +31,7 @@ _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must no
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
 _WORD = 8 if sys.maxsize >> 32 else 4
-_OWN = const(512)  # bytes of what comes with the large block
+_OWN = const(4096)  # bytes of the connection's own object, and some more
 _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 
 
@@ -130,16 +130,14 @@ class Link:
 
     def hold(self) -> None:
         """Keep a place for TLS's large block until the next connection: other things would make it too small."""
-        if not self._tls_heap:
+        if not self._tls_heap or self._held:
             return
         gc.collect()
-        # Lists, because their `clear` gives memory back at once: a collector that finds an old pointer on the
-        # stack would not.
-        self._held.clear()
-        # Not more than TLS takes: what else a session makes would stay in the rest, and split it. And not less
-        # than its large block (17 of 27 KB), whose own place is always free again.
-        for size in (self._tls_heap + _OWN, self._tls_heap * 3 // 4, self._tls_heap * 17 // 27):
+        # At first with some more, for the connection's own object.
+        for size in (self._tls_heap + _OWN, self._tls_heap, self._tls_heap * 3 // 4, self._tls_heap * 2 // 3):
             try:
+                # A list, because its `clear` gives memory back at once: a collector that finds an old
+                # pointer on the stack would not.
                 self._held = [None] * (size // _WORD)
                 return
             except MemoryError:
