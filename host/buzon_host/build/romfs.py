@@ -1,5 +1,6 @@
 """Makes a ROMFS image of a folder: read-only, and MicroPython runs the code in it in place, without loading it."""
 
+import os
 from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
@@ -27,7 +28,7 @@ def image_file(folder: Path) -> Path:
     data = image(folder)
     path = folder.with_name(folder.name + ".romfs")
     if not path.exists() or path.read_bytes() != data:
-        part = path.with_name(path.name + ".part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.write_bytes(data)
         part.replace(path)
     return path
