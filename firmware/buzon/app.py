@@ -38,7 +38,7 @@ class App:
 
     def __init__(self, board: "Dict[str, Any]") -> None:
         self.board = board
-        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_heap", 0))
+        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_heap", (0, 0)))
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
@@ -97,7 +97,6 @@ class App:
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
             await self.trial.run(self.wifi, self.link)
-            await self._rest()
             if self.trial.error:
                 self.wifi.leave()
             return
@@ -115,18 +114,12 @@ class App:
                 news: "List[bytes]" = []
                 await account.poll(self.link, news)
                 account.settle(self.uptime)
-                await self._rest()
                 self._notify(account, news)
                 if account.error:
                     self.keep(account.error)
                 return
             self._say("idle", "the next poll of %s in %d s" % (account.id, wait))
         await asyncio.sleep_ms(_TICK_MS)
-
-    async def _rest(self) -> None:
-        """After a connection: its memory goes back, and the place for the next one is kept."""
-        await asyncio.sleep_ms(0)
-        self.link.hold()
 
     async def _join(self) -> None:
         if self.uptime < self._wifi_due:

@@ -74,11 +74,14 @@ class Serial(_Part):
     receive_ring: Annotated[int, Field(ge=64, le=65536)] = 260
 
 
+Bytes = Annotated[int, Field(ge=0, le=65536)]
+
+
 class Board(_Part):
     """One board, as its `board.toml` describes it. `arch` is what `mpy-cross -march` takes.
 
-    `tls_heap`: bytes that a TLS connection takes of MicroPython's heap, which the firmware keeps free for it;
-    0 where TLS has memory of its own.
+    `tls_heap`: bytes that a TLS connection takes of MicroPython's heap, in its largest block and in all the others,
+    which the firmware keeps for it; 0 where TLS has memory of its own.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
@@ -86,7 +89,7 @@ class Board(_Part):
     chip: str
     arch: str
     heap_kib: Annotated[int, Field(ge=16, le=65536)]
-    tls_heap: Annotated[int, Field(ge=0, le=65536)] = 0
+    tls_heap: Annotated[list[Bytes], Field(min_length=2, max_length=2)] = [0, 0]
     flash: Flash
     filesystem: FileSystem
     display: Display

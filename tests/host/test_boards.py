@@ -20,7 +20,7 @@ def test_the_esp32_is_wired_as_its_description_says() -> None:
         "name": "ESP32_GENERIC",
         "led": 2,
         "button": 0,
-        "tls_heap": 0,
+        "tls_heap": [0, 0],
         "display": {
             "driver": "ssd1306",
             "bus": 0,

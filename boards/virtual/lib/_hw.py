@@ -60,7 +60,7 @@ def release_ballast():
         sock, pieces = ballast[i]
         if sock.fileno() < 0:
             for piece in pieces:
-                piece.clear()
+                piece.close()
             ballast.pop(i)
 
 

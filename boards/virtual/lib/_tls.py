@@ -3,12 +3,12 @@
 The unix port keeps TLS memory outside the heap, a Pico W inside it. All else is the real module.
 """
 
+import io
 import ssl
 
 import _hw
 from micropython import const
 
-_WORD = const(8)
 _BLOCK = const(17 * 1024)
 _REST = const(10)  # pieces of 1 KB
 
@@ -18,18 +18,18 @@ _wrap = ssl.SSLContext.wrap_socket
 def wrap_socket(self, sock, **kw):
     """The real wrap_socket; the ballast is given back at once when the socket is closed, as Mbed TLS does.
 
-    It is of lists, because `list.clear` gives memory back without a collection.
+    It is of BytesIO, because their `close` gives memory back at once, without a collection.
     """
     _hw.release_ballast()
     pieces = []
     try:
-        pieces.append([None] * (_BLOCK // _WORD))
+        pieces.append(io.BytesIO(_BLOCK))
         for _ in range(_REST):
-            pieces.append([None] * (1024 // _WORD))
+            pieces.append(io.BytesIO(1024))
         made = _wrap(self, sock, **kw)
     except:
         for piece in pieces:
-            piece.clear()
+            piece.close()
         raise
     _hw.ballast.append((sock, pieces))
     return made

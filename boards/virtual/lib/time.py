@@ -16,6 +16,11 @@ def time_ns():
     return utime.time_ns() + _hw.clock
 
 
+def sleep_ms(ms):
+    utime.sleep_ms(ms)
+    _hw.service()
+
+
 def gmtime(seconds=None):
     return utime.gmtime((time() if seconds is None else int(seconds)) + _2000)[:8]
 

@@ -34,7 +34,7 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if params.get("end") is True:
         doc = staging.parse(_staged, app.settings)
         _staged = bytearray()
-        settings.stage(doc)
+        settings.stage(doc, have + settings.size())  # with the secrets that are kept
         app.trial = Trial(doc)
     return {"have": have}
 
@@ -42,6 +42,6 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 def do_settings_get(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.settings is None:
         raise ConfigError(E_NOT_STAGED)
-    room = Encoder(bytearray(settings.MAX))
+    room = Encoder(bytearray(min(settings.size(), settings.MAX) + 16))
     room.put(staging.redacted(app.settings))
     return chunk(memoryview(room.buf)[: room.n], params)

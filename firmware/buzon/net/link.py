@@ -7,8 +7,8 @@ client that waits first, and waiting before every read costs up to 40 % of the s
 import asyncio
 import errno
 import gc
+import io
 import socket
-import sys
 import time
 from asyncio import core as _core  # type: ignore[attr-defined]
 
@@ -30,23 +30,24 @@ _QUIET_MS = const(45000)  # without progress ...
 _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must not hold the board
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
-_WORD = 8 if sys.maxsize >> 32 else 4
-_OWN = const(4096)  # bytes of the connection's own object, and some more
+_PIECE = const(1024)
+_SPARE = const(512)
 _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 
 
 class Link:
     """One connection at a time. `rx` and `tx` are lent. `wait_ms`, `whole_ms` override the deadlines.
 
-    `tls_heap`: bytes of heap that TLS will take, held free between connections; 0 where TLS has memory of its
-    own. Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
+    `tls_heap`: bytes of heap that TLS takes, in its largest block and in all the others; 0 where TLS has memory
+    of its own. They are never free to others: before, between and after connections they are held.
+    Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
 
     def __init__(
         self,
         rx: RxBuffer,
         tx: TxBuffer,
-        tls_heap: int = 0,
+        tls_heap: "tuple[int, int]" = (0, 0),
         wait_ms: int = _QUIET_MS,
         whole_ms: int = _WHOLE_MS,
     ) -> None:
@@ -66,8 +67,9 @@ class Link:
         self._shaking = False  # TLS has begun and nothing has come through it yet
         self._step = ""
         self._tls_heap = tls_heap
-        self._held: "list[None]" = []
-        self.hold()
+        self._block: "io.BytesIO | None" = None
+        self._rest: "list[io.BytesIO]" = []
+        self.close()
 
     async def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
         """Connect, and unless `implicit` is False make it secure at once. `tls` None: no TLS at all.
@@ -115,33 +117,40 @@ class Link:
             dialogue.close()  # MicroPython's collector does not run what a generator has in `finally`
 
     def close(self) -> None:
-        """Drop the connection and everything that holds memory for it. May be called at any time."""
+        """Drop the connection and everything that holds memory for it. May be called at any time.
+
+        Takes TLS's place in the heap until the next connection: whatever else came there would split it. Here and
+        not in a function of its own, whose frame might be what comes there.
+        """
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
+        if self._sock is not None:
+            gc.collect()  # small holes for small things: they shall not fall into the large one that opens now
         for sock in (self._sock, self._raw):
             if sock is not None:
                 try:
                     sock.close()
                 except OSError:
                     pass
+        time.sleep_ms(0)  # where a network stack gives back what it held
+        block, rest = self._tls_heap
+        if block and not self._block:
+            for spare in (_SPARE, 0):
+                try:
+                    # Its `close` gives back all of its memory at once. A collector that finds an old pointer on
+                    # the stack does not, and `list.clear` keeps a piece at the place's start.
+                    self._block = io.BytesIO(block + spare)
+                    break
+                except MemoryError:  # the next connection says so, if it does not fit by then
+                    pass
         self._sock = self._raw = None
         self._armed = False
-
-    def hold(self) -> None:
-        """Keep a place for TLS's large block until the next connection: other things would make it too small."""
-        if not self._tls_heap or self._held:
-            return
-        gc.collect()
-        # At first with some more, for the connection's own object.
-        for size in (self._tls_heap + _OWN, self._tls_heap, self._tls_heap * 3 // 4, self._tls_heap * 2 // 3):
-            try:
-                # A list, because its `clear` gives memory back at once: a collector that finds an old
-                # pointer on the stack would not.
-                self._held = [None] * (size // _WORD)
-                return
-            except MemoryError:
-                pass
+        try:
+            while len(self._rest) * _PIECE < rest:
+                self._rest.append(io.BytesIO(_PIECE))
+        except MemoryError:
+            pass
 
     # -- pieces. The generators are what MicroPython's asyncio awaits.
 
@@ -165,9 +174,14 @@ class Link:
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
         self._shaking = True
+        for piece in self._rest:
+            piece.close()
+        self._rest.clear()
         ctx = self._tls.context()
         gc.collect()
-        self._held.clear()
+        if self._block:
+            self._block.close()
+            self._block = None
         self._sock = ctx.wrap_socket(self._raw, server_hostname=self.host, do_handshake_on_connect=False)
 
     def _handshake(self) -> "Generator[Any, None, None]":

@@ -30,7 +30,7 @@ def load() -> "Settings | None":
     fs.remove(_NEW)  # staged before the power went, and not committed
     try:
         with open(_PATH, "rb") as f:
-            data = f.read(MAX + 1)
+            data = f.read(min(size(), MAX))  # not more: MAX at once may be more than the heap has in one piece
     except OSError:
         return None
     try:
@@ -42,9 +42,17 @@ def load() -> "Settings | None":
     return doc
 
 
-def stage(doc: "Settings") -> None:
-    """Write them beside the ones in force."""
-    room = Encoder(bytearray(MAX))
+def size() -> int:
+    """Bytes of the settings in force; 0: there are none."""
+    try:
+        return os.stat(_PATH)[6]
+    except OSError:
+        return 0
+
+
+def stage(doc: "Settings", most: int) -> None:
+    """Write them beside the ones in force. `most`: bytes of CBOR that they can be. Raises MailError."""
+    room = Encoder(bytearray(min(most, MAX)))
     room.put(doc)
     try:
         with open(_NEW, "wb") as f:
