@@ -31,7 +31,6 @@ _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must no
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
 _PIECE = const(1024)
-_SPARE = const(512)
 _AT_ONCE = const(64)  # reads in a row before other tasks get their turn
 
 
@@ -69,6 +68,8 @@ class Link:
         self._tls_heap = tls_heap
         self._block: "io.BytesIO | None" = None
         self._rest: "list[io.BytesIO]" = []
+        if tls_heap[0]:
+            self._reserve(tls_heap[0])
         self.close()
 
     async def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
@@ -119,14 +120,13 @@ class Link:
     def close(self) -> None:
         """Drop the connection and everything that holds memory for it. May be called at any time.
 
-        Takes TLS's place in the heap until the next connection: whatever else came there would split it. Here and
-        not in a function of its own, whose frame might be what comes there.
+        Takes TLS's place in the heap until the next connection: whatever else came there would split it.
         """
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
         if self._sock is not None:
-            gc.collect()  # small holes for small things: they shall not fall into the large one that opens now
+            gc.collect()  # so that what the next steps need has its place below
         for sock in (self._sock, self._raw):
             if sock is not None:
                 try:
@@ -136,14 +136,12 @@ class Link:
         time.sleep_ms(0)  # where a network stack gives back what it held
         block, rest = self._tls_heap
         if block and not self._block:
-            for spare in (_SPARE, 0):
-                try:
-                    # Its `close` gives back all of its memory at once. A collector that finds an old pointer on
-                    # the stack does not, and `list.clear` keeps a piece at the place's start.
-                    self._block = io.BytesIO(block + spare)
-                    break
-                except MemoryError:  # the next connection says so, if it does not fit by then
-                    pass
+            try:
+                # Its `close` gives back all of its memory at once. A collector that finds an old pointer on the
+                # stack does not, and `list.clear` keeps a piece at the place's start.
+                self._block = io.BytesIO(block)
+            except MemoryError:  # tried again before the next connection
+                gc.collect()
         self._sock = self._raw = None
         self._armed = False
         try:
@@ -151,6 +149,24 @@ class Link:
                 self._rest.append(io.BytesIO(_PIECE))
         except MemoryError:
             pass
+
+    def _reserve(self, block: int) -> None:
+        """Choose the place of TLS's largest block: at the top of the heap, because the lowest hole that fits is
+        taken first. So all others come below it while there is any room there."""
+        gc.collect()
+        most = gc.mem_free()
+        filler = None
+        while most > block and not filler:
+            most -= _PIECE
+            try:
+                filler = io.BytesIO(most)
+            except MemoryError:
+                gc.collect()
+        if filler:
+            filler.close()
+            filler = io.BytesIO(most - block - _PIECE)
+            self._block = io.BytesIO(block)
+            filler.close()
 
     # -- pieces. The generators are what MicroPython's asyncio awaits.
 

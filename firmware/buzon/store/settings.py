@@ -30,7 +30,9 @@ def load() -> "Settings | None":
     fs.remove(_NEW)  # staged before the power went, and not committed
     try:
         with open(_PATH, "rb") as f:
-            data = f.read(min(size(), MAX))  # not more: MAX at once may be more than the heap has in one piece
+            data = f.read(
+                min(size(), MAX)
+            )  # not more: MAX at once may be more than the heap has in one piece
     except OSError:
         return None
     try:
