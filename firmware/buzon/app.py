@@ -12,7 +12,7 @@ from micropython import const
 from . import log
 from .account import Account, backoff
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, DeviceError, MailError
+from .errors import E_BUG, E_MEMORY, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -84,10 +84,8 @@ class App:
         while True:
             try:
                 await self._step()
-            except MailError as err:
-                self.keep(err)
             except Exception as err:  # a bug must not stop the board
-                self.keep(DeviceError(E_BUG, "%s %s" % (type(err).__name__, err)))
+                self._caught(err, "")
                 await asyncio.sleep_ms(1000)
 
     async def _step(self) -> None:
@@ -96,8 +94,9 @@ class App:
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            await self.trial.run(self.wifi, self.link)
-            if self.trial.error:
+            trial = self.trial  # a wipe drops it
+            await trial.run(self.wifi, self.link)
+            if trial.error:
                 self.wifi.leave()
             return
         if not self.accounts:
@@ -168,7 +167,7 @@ class App:
             try:
                 self.ui.show(self)
             except Exception as err:  # a display must not stop the board
-                self.keep(DeviceError(E_BUG, "display %s" % err))
+                self._caught(err, "display ")
             await asyncio.sleep_ms(_TICK_MS)
 
     def _button(self) -> "Any":
@@ -195,8 +194,8 @@ class App:
         for key in news:
             try:
                 mail = envelope.read(account.spool, account.spool.name(key))
-            except MailError as err:
-                self.keep(err)
+            except Exception as err:  # the other messages are told of all the same
+                self._caught(err, "alert ")
                 continue
             for each in self.notifiers:
                 if each[1]:
@@ -231,7 +230,7 @@ class App:
         return "Next check in %d min" % max(1, (wait + 59) // 60)
 
     def busy(self) -> bool:
-        return any(account.session for account in self.accounts)
+        return any(account.state == "sync" for account in self.accounts)
 
     def sync_now(self, account_id: "str | None") -> int:
         """Make accounts due; how many."""
@@ -245,6 +244,19 @@ class App:
     def _say(self, state: str, waiting: str) -> None:
         self.state = state
         self.waiting = waiting
+
+    def _caught(self, err: Exception, what: str) -> None:
+        """Keep what should not have happened. Never raises: the task it happened in must go on."""
+        try:
+            if isinstance(err, MailError):
+                self.keep(err)
+            elif isinstance(err, MemoryError):
+                gc.collect()
+                self.keep(DeviceError(E_MEMORY, what or "work"))
+            else:
+                self.keep(DeviceError(E_BUG, "%s%s %s" % (what, type(err).__name__, err)))
+        except Exception:  # no memory even for that
+            gc.collect()
 
     def keep(self, error: MailError) -> None:
         """Remember the last error anywhere."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 _SIZE = const(768)  # bytes kept
 _LINE = const(160)
 
-_lines = bytearray()
+_lines = bytearray(_SIZE)  # of one size, so that it stays where it is
+_n = 0
 echo: "Any" = None  # a function that takes each line as bytes, or None; the console sets it
 
 
@@ -23,16 +24,18 @@ def say(text: str) -> None:
         if line[i] < 32 or line[i] == 127 or (line[i] == 0xC2 and line[i + 1 : i + 2] < b"\xa0"):
             line[i] = 63
     line.append(10)
-    global _lines
-    over = len(_lines) + len(line) - _SIZE
+    global _n
+    over = _n + len(line) - _SIZE
     if over > 0:
-        cut = _lines.find(b"\n", over)
-        _lines = _lines[cut + 1 :]
-    _lines.extend(line)
+        cut = _lines.find(b"\n", over - 1, _n) + 1
+        _n -= cut
+        _lines[:_n] = _lines[cut : cut + _n]
+    _lines[_n : _n + len(line)] = line
+    _n += len(line)
     if echo:
         echo(line)
 
 
-def lines() -> bytearray:
+def lines() -> memoryview:
     """What is kept, oldest first; whole lines."""
-    return _lines
+    return memoryview(_lines)[:_n]

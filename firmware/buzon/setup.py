@@ -4,8 +4,9 @@ from micropython import const
 
 from . import plugins
 from .account import Account
-from .errors import MailError
+from .errors import E_FLASH, MailError, StoreError
 from .store import settings as store_settings
+from .store.staging import check
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def apply(app: "Any") -> None:
     app.trouble = None
     try:
         app.settings = store_settings.load()
+        if app.settings is not None:
+            check(app.settings)
     except MailError as err:
         app.settings = None
         app.keep(err)
@@ -44,7 +47,10 @@ def apply(app: "Any") -> None:
             account.open()
         except MailError as err:
             account.error = err
-            app.keep(err)
+        except OSError as err:  # a flash that is damaged: what can be read is still shown
+            account.error = StoreError(E_FLASH, str(err))
+        if account.error:
+            app.keep(account.error)
     app.notifiers = []
     for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
         kind = each.get("kind", "")

@@ -5,7 +5,7 @@ import time
 from micropython import const
 
 from . import log
-from .errors import DeviceError, MailError
+from .errors import E_DISPLAY, DeviceError, MailError
 from .net import clock
 
 TYPE_CHECKING = const(False)
@@ -40,10 +40,10 @@ class Ui:
         self.driver = config.get("driver", "null")
         try:
             self.display = plugins.load("display", self.driver)(config)
-        except MailError as err:
-            self.error = err
+        except Exception as err:  # the driver may be somebody else's, its settings wrong
+            self.error = err if isinstance(err, MailError) else DeviceError(E_DISPLAY, str(err))
             self._replaced = True
-            log.say("display: error %d: %s" % (err.code, err.detail))
+            log.say("display: error %d: %s" % (self.error.code, self.error.detail))
             self.display = plugins.load("display", "null")({})
 
     def alert(self, sender: str, subject: str) -> None:

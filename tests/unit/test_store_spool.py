@@ -200,3 +200,31 @@ def test_window_finds_whole_keys_only():
     assert window.find(b"\2" * 8) == 1
     assert window.find(b"\1" + b"\2" * 7) == -1
     assert window.find(b"\0" * 8) == -1
+
+
+def test_a_compaction_that_fails_loses_no_change():
+    spool, log = fresh()
+    keys = [store(spool, log, b"uid%d" % i, b"m%d" % i) for i in range(100)]
+
+    def no_room(journal):
+        raise errors.StoreError(errors.E_FLASH_FULL, "0 KB free")
+
+    compact = mend.compact
+    mend.compact = no_room
+    try:
+        for key in keys[:80]:  # the flash is full: the person deletes
+            log.change(DELETED, key, False)
+            spool.remove(spool.name(key))
+        assert listed(log) == keys[:79:-1]
+        again = Journal(spool.folder)
+        again.open(spool)
+        assert (again.stored, listed(again)) == (20, keys[:79:-1])
+    finally:
+        mend.compact = compact
+    again.change(SEEN, keys[99], False)
+    assert again.changes == 0
+    for each in keys[:80]:
+        assert again.state(each) == DELETED
+    last = Journal(spool.folder)
+    last.open(spool)
+    assert (last.stored, last.new) == (20, 19)

@@ -86,8 +86,8 @@ def test_what_is_stored_outlives_a_restart_and_is_not_fetched_twice(boot, serve)
     assert server.left() == 12
 
     rig.client.reboot()
+    until(lambda: rig.board.stats()["boots"] == 2, what="the restart")
     rig.client.hello()
-    assert rig.board.stats()["boots"] == 2
     assert rig.settings() == settings
     rig.client.time_set(1_800_000_000)
     rig.client.time_set(int(before[0].time) + 60)

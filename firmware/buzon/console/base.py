@@ -5,7 +5,7 @@ import sys
 from micropython import const
 
 from .. import __version__, log
-from ..errors import E_NO_ACCOUNT, ConfigError
+from ..errors import E_NO_ACCOUNT, E_PARAMS, ConfigError, ConsoleError
 from ..net import clock
 from ..store import fs
 from .server import chunk, field
@@ -40,9 +40,9 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_sync(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    name = params.get("account")
+    name = field(params, "account", str) if "account" in params else None
     if not app.sync_now(name):
-        raise ConfigError(E_NO_ACCOUNT, str(name or "anything"))
+        raise ConfigError(E_NO_ACCOUNT, (name or "anything")[:16])
     return {"started": True}
 
 
@@ -59,7 +59,10 @@ def do_screen(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    clock.set_to(field(params, "epoch", int))
+    epoch = field(params, "epoch", int)
+    if epoch >> 32:
+        raise ConsoleError(E_PARAMS, "epoch")
+    clock.set_to(epoch)
     for account in app.accounts:
         if account.fails:  # perhaps for want of a clock
             account.due = app.uptime

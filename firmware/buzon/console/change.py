@@ -38,6 +38,8 @@ def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]"
 def do_settings_discard(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if app.trial and app.trial.state in ("wanted", "running"):
         raise ConsoleError(E_BUSY, "the test of the settings")
+    if app.trial and app.trial.state == "ok":
+        app.wifi.leave()  # it may be another network than the old settings name
     app.trial = None
     settings.discard()
     return {"discarded": True}

@@ -4,9 +4,8 @@ from micropython import const
 
 from ..core.cbor import Encoder
 from ..errors import E_BUSY, E_NOT_STAGED, E_PARAMS, E_TOO_LONG, ConfigError, ConsoleError
-from ..store import settings
+from ..store import settings, staging
 from ..trial import Trial
-from . import staging
 from .server import chunk, field
 
 TYPE_CHECKING = const(False)

@@ -42,7 +42,7 @@ def _key(params: "Dict[str, Any]") -> bytes:
 def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     account = _account(app, params)
     start = field(params, "start", int)
-    n = min(field(params, "n", int), _PAGE)
+    n = max(1, min(field(params, "n", int), _PAGE))
     page = []
     i = 0
     for key, time, seen in account.journal.newest():
@@ -58,7 +58,8 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     envelope = Envelope()
     items: "list[Any]" = []
     room = _ROOM
-    for key, time, seen in page:
+    for i in range(len(page)):
+        key, time, seen = page[i]
         name = wanted[key]
         if name:
             item = envelope.read(account.spool, name)
@@ -70,7 +71,7 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
                 + _ITEM
             )
             if room < 0 and items:
-                n = len(items)  # the next page begins with this one
+                n = i  # the next page begins with this one
                 break
             items.append(item)
     total = account.journal.stored

@@ -1,5 +1,6 @@
 """The serial port: frames in, answers out, each request done once. What a method does is in its own module."""
 
+import gc
 import select
 import sys
 from asyncio import core as _core  # type: ignore[attr-defined]
@@ -14,6 +15,9 @@ from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleErro
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, Generator
+
+
+_SENTENCE = const(250)  # characters of an error's
 
 
 class Console:
@@ -40,9 +44,12 @@ class Console:
             while poller.poll(0):  # reading more than there is would block
                 if not stdin.readinto(one):
                     return  # the port is gone
-                request = reader.feed(one[0])
-                if request is not None:
-                    self._handle(request)
+                try:
+                    request = reader.feed(one[0])
+                    if request is not None:
+                        self._handle(request)
+                except MemoryError:  # the PC asks again
+                    gc.collect()
 
     def _handle(self, data: bytes) -> None:
         """Answer one request. One without an id cannot be answered, and is dropped."""
@@ -64,8 +71,11 @@ class Console:
             self._last = -1
             return self._send()
         if number != self._last:
-            self._do(number, method, request.get(2, {}))
             self._last = number
+            self._answer.n = 0
+            self._do(number, method, request.get(2, {}))
+        elif not self._answer.n:  # it was done, but there was no memory for the answer
+            self._refuse(number, DeviceError(E_MEMORY, "answer"))
         self._send()
 
     def _do(self, number: int, method: "Any", params: "Any") -> None:
@@ -94,7 +104,7 @@ class Console:
 
     def _refuse(self, number: int, err: MailError) -> None:
         self._answer.n = 0
-        self._answer.put({0: number, 4: [err.code, str(err), getattr(err, "path", "")]})
+        self._answer.put({0: number, 4: [err.code, str(err)[:_SENTENCE], getattr(err, "path", "")]})
 
     def _send(self) -> None:
         frames.send(self._frame, self._answer.n, self._out.write)

@@ -7,6 +7,7 @@ from micropython import const
 from .. import __version__
 from ..net import clock
 from ..store import fs
+from ..text.charsets import shorten
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -19,10 +20,19 @@ def heap() -> "list[int]":
     return [free, free + gc.mem_alloc()]
 
 
+_ERRORS = const(280)  # bytes that the errors of all accounts may take: all must fit one frame
+_TEXT = const(64)  # bytes of another text
+
+
+def _short(text: str, limit: int = _TEXT) -> str:
+    return shorten(text.encode(), limit)
+
+
 def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     gc.collect()
     accounts = []
     verify = True
+    most = min(200, _ERRORS // max(1, len(app.accounts)))
     for account in app.accounts:
         session = account.session
         error = account.error
@@ -40,7 +50,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
                 "todo": session.todo if session else 0,
                 "last_ok": account.last_ok,
                 "next": max(0, account.due - app.uptime),
-                "error": [error.code, str(error)] if error else None,
+                "error": [error.code, _short(str(error), most)] if error else None,
             }
         )
     trouble = app.ui.error
@@ -48,7 +58,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "version": __version__,
         "uptime": app.uptime,
         "state": app.state,
-        "waiting": app.waiting,
+        "waiting": _short(app.waiting),
         "epoch": clock.now() or None,
         "wifi": app.wifi.state(),
         "heap": heap(),
@@ -57,7 +67,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "page": app.ui.page,
         "tls_verify": verify,
         "accounts": accounts,
-        "error": app.error,
-        "notify": [[each[0], each[2]] for each in app.notifiers]
-        + ([["display", str(trouble)]] if trouble else []),
+        "error": app.error and [app.error[0], _short(app.error[1], 200), app.error[2]],
+        "notify": [[each[0], each[2] and _short(each[2], 40)] for each in app.notifiers]
+        + ([["display", _short(str(trouble))]] if trouble else []),
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 IN_MAX = const(240)  # a line to the board, with @ and newline
 OUT_MAX = const(2048)  # a line from the board
-OUT_ROOM = const(1200)  # CBOR bytes that we put into one; (2048 - 2) / 4 * 3 - 4 would fit
+OUT_ROOM = const(1520)  # CBOR bytes that we put into one; (2048 - 2) // 4 * 3 - 4 would fit
 
 _AT = const(64)
 _CR = const(13)

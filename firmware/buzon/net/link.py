@@ -94,10 +94,10 @@ class Link:
             if tls and implicit:
                 await self._guard(self._handshake(), "TLS", _HANDSHAKE_MS)
         except (OSError, ValueError) as err:
+            # Before TLS's memory is taken again: too little of it may be the cause.
+            why = explain(err, host) if self._shaking else None
             self.close()
-            if self._shaking:
-                raise explain(err, host)
-            raise LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
+            raise why or LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
         except BaseException:
             self.close()
             raise

@@ -7,8 +7,8 @@ from micropython import const
 
 from ..errors import E_CERT, E_CERT_EXPIRED, E_CERT_NAME, E_CERT_UNKNOWN, E_LOW_HEAP, E_TLS, LinkError
 
-# Below this much free heap a handshake fails in ways that look like a bad certificate.
-_LOW_HEAP = const(8192)
+# Below this much free heap in a handshake it fails in ways that look like a bad certificate.
+_LOW_HEAP = const(4096)
 
 
 def explain(err: Exception, host: str) -> LinkError:

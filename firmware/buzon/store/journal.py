@@ -8,6 +8,7 @@ import struct
 
 from micropython import const
 
+from ..errors import StoreError
 from . import fs
 from .spool import Window
 
@@ -30,14 +31,14 @@ CHANGES = const(64)  # changing records before the journal is made anew without 
 class Journal:
     """`stored` and `new` count the messages on the board, all and unseen. Raises StoreError.
 
-    `path`: its file; `pending`: records that are not written yet.
+    `path`: its file; `pending`: records that are not written yet; `changes`: changing records in the file.
     """
 
     def __init__(self, folder: str) -> None:
         self.path = folder + "/journal"
         self.stored = 0
         self.new = 0
-        self._changes = 0
+        self.changes = 0
         self.pending = bytearray()
 
     def open(self, spool: "Spool") -> None:
@@ -65,12 +66,8 @@ class Journal:
             self.new -= 1
         if kind == DELETED:
             self.stored -= 1
-        self._changes += 1
-        if self._changes >= CHANGES:
-            from .mend import compact
-
-            compact(self)
-            self._changes = 0
+        self.changes += 1
+        self._compact()
 
     def flush(self) -> None:
         """Append what is pending; nothing pending writes nothing."""
@@ -85,7 +82,7 @@ class Journal:
     def newest(self) -> "Iterator[tuple[bytes, int, bool]]":
         """(key, time, seen) of every message on the board, the last to arrive first."""
         self.flush()
-        changed = Window(CHANGES)
+        changed = Window(self.changes)
         for kind, change, time, key in self.backwards():
             if change:
                 if changed.find(key) < 0 and changed.n < changed.size:
@@ -149,17 +146,23 @@ class Journal:
                 end = start
 
     def _recount(self) -> None:
-        self._changes = sum(change for _, change, _, _ in self.records())
-        if self._changes >= CHANGES:
-            from .mend import compact
-
-            compact(self)
-            self._changes = 0
+        self.changes = sum(change for _, change, _, _ in self.records())
+        self._compact()
         self.stored = self.new = 0
         for _, _, seen in self.newest():
             self.stored += 1
             if not seen:
                 self.new += 1
+
+    def _compact(self) -> None:
+        if self.changes >= CHANGES:
+            from .mend import compact
+
+            try:
+                compact(self)
+                self.changes = 0
+            except StoreError:
+                pass  # no room for a second journal: again at the next change, which may be a deletion that makes some
 
 
 def pack(kind: int, change: int, time: int, key: bytes) -> bytes:

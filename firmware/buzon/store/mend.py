@@ -5,7 +5,7 @@ import os
 from micropython import const
 
 from . import fs
-from .journal import ARRIVED, CHANGES, DELETED, pack
+from .journal import ARRIVED, DELETED, pack
 from .spool import Window
 
 TYPE_CHECKING = const(False)
@@ -46,7 +46,7 @@ def mend(journal: "Journal", spool: "Spool") -> None:
 
 def compact(journal: "Journal") -> None:
     """Make it anew, in the old order, with every change in the record that it changes."""
-    changed = Window(CHANGES)
+    changed = Window(journal.changes)
     for kind, change, _, key in journal.backwards():
         if change and changed.find(key) < 0 and changed.n < changed.size:
             changed.add(key)
@@ -60,4 +60,5 @@ def compact(journal: "Journal") -> None:
                     f.write(pack(changed.state[i] if i >= 0 else kind, 0, time, key))
         os.rename(new, journal.path)
     except OSError as err:
+        fs.remove(new)
         raise fs.trouble(err)

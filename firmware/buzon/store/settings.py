@@ -1,6 +1,6 @@
 """The settings on the flash: one CBOR map in /settings.cbor, the next ones in /settings.new until the rename.
 
-What is staged is checked in `console.staging`; here they are only read and replaced.
+What is staged is checked in `store.staging`; here they are only read and replaced.
 """
 
 import os

@@ -85,6 +85,13 @@ class Spool:
         fs.make_folder(self.folder)
         for name in list(n for n in fs.names(self.folder) if n.endswith((".part", ".tmp"))):
             fs.remove(self.folder + "/" + name)
+        self._buffers()
+
+    def _buffers(self) -> None:
+        """Taken early, as they stay: during a connection they would lie in the middle of the heap."""
+        if self._ring is None:
+            self._ring = RingIO(2 * _BLOCK)
+            self._block = bytearray(_BLOCK)
 
     # -- a message comes in
 
@@ -97,9 +104,7 @@ class Spool:
         free, _ = fs.room(self.folder)
         if free < octets + _SPARE:
             raise StoreError(E_FLASH_FULL, "%d KB free" % (free // 1024))
-        if self._ring is None:
-            self._ring = RingIO(2 * _BLOCK)
-            self._block = bytearray(_BLOCK)
+        self._buffers()
         self._sha = sha256() if by_content else None
         self._crc = 0
         self.written = 0

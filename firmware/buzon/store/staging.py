@@ -7,13 +7,13 @@ from micropython import const
 
 from ..core.cbor import decode
 from ..errors import E_SECRET_CHARS, E_SECRET_KEEP, E_SETTING_VALUE, ConfigError
-from ..store.settings import DEPTH, VERSION
+from .settings import DEPTH, VERSION
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..store.settings import Settings
+    from .settings import Settings
 
 _ACCOUNTS = const(4)
 _ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -60,6 +60,9 @@ def check(doc: "Any") -> None:
         raise SettingError("v", "not version %d" % VERSION)
     for section in ("device", "display", "time"):
         _type(doc.get(section, {}), dict, section)
+    _type(doc.get("time", {}).get("zone", 0), int, "time.zone")
+    _text(doc.get("time", {}), "ntp", "time.", 0, 253)
+    _text(doc.get("display", {}), "driver", "display.", 0, 64)
     for section in ("wifi", "account", "notify"):
         entries = doc.get(section, [])
         _type(entries, list, section)
@@ -67,6 +70,8 @@ def check(doc: "Any") -> None:
             raise SettingError(section, "more than %d" % _ACCOUNTS)
         for i, entry in enumerate(entries):
             _type(entry, dict, "%s[%d]" % (section, i))
+    for i, entry in enumerate(doc.get("notify", ())):
+        _text(entry, "kind", "notify[%d]." % i, 1, 64)
     for i, entry in enumerate(doc.get("wifi", ())):
         _text(entry, "ssid", "wifi[%d]." % i, 1, 32)
         _text(entry, "password", "wifi[%d]." % i, 0, 64)

@@ -1,9 +1,8 @@
 """Settings: checked, kept by one rename, secrets kept or refused."""
 
 from buzon import errors
-from buzon.console import staging
 from buzon.core.cbor import Encoder
-from buzon.store import fs
+from buzon.store import fs, staging
 
 GOOD = {
     "v": 1,
