@@ -70,6 +70,10 @@ def fed(data):
     return [p for p in (reader.feed(c) for c in data) if p is not None]
 
 
+def test_a_function_stands_for_the_item_that_it_returns():
+    assert decode(encoded({1: [lambda: {2: lambda: "x"}, 3]})) == {1: [{2: "x"}, 3]}
+
+
 def test_frames_among_text():
     one = encoded({0: 1, 1: "hello", 2: {}, 7: 5})
     f = frame(one)

@@ -28,7 +28,10 @@ class Encoder:
         self.n = 0
 
     def put(self, item: "Any") -> None:
-        """One item: int (64 bits), bytes-like, str, list or tuple, dict, True, False or None."""
+        """One item: int (64 bits), bytes-like, str, list or tuple, dict, True, False or None.
+
+        A function stands for the item that it returns: it is made when its turn comes, not all before.
+        """
         if item is None or item is True or item is False:
             self._raw(b"\xf6" if item is None else b"\xf5" if item else b"\xf4")
         elif isinstance(item, int):
@@ -52,6 +55,8 @@ class Encoder:
             for key in item:
                 self.put(key)
                 self.put(item[key])
+        elif callable(item):
+            self.put(item())
         else:
             raise ConsoleError(E_CBOR, "type")
 

@@ -68,7 +68,13 @@ class Window:
 
 
 class Spool:
-    """One account's folder, and a sink for the message that is coming in. Raises StoreError."""
+    """One account's folder, and a sink for the message that is coming in. Raises StoreError.
+
+    The sink's buffers are those of all accounts: only one message comes in at a time.
+    """
+
+    _ring: "Any" = None
+    _block: "Any" = None
 
     def __init__(self, account: str, root: str = "/mail") -> None:
         self.folder = root + "/" + account
@@ -77,8 +83,6 @@ class Spool:
         self._file: "Any" = None
         self._crc = 0
         self._sha: "Any" = None
-        self._ring: "Any" = None
-        self._block: "Any" = None
 
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what a cut left unfinished. Writes nothing otherwise."""
@@ -89,9 +93,9 @@ class Spool:
 
     def _buffers(self) -> None:
         """Taken early, as they stay: during a connection they would lie in the middle of the heap."""
-        if self._ring is None:
-            self._ring = RingIO(2 * _BLOCK)
-            self._block = bytearray(_BLOCK)
+        if Spool._ring is None:
+            Spool._ring = RingIO(2 * _BLOCK)
+            Spool._block = bytearray(_BLOCK)
 
     # -- a message comes in
 
