@@ -22,7 +22,12 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     path = field(params, "path", str)
     off = field(params, "off", int)
     data = field(params, "data", bytes)
-    if not path.startswith(_FOLDERS) or ".." in path or "//" in path or path.endswith("/") or len(path) > 96:
+    if (
+        not path.startswith(_FOLDERS)
+        or len(path) > 96
+        or path.endswith("/")
+        or [part for part in ("//", "/.", "..", "\0") if part in path]
+    ):
         raise StoreError(E_PATH, path[:40])
     if off == 0:
         _file[0] = path
@@ -37,12 +42,15 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     try:
         with open(part, "ab" if off else "wb") as f:
             f.write(data)
+        _file[1] = off + len(data)
         if params.get("end") is True:
             os.rename(part, path)
+            _file[1] = 0  # nothing may be put behind it
     except OSError as err:
+        _file[1] = 0
+        fs.remove(part)  # on a full flash, it would take the room for good
         raise fs.trouble(err)
-    _file[1] = off + len(data)
-    return {"have": _file[1]}
+    return {"have": off + len(data)}
 
 
 def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
@@ -54,11 +62,13 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if what != "mail":
         settings.erase()
         app.trial = None
-    if what != "settings":
-        try:
+    try:
+        if what != "mail":
+            _remove_below("/certs")
+        if what != "settings":
             _remove_below("/mail")
-        except OSError as err:
-            raise fs.trouble(err)
+    except OSError as err:
+        raise fs.trouble(err)
     app.reload = True
     return {"wiped": what}
 

@@ -57,16 +57,18 @@ class Console:
             request = decode(data)
         except MailError:
             return
-        if not isinstance(request, dict) or type(request.get(0)) is not int:
+        if not isinstance(request, dict):
             return
-        number = request[0]
+        number: "Any" = request.get(0)
+        if type(number) is not int or number < 1:
+            return
         session = request.get(7)
         method = request.get(1)
-        if method == "hello" and type(session) is int:
+        if method == "hello" and type(session) is int and session >= 0:
             if session != self._session:
                 self._session = session
                 self._last = -1
-        elif session != self._session:
+        elif session != self._session or session < 0:
             self._refuse(number, ConsoleError(E_SESSION))
             self._last = -1
             return self._send()
@@ -97,7 +99,8 @@ class Console:
         name = method.replace(".", "_")
         if module:
             methods = __import__("buzon.console." + module, None, None, (name,))
-            handler = getattr(methods, "do_" + name, None)
+            # Not getattr: it would keep every name that it was ever asked for in memory.
+            handler = methods.__dict__.get("do_" + name)
             if handler:
                 return handler(self._app, params)
         raise ConsoleError(E_METHOD, method[:40])
