@@ -6,6 +6,7 @@ One thread serves everything; the public methods may be called from any other.
 import os
 import selectors
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -115,7 +116,8 @@ class VirtualBoard:
             )
             self._hardware = Hardware(self.board, wifi, self._record)
             self.hardware_heap = hardware_heap(self._machine, {**self._hardware.config(), "cause": 1})
-            self._input = serial.Input(self.board.serial.receive_ring if ring else None)
+            interrupt = interpreter.SAFE_INTERRUPT if maps else signal.SIGINT
+            self._input = serial.Input(self.board.serial.receive_ring if ring else None, interrupt)
             self._output = serial.Output()
             self._user, self._port = os.openpty()
             serial.make_raw(self._port)

@@ -3,16 +3,25 @@
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 from ..errors import BuzonError
 
 # The package's interpreter runs inside Python's process, where the flash can be mapped into memory first:
-# BUZON_MAPS names files, and then holds the addresses for boards/virtual/lib/_flash.py.
-_LAUNCH = """
-import ctypes, mmap, os, sys
+# BUZON_MAPS names files, and then holds the addresses for boards/virtual/lib/_flash.py. Its own handler of SIGINT
+# raises at once, in the middle of an allocation or a collection too, which leaves the heap broken. As on a board, an
+# interrupt must wait for the next bytecode: that is what SAFE_INTERRUPT does.
+SAFE_INTERRUPT = getattr(signal, "SIGUSR1", signal.SIGINT)  # Windows has none
+_LAUNCH = f"""
+import ctypes, micropython_run, mmap, os, sys
 from micropython_unix import main
+libc = ctypes.CDLL(None)
+libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+libc.signal.restype = ctypes.c_void_p
+libc.signal({SAFE_INTERRUPT:d}, ctypes.CDLL(micropython_run.__file__).mp_sched_keyboard_interrupt)
+libc.siginterrupt({SAFE_INTERRUPT:d}, 1)
 maps = []
 for name in os.environ["BUZON_MAPS"].split(os.pathsep):
     with open(name, "r+b") as file:

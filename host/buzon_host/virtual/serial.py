@@ -17,6 +17,7 @@ _FRIENDLY_BANNER = b'Type "help()" for more information.\r\n'
 _BANNER_START = b"MicroPython "
 _INTERRUPT = 3
 _INTERRUPT_PAUSE_S = 0.5
+_INTERRUPT_TAKEN_S = 0.05
 _BACKLOG = 16 * 1024  # bytes kept for a reader that does not come
 _TYPED = 64 * 1024  # bytes kept while the board starts
 
@@ -51,10 +52,13 @@ def catches_interrupts(pid: int, master: int) -> bool:
 
 
 class Input:
-    """What the user sent, on its way to the board: at most `ring` bytes wait unread, the rest is lost."""
+    """What the user sent, on its way to the board: at most `ring` bytes wait unread, the rest is lost.
 
-    def __init__(self, ring: int | None) -> None:
+    `interrupt`: the signal that Ctrl-C becomes."""
+
+    def __init__(self, ring: int | None, interrupt: int = signal.SIGINT) -> None:
         self.ring = ring
+        self._signal = interrupt
         self.lost = 0
         self._typed = bytearray()
         self._interrupted = 0.0
@@ -71,6 +75,10 @@ class Input:
     def feed(self, pid: int, master: int, slave: int) -> float | None:
         """Hand on what can be. Returns in how many seconds to try again, None: when there is more."""
         while self._typed:
+            # On a board, no program reads what comes behind a Ctrl-C before it was interrupted. Here that takes a
+            # moment, or two when the flash was at work.
+            if time.monotonic() < self._interrupted + _INTERRUPT_TAKEN_S and catches_interrupts(pid, master):
+                return 0.002
             if self._typed[0] != _INTERRUPT:
                 end = self._typed.find(_INTERRUPT)
                 chunk = bytes(self._typed if end < 0 else self._typed[:end])
@@ -90,7 +98,7 @@ class Input:
 
     def interrupt(self, pid: int) -> None:
         self._interrupted = time.monotonic()
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, self._signal)
 
     def _write(self, data: bytes, master: int, slave: int) -> None:
         if self.ring is None:
