@@ -83,12 +83,13 @@ def run(
 
     mail: folder of messages, None for the samples. flash: the file that is the board's flash; an existing one
     keeps its content and size, None is a new one in the demo's own folder. flash_size: bytes of a new file,
-    default: enough for the mail. Raises KeyboardInterrupt only.
+    default: enough for the mail. Raises KeyboardInterrupt, and BuzonError when there is no place for the new one.
     """
     begin = time.monotonic()
-    if flash is None:
-        flash = default_flash()
-        flash.unlink(missing_ok=True)
+    with sentences():
+        if flash is None:
+            flash = default_flash()
+            flash.unlink(missing_ok=True)
     demo = Demo(board, flash, HEAP_KIB * 1024)
     try:
         with sentences():
@@ -101,8 +102,10 @@ def run(
 
 def _run(demo: Demo, mail: Path | None, flash_size: int | None, progress: Progress) -> None:
     from .server.run import LocalServer
+    from .virtual import flash as images
     from .virtual.board import VirtualBoard
 
+    images.check(demo.flash)
     progress("Starting the mail server", 0, 0)
     with LocalServer(mail) as server:
         demo.messages = demo.server_left = server.messages

@@ -78,7 +78,7 @@ def test_no_such_port() -> None:
 def test_a_file_is_no_port(tmp_path) -> None:
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(NoBoard, match="cannot be opened"):
+    with pytest.raises(NoBoard, match="is no serial port: name another one"):
         Client.connect(str(path))
 
 

@@ -70,8 +70,8 @@ def test_ports_follow_tls(tmp_path, tls, port) -> None:
 @pytest.mark.parametrize(
     ("lines", "path", "what"),
     [
-        ("prot = 995", "account[0].prot", "is not a known setting: did you mean port?"),
-        ("hots = 'x'", "account[0].hots", "is not a known setting: did you mean host?"),
+        ("prot = 995", "account[0].prot", "is not a known setting (did you mean port?)"),
+        ("hots = 'x'", "account[0].hots", "is not a known setting (did you mean host?)"),
         ("port = '995'", "account[0].port", "must be a whole number"),
         ("port = 0", "account[0].port", "must be at least 1"),
         ("port = 65536", "account[0].port", "must be at most 65535"),

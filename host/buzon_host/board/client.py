@@ -237,7 +237,9 @@ class Client:
             first = first or result
             pixels += part
         screen = _model(Screen, {**first, "pixels": bytes(pixels)}, "screen")
-        if screen.format != "mono_vlsb" or len(screen.pixels) != (screen.h + 7) // 8 * screen.w:
+        if screen.format != "mono_vlsb" or screen.w < 1 or screen.h < 1 or screen.h % 8:
+            raise _not_understood("screen")
+        if len(screen.pixels) != screen.h // 8 * screen.w:
             raise _not_understood("screen")
         return screen
 

@@ -31,6 +31,8 @@ def follow(
     `stall` seconds.
     """
     before = _appeared(client, account)
+    if before.epoch is None:  # a board without NTP knows no time after a restart; we do
+        client.time_set(int(time.time()))
     client.sync(account)
     changed = time.monotonic()
     last: object = None
@@ -45,6 +47,8 @@ def follow(
                 if one.error is not None and one.state == "error":
                     raise BoardRefused(one.error.code, one.error.message)
             return now
+        if not now and time.monotonic() - changed > _APPEAR_S:
+            raise BuzonError("The account is no longer on the board: provision it again.")
         if status.state in ("wifi", "clock") and status.error is not None and status.error != before.error:
             raise BoardRefused(status.error.code, status.error.message)
         moved = [(one.id, one.state, one.fetched, one.stored) for one in now], status.flash[:1]

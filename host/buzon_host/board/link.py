@@ -282,6 +282,8 @@ def _why_not_open(port: str, error: Exception) -> str:
         return (
             f"Another program has {port} open: close it (mpremote, Thonny, a serial monitor) and try again."
         )
+    if code in (errno.ENOTTY, errno.EINVAL) or "inappropriate ioctl" in text:
+        return f"{port} is no serial port: name another one with --port."
     if code == errno.EIO:
         return f"No board is behind {port} any more: plug it in again, or name another port with --port."
     return f"The port {port} cannot be opened ({escape(str(error))}): name another one with --port."

@@ -4,18 +4,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no board, 4 the board refused, 13
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import typer
-
 from .. import __version__
 from ..board.printable import escape
 from ..errors import DONE, FAILED, INTERRUPTED, USAGE, BuzonError
-from .output import Out, dump
+from . import document
+from .document import dump
+
+# typer and the verbs are imported where Ctrl-C is caught: loading them takes long enough to be interrupted.
 
 _VERBS = (
     "demo",
@@ -35,14 +37,15 @@ _VERBS = (
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"buzon {__version__}")
-        raise typer.Exit()
+def build() -> Any:
+    """The whole command line, a `typer.Typer`."""
+    import typer
 
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"buzon {__version__}")
+            raise typer.Exit()
 
-def build() -> typer.Typer:
-    """The whole command line."""
     app = typer.Typer(
         name="buzon",
         help="Mail for microcontrollers: provisions, watches and tests boards. First: buzon demo",
@@ -55,7 +58,7 @@ def build() -> typer.Typer:
     @app.callback()
     def root(
         version: bool = typer.Option(
-            False, "--version", callback=_version, is_eager=True, help="Print the version."
+            False, "--version", callback=show_version, is_eager=True, help="Print the version."
         ),
     ) -> None: ...
 
@@ -71,6 +74,7 @@ def build() -> typer.Typer:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits; the terminal is left as it was found."""
     given = sys.argv[1:] if arguments is None else arguments
+    _streams()
     restore = _terminal()
     try:
         code = _run(given)
@@ -82,8 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     """The exit code. Every error is one sentence on stderr, and with `--json` a document on stdout too."""
     as_json = "--json" in arguments
-    Out.printed = False
+    document.printed = False
     try:
+        import typer
+
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         command: Any = typer.main.get_command(build())
         code = command.main(args=arguments, prog_name="buzon", standalone_mode=False)
@@ -93,16 +99,30 @@ def _run(arguments: list[str]) -> int:
         return code if isinstance(code, int) else DONE
     except BuzonError as error:
         return _fail(str(error), error.exit_code, as_json)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _fail("Interrupted.", INTERRUPTED, as_json)
     except BrokenPipeError:
         # Whoever read our output has gone; nothing more can be said there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if os.environ.get("BUZON_DEBUG") == "1":
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        why = error.strerror or type(error).__name__
+        _silence()
+        return _fail(
+            f"The system refused{where} ({why}): check the path, its permissions and the free space.",
+            FAILED,
+            as_json,
+        )
     except Exception as error:
+        if type(error).__name__ == "Abort":  # typer's; it may not have been loaded yet
+            return _fail("Interrupted.", INTERRUPTED, as_json)
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             # Wrong usage, as typer's parser says it; its class has moved between typer's versions.
             text = str(error.format_message()).strip().replace("Value error, ", "")
+            text += "" if text.endswith((".", "?", "!")) else "."
             if type(error).__name__ == "NoArgsIsHelpError":
                 print(text, file=sys.stderr)
                 return USAGE
@@ -119,10 +139,35 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(sentence: str, code: int, as_json: bool) -> int:
-    if as_json and not Out.printed:
-        print(dump({"ok": False, "error": sentence, "exit_code": code}), flush=True)
-    print(escape(sentence), file=sys.stderr, flush=True)
+    try:
+        if as_json and not document.printed:
+            print(dump({"ok": False, "error": sentence, "exit_code": code}), flush=True)
+    except OSError:
+        _silence()
+    try:
+        print(escape(sentence), file=sys.stderr, flush=True)
+    except OSError:
+        pass  # there is nowhere left to say it; the exit code does
     return code
+
+
+def _streams() -> None:
+    """A stream that was closed (`>&-`) swallows what is written; what a terminal cannot show is a `?`."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
+def _silence() -> None:
+    """When stdout takes nothing more, what is still in its buffer must not fail once more at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminal() -> Callable[[], None]:

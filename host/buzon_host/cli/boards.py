@@ -20,7 +20,7 @@ def run(json: Json = False) -> None:
         }
     )
     if found:
-        out.table(("port", "board"), [(one.port, one.what) for one in found])
+        out.table(("port", "board"), [(one.port, one.what) for one in found], fold=(1,))
     else:
         out.say("No board is connected, and no virtual one runs.")
     out.say()

@@ -11,5 +11,7 @@ def run(port: Port = None, json: Json = False) -> None:
         text = client.log()
     lines = text.splitlines()
     out.document({"ok": True, "lines": lines})
+    if not lines:
+        out.say("The board's log is empty: nothing went wrong since it started.")
     for line in lines:
         out.say(line)

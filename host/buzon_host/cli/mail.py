@@ -55,6 +55,7 @@ def list_(port: Port = None, account: Account = None, limit: Limit = None, json:
             for id, item in items
         ],
         right=(5,),
+        fold=(3, 4),
     )
 
 
@@ -120,6 +121,8 @@ def _account(client: Client, account: str | None) -> str:
 def _full_id(client: Client, account: str, start: str) -> str:
     """The whole id; a beginning must fit one message only."""
     start = start.lower()
+    if not start:
+        raise UsageError("The id is empty: give one that buzon mail list shows, or its beginning.")
     if len(start) == 16:
         return start
     found = [item.id for item in client.list_all(account) if item.id.startswith(start)]

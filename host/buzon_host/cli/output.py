@@ -3,7 +3,6 @@
 Everything from outside is escaped here once more; colour and bars are for terminals only.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -18,6 +18,11 @@ from rich.text import Text
 
 from ..board.printable import escape, escape_lines
 from ..errors import UsageError
+from . import document as the_document
+from .document import dump
+
+_FOLDED = 8  # columns that a folded column keeps at least
+_NO_FOLD = 10_000
 
 
 def _console(stream: TextIO) -> Console:
@@ -64,9 +69,6 @@ class Bar:
 class Out:
     """The two streams of one run. `as_json`: stdout gets `document()` alone, once."""
 
-    printed = False
-    """Whether this process has printed its JSON document: an error after it prints no second one."""
-
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self.stdout = _console(sys.stdout)
@@ -94,20 +96,41 @@ class Out:
     def document(self, document: object) -> None:
         """The JSON document; nothing without `--json`. ASCII, so that no terminal is moved by it."""
         if self.as_json:
-            Out.printed = True
+            the_document.printed = True
             sys.stdout.write(dump(document) + "\n")
             sys.stdout.flush()
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
-        """A plain table; columns in `right` are aligned right. Cells are escaped."""
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        right: Iterable[int] = (),
+        fold: Iterable[int] = (),
+    ) -> None:
+        """A plain table; columns in `right` are aligned right. Cells are escaped.
+
+        On a terminal too narrow for it the columns in `fold` are folded; what goes to a file or a pipe has
+        one line for each row.
+        """
         if self.as_json:
             return
+        cells = [[escape(cell) for cell in row] for row in rows]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, head in enumerate(heads):
-            table.add_column(head, justify="right" if number in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(escape(cell)) for cell in row))
-        self.stdout.print(table, soft_wrap=False)
+            whole = max(cell_len(text) for text in (head, *(row[number] for row in cells)))
+            table.add_column(
+                head,
+                justify="right" if number in right else "left",
+                overflow="fold",
+                min_width=min(whole, _FOLDED) if number in fold else whole,
+            )
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        width = self.stdout.width
+        if not self.stdout.is_terminal:
+            self.stdout.width = _NO_FOLD
+        self.stdout.print(table, soft_wrap=False, crop=False)
+        self.stdout.width = width
 
     @contextmanager
     def progress(self) -> Iterator[Bar]:
@@ -132,10 +155,6 @@ class Out:
         if not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on: add --yes if you are sure.")
         return self.ask(question)
-
-
-def dump(document: object) -> str:
-    return json.dumps(document, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
 def when(epoch: int | None) -> str:

@@ -27,7 +27,11 @@ def run(port: Port = None, png: Png = None, scale: Scale = 4, json: Json = False
         try:
             picture.to_image(pixels, scale).save(png)
         except (OSError, ValueError) as error:
-            raise BuzonError(f"The picture cannot be written to {png} ({error}).") from None
+            why = getattr(error, "strerror", None) or str(error)
+            raise BuzonError(
+                f"The picture cannot be written to {png} ({why}): name a file that ends in .png, in a folder of "
+                "yours."
+            ) from None
     out.document(
         {
             "ok": True,

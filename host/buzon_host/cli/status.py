@@ -31,13 +31,14 @@ def run(port: Port = None, json: Json = False) -> None:
                     one.state,
                     str(one.stored),
                     str(one.new),
-                    "-" if one.listed is None else str(one.listed),
+                    "-" if one.listed is None or one.listed < 0 else str(one.listed),
                     when(one.last_ok),
                     one.error.message if one.error else "-",
                 )
                 for one in status.accounts
             ],
             right=(2, 3, 4),
+            fold=(6,),
         )
     if virtual:
         out.say()

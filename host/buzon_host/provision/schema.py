@@ -279,7 +279,7 @@ def _path(loc: Iterable[str | int]) -> str:
 
 
 def _guess(loc: tuple[str | int, ...]) -> str:
-    """`, did you mean ...` when a known setting of the same table is spelt alike."""
+    """` (did you mean ...?)` when a known setting of the same table is spelt alike."""
     kind: type[BaseModel] = Settings
     tables: dict[str, type[BaseModel]] = {
         "device": Device,
@@ -294,4 +294,4 @@ def _guess(loc: tuple[str | int, ...]) -> str:
         if isinstance(part, str):
             kind = tables.get(part, kind)
     near = difflib.get_close_matches(str(loc[-1]), list(kind.model_fields), 1)
-    return f": did you mean {near[0]}?" if near else ""
+    return f" (did you mean {near[0]}?)" if near else ""

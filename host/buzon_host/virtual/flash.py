@@ -14,6 +14,8 @@ from .interpreter import VirtualBoardError
 
 BLOCK = 4096
 MIN_SIZE = 16 * BLOCK
+MAX_SIZE = 1 << 30
+"""An image is held in memory while it is made or looked at."""
 _COUNTERS = struct.Struct("<6I")
 _HEADER = 64  # bytes before the erases per block in the counters' file
 
@@ -32,11 +34,23 @@ def _file_system(size: int) -> LittleFS:
     )
 
 
+def check(path: Path) -> None:
+    """Raises VirtualBoardError when `path` is there and cannot be a flash file: reading a device or a FIFO
+    would take for ever."""
+    if path.exists() and not path.is_file():
+        raise VirtualBoardError(f"{path} is not a file: name another one for the board's flash.")
+    if path.exists() and path.stat().st_size > MAX_SIZE:
+        raise VirtualBoardError(
+            f"{path} is larger than {MAX_SIZE} bytes, so it is no flash file: name another."
+        )
+
+
 def open_image(path: Path) -> LittleFS:
     """The file system in a flash image, read into memory (changes stay there).
 
     Raises VirtualBoardError when the file is no flash image or damaged.
     """
+    check(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -62,6 +76,7 @@ def prepare(path: Path, board: Board, size: int | None = None) -> int:
     A new one gets `size` bytes (default: the board's partition); one that is there keeps its size and files.
     Raises VirtualBoardError.
     """
+    check(path)
     if path.exists() and path.stat().st_size:
         fs = open_image(path)
         size = path.stat().st_size
@@ -69,9 +84,10 @@ def prepare(path: Path, board: Board, size: int | None = None) -> int:
             return size
     else:
         size = board.filesystem.size if size is None else size
-        if size < MIN_SIZE or size % BLOCK:
+        if not MIN_SIZE <= size <= MAX_SIZE or size % BLOCK:
             raise VirtualBoardError(
-                f"A flash of {size} bytes is not possible: take a multiple of {BLOCK}, {MIN_SIZE} or more."
+                f"A flash of {size} bytes is not possible: take a multiple of {BLOCK} from {MIN_SIZE} to "
+                f"{MAX_SIZE}."
             )
         fs = _file_system(size)
         fs.format()

@@ -1,0 +1,221 @@
+"""The command line in a hostile place: streams that are closed or full, folders and files that cannot be used,
+boards that answer nonsense. Always one sentence, never a traceback, never a hang."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pexpect
+import pytest
+from buzon_host.board.client import Client
+from buzon_host.board.follow import follow
+from buzon_host.errors import BuzonError
+from buzon_host.virtual import flash
+from buzon_host.virtual.interpreter import VirtualBoardError
+from test_board_peer import Peer
+from test_cli_verbs import BUZON, buzon, env, one_document, one_sentence, with_mail
+
+
+def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """`buzon LINE`, redirections and all."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -m buzon_host {line}', sys.executable],
+        capture_output=True,
+        text=True,
+        env=env(**more),
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("line", ["boards >/dev/full", "boards --json >/dev/full"])
+def test_a_full_disk_behind_stdout(line) -> None:
+    done = shell(line)
+    assert done.returncode == 1
+    assert "No space left on device" in one_sentence(done)
+
+
+def test_closed_streams() -> None:
+    done = shell("boards >&-")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = shell("status --port /nonexistent >&- 2>&- <&-")
+    assert done.returncode == 3
+    assert "No board" in shell("boards 2>&- <&-", XDG_RUNTIME_DIR="/dev").stdout + "No board"
+
+
+def test_a_terminal_without_utf_8_gets_question_marks() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        done = buzon("screen", "--port", peer.port, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert "????" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["XDG_CACHE_HOME", "XDG_RUNTIME_DIR"])
+def test_a_folder_that_cannot_be_made(name, tmp_path) -> None:
+    place = tmp_path / "place"
+    if name == "XDG_CACHE_HOME":
+        place.write_text("a file")  # not even root makes a folder in it
+    else:
+        place.mkdir()
+        (place / "buzon").write_text("a file")
+    done = buzon("virtual" if name == "XDG_CACHE_HOME" else "boards", "--json", **{name: str(place)})
+    assert done.returncode == 1
+    assert one_document(done)["error"] == one_sentence(done)
+    assert str(place) in one_sentence(done)
+
+
+def test_a_working_directory_that_is_gone(tmp_path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m buzon_host demo --json', sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=gone,
+        env=env(),
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "unexpected" not in one_sentence(done)
+
+
+@pytest.mark.parametrize("delay", [0.08, 0.15, 0.25])
+def test_ctrl_c_while_it_loads(delay) -> None:
+    """Whatever Python was loading: no traceback. Before Python runs our first line it ends by the signal."""
+    run = subprocess.Popen(
+        [*BUZON, "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env(PYTHONPATH=os.pathsep.join(sys.path)),
+        start_new_session=True,
+    )
+    time.sleep(delay)
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=30)
+    if b"buzon_host" in errors or b"Interrupted" in errors:
+        assert errors == b"Interrupted.\n"
+        # CPython ends by the signal after all when the interrupt went through an `exec`, as dataclasses use.
+        assert run.returncode in (130, -signal.SIGINT)
+
+
+def test_typer_is_loaded_where_ctrl_c_is_caught() -> None:
+    """Loading it takes most of the start: outside of `main` an interrupt would be a traceback."""
+    code = "import sys, buzon_host.cli; print([m for m in ('typer', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "device", "sparse"])
+def test_what_is_no_file_is_no_flash(kind, tmp_path) -> None:
+    path = tmp_path / "flash.img"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(flash.MAX_SIZE + flash.BLOCK)
+    sentence = "is larger than" if kind == "sparse" else "is not a file"
+    with pytest.raises(VirtualBoardError, match=sentence):
+        flash.check(path)
+    for verb in ("demo", "virtual"):
+        done = buzon(verb, "--flash", str(path), "--json")
+        assert done.returncode == 1
+        assert sentence in one_sentence(done)
+        assert one_document(done)["error"] == one_sentence(done)
+
+
+def test_a_flash_of_any_size_is_not_made(tmp_path) -> None:
+    path = tmp_path / "flash.img"
+    done = buzon("virtual", "--flash", str(path), "--flash-size", str(1 << 45))
+    assert "is not possible" in one_sentence(done)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("w", "h"), [(0, 0), (128, 0), (0, 64), (8, 4), (-8, -8)])
+def test_a_picture_without_pixels_is_not_understood(w, h, monkeypatch) -> None:
+    with Peer() as peer, Client.connect(peer.port) as client:
+        answer = {"off": 0, "data": b"\0" * max(0, w * ((h + 7) // 8)), "end": True, "w": w, "h": h}
+        monkeypatch.setattr(client.link, "request", lambda method, params=None: answer)
+        with pytest.raises(BuzonError, match="answer to screen was not understood"):
+            client.screen()
+
+
+def test_the_table_in_a_pipe_has_a_line_for_each_message_and_whole_ids() -> None:
+    with Peer() as peer:
+        peer.mail["main"] = {
+            f"{number:016x}": f"From: x\r\nSubject: {'long ' * 60}\r\n\r\n".encode() for number in range(3)
+        }
+        done = buzon("mail", "list", "--port", peer.port, COLUMNS="40")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4, done.stdout
+    assert sorted(line.split()[0] for line in lines[1:]) == [f"{number:016x}" for number in range(3)]
+
+
+def test_the_table_on_a_narrow_terminal_keeps_the_ids_whole() -> None:
+    with Peer() as peer:
+        peer.mail["main"] = {"0123456789abcdef": b"From: somebody else\r\nSubject: a long subject\r\n\r\n"}
+        child = pexpect.spawn(
+            BUZON[0], [*BUZON[1:], "mail", "list", "--port", peer.port], dimensions=(24, 40), timeout=30
+        )
+        child.expect(pexpect.EOF)
+    assert b"0123456789abcdef" in child.before
+
+
+def test_an_empty_id_and_an_empty_log_are_told() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.log = b""
+        assert "The id is empty" in one_sentence(buzon("mail", "show", "", "--port", peer.port))
+        done = buzon("log", "--port", peer.port)
+        assert done.stdout.startswith("The board's log is empty")
+        assert json.loads(buzon("log", "--json", "--port", peer.port).stdout)["lines"] == []
+
+
+def test_a_count_that_the_board_does_not_know_is_a_dash() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.statuses = [{**peer.statuses[0], "accounts": [{"id": "main", "state": "idle", "listed": -1}]}]
+        done = buzon("status", "--port", peer.port)
+    row = next(line for line in done.stdout.splitlines() if line.startswith("main"))
+    assert row.split()[:5] == ["main", "idle", "0", "0", "-"]
+
+
+def test_sync_gives_the_time_to_a_board_that_has_none_and_only_to_it() -> None:
+    done = {"id": "main", "state": "idle", "next": 60}
+    for epoch, given in ((None, True), (1_700_000_000, False)):
+        with Peer() as peer, Client.connect(peer.port) as client:
+            peer.statuses = [{"state": "idle", "epoch": epoch, "accounts": [done]}]
+            follow(client)
+            assert ("time.set" in peer.done) is given
+            if given:
+                assert abs(peer.clock - time.time()) < 60
+
+
+def test_an_account_that_goes_away_during_a_sync_is_told_soon(monkeypatch) -> None:
+    monkeypatch.setattr("buzon_host.board.follow._APPEAR_S", 0.5)
+    busy = {"id": "main", "state": "sync", "next": 0}
+    with Peer() as peer, Client.connect(peer.port) as client:
+        peer.statuses = [
+            {"state": "idle", "epoch": 1, "accounts": [busy]},
+            {"state": "unset", "accounts": []},
+        ]
+        begin = time.monotonic()
+        with pytest.raises(BuzonError, match="no longer on the board"):
+            follow(client, stall=20)
+        assert time.monotonic() - begin < 10
+
+
+def test_a_picture_that_cannot_be_written_says_why_once(tmp_path) -> None:
+    with Peer() as peer:
+        done = buzon("screen", "--port", peer.port, "--png", str(tmp_path / "no" / "x.png"))
+    assert done.returncode == 1
+    assert one_sentence(done).count("x.png") == 1
+    assert "Errno" not in done.stderr
