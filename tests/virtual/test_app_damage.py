@@ -13,6 +13,8 @@ def write(flash: Path, path: str, data: bytes) -> None:
     image = open_image(flash)
     with image.open(path, "wb") as file:
         file.write(data)
+    image.unmount()
+    flash.write_bytes(image.context.buffer)
 
 
 GOOD: dict[str, Any] = {"v": 1, "device": {"name": "x"}, "wifi": [], "account": []}

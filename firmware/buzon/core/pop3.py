@@ -80,6 +80,7 @@ class Pop3:
         self.code = b""
         self.stamp = b""
         self.caps: "dict[bytes, bytes] | None" = None
+        self._secret = b""  # how what was sent last and must not be shown begins
         self._dots = DotReader()
 
     # -- session
@@ -134,9 +135,8 @@ class Pop3:
         secret = credential(password, "password")
         if not (yield from self._ask("USER ", name)):
             raise self._refusal(E_LOGIN)
+        self._hide(secret)
         if not (yield from self._ask("PASS ", secret)):
-            if secret[:4] in self.text:  # some repeat what they did not understand
-                self.text = b""
             raise self._refusal(E_LOGIN)
         self.state = _TRANSACTION
 
@@ -153,6 +153,8 @@ class Pop3:
         tx = self.tx
         answer = mechanism.send(None)
         first = None if answer is None else b2a_base64(answer).rstrip() or b"="
+        if first and len(first) > 1:
+            self._hide(first)
         tx.put("AUTH ")
         tx.put(name)
         if first is not None and len(name) + len(first) < _COMMAND - 8:
@@ -173,6 +175,7 @@ class Pop3:
                 while answer is None:
                     yield TURN
                     answer = mechanism.send(None)
+            self._hide(b2a_base64(answer[:_PART]).rstrip())
             for at in range(0, len(answer), _PART):  # a token may be longer than the buffer
                 tx.put(b2a_base64(answer[at : at + _PART]).rstrip())
                 yield WRITE
@@ -311,7 +314,7 @@ class Pop3:
         else:
             n = 0
         if not n or line[n : n + 1].isalpha():
-            raise RemoteProtocolError(E_REMOTE, _printable(line[:40]))
+            raise RemoteProtocolError(E_REMOTE, _printable(self._shown(line)[:40]))
         text = line[n:].strip()
         self.code = b""
         if text.startswith(b"["):
@@ -319,8 +322,19 @@ class Pop3:
             if end > 0:
                 self.code = text[1:end].upper()
                 text = text[end + 1 :].strip()
+        if n == 4:
+            self.code = self._shown(self.code)
+            text = self._shown(text)
         self.text = text[:_TEXT]
         return n == 3
+
+    def _hide(self, secret: bytes) -> None:
+        """From now on nothing of a reply is shown that has the beginning of `secret` in it."""
+        self._secret = secret[:4].lower()
+
+    def _shown(self, text: bytes) -> bytes:
+        """Some servers repeat what they did not understand, in capitals even."""
+        return b"" if self._secret and self._secret in text.lower() else text
 
     def _refusal(self, code: int) -> ServerError:
         """The reply's own code says what is wrong; without one it stays what the caller thinks."""
