@@ -54,6 +54,7 @@ class App:
         self.trouble: "MailError | None" = None  # of settings or Wi-Fi: then nothing goes on
         self._wifi_due = 0
         self._wifi_fails = 0
+        self._clock_due = 0
 
     # -- tasks
 
@@ -77,7 +78,7 @@ class App:
 
         self.reload = False
         apply(self)
-        self._wifi_due = self._wifi_fails = 0
+        self._wifi_due = self._wifi_fails = self._clock_due = 0
         gc.collect()
 
     async def _supervise(self) -> None:
@@ -141,10 +142,10 @@ class App:
     async def _set_clock(self) -> bool:
         """Ask NTP, once a minute. True: something was tried."""
         ntp = (self.settings or {}).get("time", {}).get("ntp")
-        if not ntp or self.uptime < self._wifi_due:
+        if not ntp or self.uptime < self._clock_due:
             return False
         self._say("clock", "the time from " + ntp)
-        self._wifi_due = self.uptime + _WIFI_EVERY_S
+        self._clock_due = self.uptime + _WIFI_EVERY_S
         from .net.ntp import ask
 
         await ask(ntp)
