@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..check import check
-from ..errors import UsageError
+from ..errors import BuzonError, UsageError
 from ..provision import ca as certificates
 from ..provision import schema, secrets, steps
 from .options import Json
@@ -28,7 +28,10 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
     found = []
     with out.progress() as bar:
         for one in filled.account:
-            found.append((one.id, check(one, ca=der, progress=bar.say)))
+            try:
+                found.append((one.id, check(one, ca=der, progress=bar.say)))
+            except BuzonError as error:
+                raise BuzonError(f"{one.id}: {error}", error.exit_code) from None
     out.document(
         {"ok": True, "accounts": [{"id": id, "messages": m.messages, "bytes": m.bytes} for id, m in found]}
     )

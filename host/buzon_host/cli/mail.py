@@ -86,7 +86,7 @@ def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, j
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        out.say(data.decode("utf-8", "backslashreplace").removesuffix("\r\n"))
+        out.lines(data.decode("utf-8", "backslashreplace").removesuffix("\r\n"))
 
 
 @group.command()

@@ -79,9 +79,15 @@ class Out:
         return self.stdout.is_terminal and not os.environ.get("NO_COLOR")
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Lines for a person on stdout; nothing with `--json`."""
+        """A line for a person on stdout; nothing with `--json`. A line end in `text` is escaped: a board
+        cannot add lines of its own."""
         if not self.as_json:
-            self.stdout.print(Text(escape_lines(text), style=style))
+            self.stdout.print(Text(escape(text), style=style))
+
+    def lines(self, text: str) -> None:
+        """Text of several lines, such as a message."""
+        if not self.as_json:
+            self.stdout.print(Text(escape_lines(text)))
 
     def raw(self, text: str) -> None:
         """Text that we made ourselves and that may hold colour codes (the screen)."""

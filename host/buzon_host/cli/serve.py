@@ -21,6 +21,10 @@ Smtp = Annotated[int, typer.Option("--smtp", min=0, max=65535, help="Port for SM
 User = Annotated[str, typer.Option("--user", help="The mailbox's user.")]
 Password = Annotated[str, typer.Option("--password", help="The mailbox's password.")]
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+Certificates = Annotated[
+    Path | None,
+    typer.Option("--certificates", help="Keep the CA in this folder for the next time (default: a new CA)."),
+]
 
 
 def run(
@@ -32,6 +36,7 @@ def run(
     user: User = "demo",
     password: Password = "buzon-demo",
     host: Host = "127.0.0.1",
+    certificates: Certificates = None,
     json: Json = False,
 ) -> None:
     """Run a local mail server (POP3, POP3 over TLS, SMTP) until Ctrl-C."""
@@ -69,6 +74,7 @@ def run(
             user=user,
             password=password,
             host=host,
+            certificates=certificates,
             pop3=pop3,
             pop3s=pop3s,
             smtp_port=smtp,

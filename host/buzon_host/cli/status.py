@@ -42,8 +42,10 @@ def run(port: Port = None, json: Json = False) -> None:
         )
     if virtual:
         out.say()
-        counts = [f"{name} {value}" for name, value in virtual.items() if isinstance(value, int)]
-        out.say("virtual   " + ", ".join(counts))
+        out.say(
+            f"virtual   boots {virtual['boots']}, flash written {virtual['programs']} and erased "
+            f"{virtual['erases']} times, its Wi-Fi is {'on' if virtual['wifi'] else 'off'}"
+        )
 
 
 def _lines(status: Status, board: str) -> list[tuple[str, str]]:
