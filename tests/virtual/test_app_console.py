@@ -5,6 +5,7 @@
 
 import binascii
 import itertools
+import os
 import random
 import socket
 import subprocess
@@ -173,8 +174,9 @@ def test_status_is_answered_within_a_second_while_20_mb_come(boot, serve) -> Non
         elif account["next"]:
             break
         assert time.monotonic() < start + 120, account
-    print(f"{len(waits)} answers in {time.monotonic() - start:.1f} s, the last after {max(waits):.3f} s")
-    assert max(waits) < SYNC_ANSWER_S
+    took = time.monotonic() - start
+    print(f"{len(waits)} answers in {took:.1f} s, the slowest after {max(waits):.3f} s")
+    assert max(waits) < SYNC_ANSWER_S, (waits.index(max(waits)), rig.board.stats()["serial_lost"])
     assert len(free) > 10, "no progress is to be seen"
     assert "progress" in pages
     assert (account["error"], account["stored"], server.left()) == (None, 1, 0)
@@ -598,6 +600,7 @@ def test_wipe_leaves_nothing_of_a_person_on_the_board(boot, serve) -> None:
         until(lambda: rig.status()["state"] == "unset", what="the state unset")
         assert not rig.client.hello().configured
         assert rig.status()["accounts"] == []
+        until(lambda: rig.status()["wifi"] == {"ssid": "", "up": False, "rssi": None, "ip": None})
         with pytest.raises(BoardRefused) as error:
             rig.settings()
         assert error.value.code == 106
@@ -662,6 +665,7 @@ def app_again(rig: Rig, port: Console) -> None:
     rig.client.hello()
 
 
+@pytest.mark.skipif("BUZON_MICROPYTHON" in os.environ, reason="another interpreter raises it at once")
 def test_ctrl_c_waits_for_the_next_bytecode_as_on_a_board(make_board, console) -> None:
     """Raised in the middle of an allocation, say, it would leave the heap broken."""
     board = make_board(

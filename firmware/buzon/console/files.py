@@ -62,6 +62,8 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if what != "mail":
         settings.erase()
         app.trial = None
+        app.wifi.leave()
+        app.wifi.ssid = ""
     try:
         if what != "mail":
             _remove_below("/certs")
