@@ -151,27 +151,40 @@ def test_a_picture_without_pixels_is_not_understood(w, h, monkeypatch) -> None:
             client.screen()
 
 
-def test_the_table_in_a_pipe_has_a_line_for_each_message_and_whole_ids() -> None:
-    with Peer() as peer:
-        peer.mail["main"] = {
-            f"{number:016x}": f"From: x\r\nSubject: {'long ' * 60}\r\n\r\n".encode() for number in range(3)
-        }
-        done = buzon("mail", "list", "--port", peer.port, COLUMNS="40")
+ID = "0123456789abcdef"
+TABLE = f"""
+from buzon_host.cli.output import Out
+row = ("{ID}", "Asociación de Vecinos " * 3, "¿Te vienes el sábado? " * 3, "2026-11-23 12:33:33")
+Out().table(("id", "from", "subject", "stored"), [row] * 3, fold=(1, 2))
+"""
+
+
+def test_the_table_in_a_pipe_has_one_line_for_each_row() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TABLE],
+        capture_output=True,
+        encoding="utf-8",
+        env=env(COLUMNS="40", PYTHONUTF8="1"),
+        timeout=60,
+    )
     lines = done.stdout.splitlines()
-    assert len(lines) == 4, done.stdout
-    assert sorted(line.split()[0] for line in lines[1:]) == [f"{number:016x}" for number in range(3)]
+    assert len(lines) == 4, done.stderr
+    assert all(line.startswith(ID) and "12:33:33" in line for line in lines[1:])
 
 
-def test_the_table_on_a_narrow_terminal_keeps_the_ids_whole() -> None:
-    with Peer() as peer:
-        peer.mail["main"] = {
-            "0123456789abcdef": f"From: {'a b ' * 9}\r\nSubject: {'c d ' * 20}\r\n\r\n".encode()
-        }
-        child = pexpect.spawn(
-            BUZON[0], [*BUZON[1:], "mail", "list", "--port", peer.port], dimensions=(24, 24), timeout=30
-        )
-        child.expect(pexpect.EOF)
-    assert b"0123456789abcdef" in child.before
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_the_table_on_a_narrow_terminal_keeps_what_is_not_folded_whole(columns) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", TABLE],
+        dimensions=(24, columns),
+        env=env(PYTHONUTF8="1"),
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    assert child.before.count(ID.encode()) == 3
+    assert child.before.count(b"2026-11-23 12:33:33") == 3
+    assert b"Vecinos" in child.before
 
 
 def test_an_empty_id_and_an_empty_log_are_told() -> None:
