@@ -1,5 +1,6 @@
 """Where the firmware and the boards are: in a checkout, or inside the installed wheel."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,15 @@ def cache() -> Path:
     path = base / "buzon"
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def read_small(path: Path, limit: int = 1 << 20) -> bytes:
+    """A file that a person wrote. OSError when it is larger than `limit`: a device would never end."""
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, "it is larger than 1 MB")
+    return data
 
 
 def use_firmware() -> None:

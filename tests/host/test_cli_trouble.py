@@ -277,3 +277,22 @@ def test_serve_keeps_its_ca_for_the_next_time(tmp_path) -> None:
         child.sendintr()
         child.expect(pexpect.EOF)
     assert found[0] == found[1]
+
+
+def test_a_device_as_settings_or_ca_is_refused_at_once(tmp_path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        '[[wifi]]\nssid = "Home"\npassword = ""\n[[account]]\nhost = "h"\nuser = "u"\npassword = "p"\n'
+    )
+    for arguments in (["/dev/zero"], [str(settings), "--ca", "/dev/zero"]):
+        done = buzon("check", *arguments)
+        assert done.returncode == 2
+        assert "/dev/zero cannot be read: it is larger than 1 MB" in one_sentence(done)
+
+
+def test_settings_nested_too_deeply(tmp_path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("a = " + "[" * 100_000)
+    done = buzon("check", str(settings))
+    assert done.returncode == 2
+    assert "nested too deeply" in one_sentence(done)

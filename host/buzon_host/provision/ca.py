@@ -15,6 +15,7 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .. import paths
 from ..board.printable import escape
 from ..errors import BuzonError, UsageError
 
@@ -29,7 +30,7 @@ def board_path(der: bytes) -> str:
 def read(path: Path) -> bytes:
     """One certificate from a PEM or DER file, as DER. Raises UsageError."""
     try:
-        raw = path.read_bytes()
+        raw = paths.read_small(path)
     except OSError as error:
         raise UsageError(f"The CA file {path} cannot be read: {error.strerror}.") from None
     try:

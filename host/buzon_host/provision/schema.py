@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from .. import paths
 from ..errors import UsageError
 
 MAX_ACCOUNTS = 4
@@ -177,7 +178,7 @@ class Settings(_Part):
 def load(path: Path) -> Settings:
     """Reads and checks a TOML file. Raises UsageError (no such file, no TOML) or SettingsError."""
     try:
-        raw = path.read_bytes()
+        raw = paths.read_small(path)
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     try:
@@ -186,6 +187,8 @@ def load(path: Path) -> Settings:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
     return parse(tree, str(path))
 
 
