@@ -1,12 +1,14 @@
 """One account on the board: its spool, its state, and a poll over a link. Knows nothing of displays or consoles."""
 
 import gc
+import os
+from binascii import hexlify
 
 from micropython import const
 
 from . import log
 from .core.pop3 import Pop3
-from .errors import E_BUG, E_CLOCK, E_MEMORY, E_NO_CA, DeviceError, LinkError, MailError
+from .errors import E_BUG, E_CLOCK, E_MEMORY, E_NO_CA, DeviceError, LinkError, MailError, RemoteProtocolError
 from .net import clock
 from .net.tls import Tls
 from .store.journal import Journal
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List
 
     from .net.link import Link
+    from .store.spool import Buffers
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
@@ -27,10 +30,10 @@ _NEWS = const(4)
 class Account:
     """`state`: `idle`, `sync` or `error`; `error`: the last MailError or None; `due`: uptime of the next poll."""
 
-    def __init__(self, settings: "Dict[str, Any]") -> None:
+    def __init__(self, settings: "Dict[str, Any]", buffers: "Buffers | None" = None) -> None:
         self.settings = settings
         self.id: str = settings["id"]
-        self.spool = Spool(self.id)
+        self.spool = Spool(self.id, buffers=buffers)
         self.journal = Journal(self.spool.folder)
         self.state = "idle"
         self.error: "MailError | None" = None
@@ -40,6 +43,7 @@ class Account:
         self.listed = -1
         self.fetched = 0
         self.last_ok = 0
+        self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
 
     def open(self) -> None:
         """Make the folder fit for use after whatever happened before. Raises StoreError."""
@@ -60,7 +64,8 @@ class Account:
     def dialogue(self, link: "Link", arrived: "Callable[[bytes], object]") -> Session:
         """A session for `link`, not yet begun."""
         pop = Pop3(link.rx, link.tx)
-        return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now)
+        nonce = hexlify(os.urandom(12))
+        return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory, nonce)
 
     async def poll(self, link: "Link", news: "List[bytes]") -> None:
         """One session; call `settle` after it. Never raises but for cancellation: what went wrong is in `error`.
@@ -83,6 +88,8 @@ class Account:
             error = self.session.error
         except MailError as err:
             error = err
+            if self.session and isinstance(err, (LinkError, RemoteProtocolError)):
+                self.session.cut_off()
         except MemoryError:
             gc.collect()
             error = DeviceError(E_MEMORY, self.id)

@@ -16,6 +16,8 @@ from .errors import E_BUG, E_MEMORY, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
+from .plugins import unload
+from .store.spool import Buffers
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
@@ -39,12 +41,15 @@ class App:
     def __init__(self, board: "Dict[str, Any]") -> None:
         self.board = board
         self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_heap", (0, 0)))
+        self.buffers = Buffers()
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
         self.accounts: "List[Account]" = []
         self.notifiers: "List[List[Any]]" = []  # [name, notifier, last error or None]
         self.trial: "Trial | None" = None
+        self.staged = bytearray()  # what has come of new settings
+        self.upload: "List[Any]" = ["", 0]  # the file that is coming: its path, and how much of it has come
         self.state = "start"
         self.waiting = ""
         self.error: "List[Any] | None" = None  # [code, sentence, when]
@@ -78,6 +83,7 @@ class App:
 
         self.reload = False
         apply(self)
+        unload("buzon.setup", "buzon.store.staging")
         self._wifi_due = self._wifi_fails = self._clock_due = 0
         gc.collect()
 

@@ -1,20 +1,23 @@
 """Loads the modules at start, while the heap is empty, in an order that leaves it whole.
 
 What a module leaves in the heap stays. Loaded when first used it would lie in the middle, and soon there would be
-no room in one piece for TLS. Never runs anything of theirs.
+no room in one piece for TLS. Those that are seldom used go again; their names stay. Never runs anything of theirs.
 """
 
 import gc
 
+from .plugins import unload
+
 # What a module needs comes before it, so that each step loads one.
 _ORDER = (
-    "errors log core.cbor core.frames core.wire core.pop3 store.fs store.spool store.journal store.mend "
-    "store.settings store.staging net.clock net.tls net.trouble net.link net.ntp net.wifi sync account plugins "
-    "text.headers text.charsets text.words text.address text.escape envelope display.font6x12 display.layout "
+    "errors log core.cbor core.frames core.wire core.pop3 core.login store.fs store.spool store.journal "
+    "store.mend store.settings store.staging net.clock net.tls net.trouble net.link net.ntp net.wifi sync account "
+    "plugins text.headers text.charsets text.words text.address text.escape envelope display.font6x12 display.layout "
     "display.draw display.null display.ssd1306 notify.pages notify.display notify.log ui trial setup console.server "
     "console.status console.base console.change console.config console.files console.mailbox "
     "sentences.s1 sentences.s2 sentences.s5 sentences.s6 app"
 )
+_GO = "store.staging trial console.change console.config console.files console.mailbox"
 
 
 def load() -> None:
@@ -22,3 +25,6 @@ def load() -> None:
     for name in _ORDER.split():
         __import__("buzon." + name)
         gc.collect()
+    for name in _GO.split():
+        unload("buzon." + name)
+    gc.collect()

@@ -1,4 +1,9 @@
-"""Short names and `module:Class` to implementations, imported when first used. Builds nothing itself."""
+"""Short names and `module:Class` to implementations, imported when first used; and modules that go again.
+
+Builds nothing itself.
+"""
+
+import sys
 
 from micropython import const
 
@@ -25,3 +30,12 @@ def load(kind: str, name: str) -> "Any":
     if getattr(implementation, "API", 0) != _API:
         raise ConfigError(E_PLUGIN, name + ", its version")
     return implementation
+
+
+def unload(*names: str) -> None:
+    """Give back what modules take of the heap; the next import loads them again. Nothing in them may be kept."""
+    for name in names:
+        if name in sys.modules:
+            del sys.modules[name]
+            package, _, last = name.rpartition(".")
+            delattr(sys.modules[package], last)

@@ -41,7 +41,7 @@ def apply(app: "Any") -> None:
     app.ui.setup(display, settings.get("time", {}).get("zone", 0))
     app.accounts = []
     for each in settings.get("account", ()):
-        account = Account(each)
+        account = Account(each, app.buffers)
         app.accounts.append(account)
         try:
             account.open()

@@ -7,6 +7,7 @@ says what is left to do.
 
 from micropython import const
 
+from .core.login import login
 from .errors import (
     E_FLASH_FULL,
     E_NO_UIDL,
@@ -21,7 +22,7 @@ from .store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, List
 
     from .core.pop3 import Dialogue, Pop3
     from .errors import MailError
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
     from .store.spool import Spool
 
 WINDOW = const(64)  # messages worked on at a time
+FLIGHT = const(16)  # commands in flight at most
+_FLIGHT_FIRST = const(4)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
 _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
+
+_DELE = const(256)  # more than any place in the window
 
 # States of a message in the window.
 _NEW = const(0)
@@ -42,7 +47,9 @@ _BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or
 class Session:
     """One session for one account. `account`: its settings; `now()`: epoch or 0; all of it lent.
 
-    `arrived(key)`: called for each message newly stored.
+    `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
+    what is known of the server (`caps`, `flight`: how many commands it bears in flight; keys of SCRAM).
+    `nonce`: random printable bytes.
     After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `error` (the first
     MailError that concerned single messages, or None).
@@ -56,6 +63,8 @@ class Session:
         journal: "Journal",
         arrived: "Callable[[bytes], object]",
         now: "Callable[[], int]",
+        memory: "Dict[Any, Any] | None" = None,
+        nonce: bytes = b"",
     ) -> None:
         self.pop = pop
         self.account = account
@@ -63,6 +72,9 @@ class Session:
         self.journal = journal
         self.arrived = arrived
         self.now = now
+        self.memory: "Dict[Any, Any]" = {} if memory is None else memory
+        self.nonce = nonce
+        self.flight = 1  # commands that may be in flight
         self.listed = -1
         self.octets = -1
         self.todo = 0
@@ -74,29 +86,50 @@ class Session:
         self._dropped = 0  # bytes of it that did not fit
         self._limit = 1 << 31  # octets from which on no message fits
         self._twice = Window(_DUPLICATES)
+        self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
 
     def login(self) -> "Dialogue[None]":
-        """Greeting to TRANSACTION state, with the listing's size in `listed`."""
+        """Greeting to TRANSACTION state. What the server can is asked once, and again when it refused somebody."""
         pop = self.pop
         account = self.account
+        memory = self.memory
         yield from pop.greeting()
         if account.get("tls") == "starttls":
             yield from pop.stls()
-        yield from pop.login(account["user"], account["password"])
-        yield from pop.capa()
-        self.listed, self.octets = yield from pop.stat()
+        else:
+            pop.caps = memory.get("caps")
+        known = pop.caps is not None
+        memory.pop("caps", None)
+        yield from login(pop, account, self.nonce, memory)
+        caps = pop.caps
+        if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps):
+            yield from pop.capa()  # some say all of it only now
+        memory["caps"] = pop.caps = pop.caps or {}
+        if b"PIPELINING" in pop.caps:
+            self.flight = memory.get("flight", _FLIGHT_FIRST)
+
+    def count(self) -> "Dialogue[None]":
+        """STAT: `listed` and `octets`."""
+        self.listed, self.octets = yield from self.pop.stat()
 
     def run(self) -> "Dialogue[None]":
         """The whole session. MailErrors of the session come out; those of one message are kept in `error`."""
         yield from self.login()
-        if self.listed:
-            try:
-                yield from self._maildrop()
-            finally:
-                self.spool.abort()
-                self.journal.flush()
+        try:
+            yield from self._maildrop()
+        finally:
+            self.spool.abort()
+            self.journal.flush()
         if not (yield from self.pop.quit()):
             raise ServerError(E_REFUSED, "QUIT")
+        if 1 < self.flight < FLIGHT and self.fetched >= self.flight:
+            self.memory["flight"] = self.flight * 2
+
+    def cut_off(self) -> None:
+        """The connection ended in the middle, or nothing came any more: some servers cannot bear commands in
+        flight, so that this one gets one at a time from now on."""
+        if len(self._queue) > 1:
+            self.memory["flight"] = 1
 
     # -- the maildrop, a window at a time
 
@@ -109,7 +142,7 @@ class Session:
         while total < 0 or done < total:
             by_uid, count = yield from self._list(window, done - gone, by_uid)
             if total < 0:
-                total = count
+                self.listed = total = count
             elif gone and count >= total:
                 still = True
                 gone = 0
@@ -154,6 +187,9 @@ class Session:
             count += 1
 
         if by_uid and not (yield from self.pop.uidl(each)):
+            yield from self.count()
+            if not self.listed:
+                return False, 0
             if self.pop.caps and b"UIDL" in self.pop.caps:
                 raise ServerError(E_REFUSED, "UIDL")  # it should work: a moment later it will
             if self.account.get("keep") != "delete":
@@ -177,7 +213,10 @@ class Session:
         return by_uid, count
 
     def _work(self, window: Window) -> "Dialogue[None]":
-        """Fetch, then delete, each message of the window."""
+        """Fetch, then delete, each message of the window, with up to `flight` commands in flight.
+
+        Replies come in the order of the commands (RFC 2449 section 6.6). Nothing is deleted before it is stored.
+        """
         delete = self.account.get("keep") == "delete"
         if delete and not self.account.get("delete_confirmed"):
             self.held = True
@@ -188,11 +227,47 @@ class Session:
         self.todo += new
         if new:
             yield from self._sizes(window)
-        for i in range(window.n):
-            if window.state[i] in (_NEW, _BY_CONTENT) and not (yield from self._fetch(window, i)):
+        pop = self.pop
+        queue = self._queue
+        at = 0  # the next message of the window
+        octets = 0  # of the messages in flight
+        while True:
+            while at < window.n and len(queue) < self.flight:
+                if window.state[at] not in (_NEW, _BY_CONTENT):
+                    if delete:
+                        yield from pop.post("DELE ", window.number[at])
+                        queue.append(at | _DELE)
+                elif self._fits(window.octets[at], octets):
+                    yield from pop.post("RETR ", window.number[at])
+                    queue.append(at)
+                    octets += window.octets[at]
+                elif octets:
+                    break  # perhaps when those in flight are stored
+                at += 1
+            if not queue:
+                return
+            i = queue.pop(0)
+            if i & _DELE:
+                yield from self._deleted()
                 continue
-            if delete:
-                yield from self._delete(window.number[i])
+            octets -= window.octets[i]
+            if (yield from self._fetch(window, i)) and delete:
+                yield from pop.post("DELE ", window.number[i])
+                queue.append(i | _DELE)
+
+    def _fits(self, octets: int, more: int) -> bool:
+        """Whether a message of so many octets can be fetched beside `more` that are coming in. If it cannot and
+        nothing is coming in, that is the message's error."""
+        if octets >= self._limit:
+            return False
+        try:
+            self.spool.fits(octets + more)
+        except StoreError as err:
+            if not more:
+                self._limit = octets  # smaller ones may fit
+                self.error = self.error or err
+            return False
+        return True
 
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""
@@ -210,31 +285,28 @@ class Session:
         yield from self.pop.list(each)
 
     def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
-        """RETR into the spool. True: it is stored."""
-        octets = window.octets[i]
-        if octets >= self._limit:
-            return False
+        """The reply to RETR into the spool. True: it is stored."""
         spool = self.spool
         by_content = window.state[i] == _BY_CONTENT
-        retrieved = False
+        self._refused = None
+        self._dropped = 0
         try:
-            spool.begin(octets, by_content)
-            self._refused = None
-            self._dropped = 0
-            retrieved = True
-            yield from self.pop.retr(window.number[i], self)
+            yield from self.pop.reply()
+            try:
+                spool.begin(window.octets[i], by_content)
+            except StoreError as err:
+                self._refused = err  # it comes in all the same
+            yield from self.pop.content(self)
             if self._refused:
                 raise self._refused
             key = window.key(i)
             key = spool.commit(None, twin=key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
-            if retrieved and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
+            if self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
-            if (
-                err.code == E_FLASH_FULL
-            ):  # smaller ones may fit; but where the size told was wrong, none is tried
-                self._limit = 0 if retrieved else octets
+            if err.code == E_FLASH_FULL:
+                self._limit = 0  # the size told was wrong: none is tried any more
             self.error = self.error or err
             return False
         except ServerError as err:  # -ERR for one message must not stop the others
@@ -252,9 +324,10 @@ class Session:
         self.arrived(key)
         return True
 
-    def _delete(self, n: int) -> "Dialogue[None]":
+    def _deleted(self) -> "Dialogue[None]":
+        """The reply to DELE."""
         try:
-            yield from self.pop.dele(n)
+            yield from self.pop.reply()
             self.deleted += 1
         except ServerError as err:
             self.error = self.error or err

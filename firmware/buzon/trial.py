@@ -69,6 +69,7 @@ class Trial:
             session = account.dialogue(link, _nothing)
             self.step = "login"
             await link.run(session.login())
+            await link.run(session.count())
             self.accounts.append({"id": account.id, "messages": session.listed, "bytes": session.octets})
             await link.run(session.pop.quit())
             link.close()

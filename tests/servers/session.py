@@ -23,7 +23,7 @@ if job.get("asyncio"):
 
     from buzon.net.link import Link
 
-    link = Link(rx, tx, 0, job.get("wait_ms", 5000), job.get("whole_ms", 60000))
+    link = Link(rx, tx, (0, 0), job.get("wait_ms", 5000), job.get("whole_ms", 60000))
 else:
     link = BlockingLink(rx, tx, job.get("wait_ms", 5000))
 spool = Spool("test", job["mail"])

@@ -1,6 +1,7 @@
 """The POP3 dialogue against scripted bytes: what it sends, what it makes of every kind of reply."""
 
 from buzon import errors
+from buzon.core.login import plain
 from buzon.core.pop3 import Pop3, number
 from buzon.core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
 
@@ -223,18 +224,17 @@ def test_quit_tells_whether_the_server_removed_them():
 
 
 def test_auth_sends_the_initial_response_when_the_line_stays_short():
-    from buzon.core import sasl
 
     server = Server(b"+OK\r\n+OK in\r\n+OK 0 0\r\n")
     server.run(server.pop.greeting())
-    server.run(server.pop.auth("PLAIN", sasl.plain(b"me", b"pw")))
+    server.run(server.pop.auth("PLAIN", plain(b"me", b"pw")))
     assert server.sent == b"AUTH PLAIN AG1lAHB3\r\n"
     assert server.run(server.pop.stat()) == (0, 0)
     assert bytes(server.tx.buf) == bytes(256)
 
     server = Server(b"+OK\r\n+ \r\n+OK in\r\n")
     server.run(server.pop.greeting())
-    server.run(server.pop.auth("PLAIN", sasl.plain(b"me", b"p" * 300)))
+    server.run(server.pop.auth("PLAIN", plain(b"me", b"p" * 300)))
     first, second, end = server.sent.split(b"\r\n")
     assert (first, end) == (b"AUTH PLAIN", b"")
     from binascii import a2b_base64

@@ -2,6 +2,7 @@
 
 from buzon import errors
 from buzon.core import sasl
+from buzon.core.login import plain
 
 
 def run(mechanism, *challenges):
@@ -34,7 +35,7 @@ def fails(code, call, *args):
 
 
 def test_plain_rfc_4616():
-    assert run(sasl.plain(b"tim", b"tanstaaftanstaaf")) == [b"\0tim\0tanstaaftanstaaf"]
+    assert run(plain(b"tim", b"tanstaaftanstaaf")) == [b"\0tim\0tanstaaftanstaaf"]
 
 
 def test_login():

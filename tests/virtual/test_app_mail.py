@@ -235,6 +235,32 @@ def test_an_account_that_fails_does_not_stop_the_other(boot, serve) -> None:
     rig.page("alert")
 
 
+def test_as_many_accounts_as_there_may_be(boot, serve) -> None:
+    servers = {f"account-of-{n}": serve(samples=False) for n in range(4)}
+    for n, server in enumerate(servers.values()):
+        for number in range(n + 1):
+            server.deliver(message(10 * n + number, 3000))
+    sent = {name: on_server(server) for name, server in servers.items()}
+    rig = boot()
+    rig.provision(
+        next(iter(servers.values())),
+        tree_of(
+            *(account_of(server, id=name) for name, server in servers.items() if name.endswith("0")),
+            *(
+                account_of(server, id=name, tls="none", port=server.pop3)
+                for name, server in servers.items()
+                if not name.endswith("0")
+            ),
+        ),
+    )
+    for _ in range(3):
+        for name, server in servers.items():
+            account = rig.settled(name)
+            assert (account.state, account.error, server.left()) == ("idle", None, 0)
+            assert mail_on(rig.board.flash_file, name) == sent[name]
+        rig.client.sync()
+
+
 def test_files_on_the_flash_are_the_ones_that_the_design_names(boot, serve) -> None:
     server = serve()
     rig = boot()

@@ -12,27 +12,25 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict
 
-_staged = bytearray()  # what has come of the settings
-
 
 def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    global _staged
     off = field(params, "off", int)
     data = field(params, "data", bytes)
     if app.trial and app.trial.state in ("wanted", "running"):
         raise ConsoleError(E_BUSY, "the test of the settings")
     if off == 0:
-        _staged = bytearray()
+        app.staged = bytearray()
         app.trial = None
-    if off != len(_staged):
-        raise ConsoleError(E_PARAMS, "off, have %d" % len(_staged))
+    if off != len(app.staged):
+        raise ConsoleError(E_PARAMS, "off, have %d" % len(app.staged))
     if off + len(data) > settings.MAX:
         raise ConsoleError(E_TOO_LONG, "settings, at most %d" % settings.MAX)
-    _staged += data
-    have = len(_staged)
+    app.staged += data
+    have = len(app.staged)
     if params.get("end") is True:
-        doc = staging.parse(_staged, app.settings)
-        _staged = bytearray()
+        data = app.staged
+        app.staged = bytearray()
+        doc = staging.parse(data, app.settings)
         settings.stage(doc, have + settings.size())  # with the secrets that are kept
         app.trial = Trial(doc)
     return {"have": have}

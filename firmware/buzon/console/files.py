@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 _FILE_MAX = const(262144)
 _FOLDERS = ("/certs/", "/lib/")
 
-_file: "list[Any]" = ["", 0]  # the path that is coming in, and how much of it has come
-
 
 def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    coming = app.upload
     path = field(params, "path", str)
     off = field(params, "off", int)
     data = field(params, "data", bytes)
@@ -30,10 +29,10 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     ):
         raise StoreError(E_PATH, path[:40])
     if off == 0:
-        _file[0] = path
-        _file[1] = 0
-    if path != _file[0] or off != _file[1]:
-        raise ConsoleError(E_PARAMS, "off, have %d" % _file[1])
+        coming[0] = path
+        coming[1] = 0
+    if path != coming[0] or off != coming[1]:
+        raise ConsoleError(E_PARAMS, "off, have %d" % coming[1])
     if off + len(data) > _FILE_MAX:
         raise ConsoleError(E_TOO_LONG, "file, at most %d" % _FILE_MAX)
     part = path + ".tmp"
@@ -42,12 +41,12 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     try:
         with open(part, "ab" if off else "wb") as f:
             f.write(data)
-        _file[1] = off + len(data)
+        coming[1] = off + len(data)
         if params.get("end") is True:
             os.rename(part, path)
-            _file[1] = 0  # nothing may be put behind it
+            coming[1] = 0  # nothing may be put behind it
     except OSError as err:
-        _file[1] = 0
+        coming[1] = 0
         fs.remove(part)  # on a full flash, it would take the room for good
         raise fs.trouble(err)
     return {"have": off + len(data)}

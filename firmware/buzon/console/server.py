@@ -11,11 +11,15 @@ from .. import log
 from ..core import frames
 from ..core.cbor import Encoder, decode
 from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleError, DeviceError, MailError
+from ..plugins import unload
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, Generator
 
+
+_STAY = ("base", "status")  # asked for often
+_WITH_IT = ("buzon.store.staging", "buzon.trial")  # what only the others need
 
 _SENTENCE = const(250)  # characters of an error's
 
@@ -101,8 +105,12 @@ class Console:
             methods = __import__("buzon.console." + module, None, None, (name,))
             # Not getattr: it would keep every name that it was ever asked for in memory.
             handler = methods.__dict__.get("do_" + name)
-            if handler:
-                return handler(self._app, params)
+            try:
+                if handler:
+                    return handler(self._app, params)
+            finally:
+                if module not in _STAY:  # that many in the heap would leave accounts without room
+                    unload("buzon.console." + module, *_WITH_IT)
         raise ConsoleError(E_METHOD, method[:40])
 
     def _refuse(self, number: int, err: MailError) -> None:
@@ -114,7 +122,7 @@ class Console:
 
 
 def _module(method: str) -> str:
-    """Where a method is; the module is imported when one of its methods is first asked for."""
+    """Where a method is; the module is imported when one of its methods is asked for."""
     if method == "status":
         return "status"
     if method.startswith("mail."):

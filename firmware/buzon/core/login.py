@@ -6,7 +6,6 @@ Never sends a password that the account's settings do not allow on this connecti
 from micropython import const
 
 from ..errors import E_NO_MECHANISM, ServerError
-from . import sasl
 from .pop3 import credential
 
 TYPE_CHECKING = const(False)
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict
 
     from .pop3 import Dialogue, Pop3
+    from .sasl import Mechanism
 
 _HIDDEN = ("scram-sha-256", "scram-sha-1", "cram-md5", "apop")  # what does not show the password, best first
 _PLAIN = ("plain", "login", "user")
@@ -38,7 +38,11 @@ def login(
         secret = credential(account["password"], "password")
     if name == "user":
         yield from pop.login(account["user"], account["password"])
+    elif name == "plain":
+        yield from pop.auth("PLAIN", plain(user, secret))
     elif name == "apop":
+        from . import sasl
+
         yield from pop.apop(account["user"], sasl.apop(pop.stamp, secret))
     else:
         yield from pop.auth(name.upper(), _mechanism(name, user, secret, account, nonce, cache))
@@ -47,13 +51,18 @@ def login(
 def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:
     """The way in: a SASL mechanism in lower case, `apop` or `user`. `offered`: CAPA's SASL arguments."""
     have = str(offered, "utf-8").lower().split()
-    if sasl.apop(stamp, b""):
-        have.append("apop")
     wanted = account.get("auth", "auto")
-    if wanted != "auto":
-        if wanted == "apop" and "apop" not in have:
-            raise ServerError(E_NO_MECHANISM, wanted)
+    if wanted not in ("auto", "apop"):
         return wanted  # type: ignore[no-any-return]
+    if stamp and (wanted == "apop" or account.get("tls") == "none"):
+        from . import sasl
+
+        if sasl.apop(stamp, b""):
+            have.append("apop")
+    if wanted == "apop":
+        if "apop" not in have:
+            raise ServerError(E_NO_MECHANISM, wanted)
+        return "apop"
     if account.get("oauth"):
         for name in ("oauthbearer", "xoauth2"):
             if name in have:
@@ -65,11 +74,16 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:
     return "user"
 
 
+def plain(user: bytes, password: bytes) -> "Mechanism":
+    """RFC 4616. Here, because it is what nearly all need: the others are imported when they are."""
+    yield b"\0" + user + b"\0" + password
+
+
 def _mechanism(
     name: str, user: bytes, secret: bytes, account: "Dict[str, Any]", nonce: bytes, cache: "Dict[bytes, Any]"
-) -> "sasl.Mechanism":
-    if name == "plain":
-        return sasl.plain(user, secret)
+) -> "Mechanism":
+    from . import sasl
+
     if name == "login":
         return sasl.login(user, secret)
     if name == "cram-md5":

@@ -44,6 +44,7 @@ _LINES = const(200000)  # in a listing; a server that sends more is not serious
 _COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
 _PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
 _READS = const(20000)  # for one line; one that takes more has no end
+_POSTED = const(20)  # octets of a command with a message number
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
@@ -256,12 +257,12 @@ class Pop3:
     def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
         """RETR n: the message, un-stuffed, to `sink`. ServerError on -ERR: nothing reached the sink."""
         yield from self._do("RETR ", n)
-        yield from self._content(sink)
+        yield from self.content(sink)
 
     def top(self, n: int, lines: int, sink: "Sink") -> "Dialogue[None]":
         """TOP n lines: header and first lines of the body. A preview: never the message."""
         yield from self._do("TOP %d " % n, lines)
-        yield from self._content(sink)
+        yield from self.content(sink)
 
     def dele(self, n: int) -> "Dialogue[None]":
         """DELE n: marked; gone only when `quit` returns True."""
@@ -272,6 +273,33 @@ class Pop3:
 
     def rset(self) -> "Dialogue[None]":
         yield from self._do("RSET")
+
+    # -- several commands in flight (RFC 2449 section 6.6), only for a server that has PIPELINING
+
+    def post(self, verb: str, n: int) -> "Dialogue[None]":
+        """`RETR ` or `DELE ` n, its reply to be read later: `reply` for each, in the order they were posted."""
+        self._need(_TRANSACTION)
+        tx = self.tx
+        if tx.n > len(tx.buf) - _POSTED:
+            yield WRITE
+        tx.put(verb)
+        tx.put(str(n))
+        tx.put("\r\n")
+
+    def reply(self) -> "Dialogue[None]":
+        """The next reply to what was posted. Raises ServerError on -ERR."""
+        if self.tx.n:
+            yield WRITE
+        if not (yield from self._status()):
+            raise self._refusal(E_REFUSED)
+
+    def content(self, sink: "Sink") -> "Dialogue[None]":
+        """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`."""
+        dots = self._dots
+        rx = self.rx
+        dots.reset()
+        while not dots.feed(rx, sink):
+            yield READ
 
     # -- pieces
 
@@ -357,13 +385,6 @@ class Pop3:
                 line = line[1:]
             each(line)
         raise RemoteProtocolError(E_REMOTE, "endless list")
-
-    def _content(self, sink: "Sink") -> "Dialogue[None]":
-        dots = self._dots
-        rx = self.rx
-        dots.reset()
-        while not dots.feed(rx, sink):
-            yield READ
 
 
 def credential(text: str, what: str) -> bytes:

@@ -67,35 +67,35 @@ class Window:
         return at // KEY if at >= 0 else -1
 
 
+class Buffers:
+    """What a message passes through on its way to the flash. Spools share it: one message comes in at a time."""
+
+    def __init__(self) -> None:
+        self.ring = RingIO(2 * _BLOCK)
+        self.block = bytearray(_BLOCK)
+
+
 class Spool:
     """One account's folder, and a sink for the message that is coming in. Raises StoreError.
 
-    The sink's buffers are those of all accounts: only one message comes in at a time.
+    `buffers`: lent; without them it makes its own when they are needed.
     """
 
-    _ring: "Any" = None
-    _block: "Any" = None
-
-    def __init__(self, account: str, root: str = "/mail") -> None:
+    def __init__(self, account: str, root: str = "/mail", buffers: "Buffers | None" = None) -> None:
         self.folder = root + "/" + account
         self.written = 0  # bytes of the message that is coming in
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
         self._crc = 0
         self._sha: "Any" = None
+        self._ring: "Any" = buffers and buffers.ring
+        self._block: "Any" = buffers and buffers.block
 
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what a cut left unfinished. Writes nothing otherwise."""
         fs.make_folder(self.folder)
         for name in list(n for n in fs.names(self.folder) if n.endswith((".part", ".tmp"))):
             fs.remove(self.folder + "/" + name)
-        self._buffers()
-
-    def _buffers(self) -> None:
-        """Taken early, as they stay: during a connection they would lie in the middle of the heap."""
-        if Spool._ring is None:
-            Spool._ring = RingIO(2 * _BLOCK)
-            Spool._block = bytearray(_BLOCK)
 
     # -- a message comes in
 
@@ -105,10 +105,11 @@ class Spool:
         `by_content`: the message has no uid; its own hash will stand for it.
         """
         self.abort()
-        free, _ = fs.room(self.folder)
-        if free < octets + _SPARE:
-            raise StoreError(E_FLASH_FULL, "%d KB free" % (free // 1024))
-        self._buffers()
+        self.fits(octets)
+        if self._ring is None:
+            buffers = Buffers()
+            self._ring = buffers.ring
+            self._block = buffers.block
         self._sha = sha256() if by_content else None
         self._crc = 0
         self.written = 0
@@ -116,6 +117,12 @@ class Spool:
             self._file = open(self._part, "wb")
         except OSError as err:
             raise fs.trouble(err)
+
+    def fits(self, octets: int) -> None:
+        """Raises StoreError(E_FLASH_FULL) when there is no room for so much."""
+        free, _ = fs.room(self.folder)
+        if free < octets + _SPARE:
+            raise StoreError(E_FLASH_FULL, "%d KB free" % (free // 1024))
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
         """Sink: whole blocks are checked and written, the rest waits. Nothing is allocated."""

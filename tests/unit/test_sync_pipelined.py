@@ -1,0 +1,101 @@
+"""All of test_sync_model.py again, against a maildrop that takes several commands at once; and how many they are."""
+
+import os
+import sys
+
+sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
+
+import test_sync_model as model
+from buzon import errors
+
+_CAPS = b"UIDL\r\nTOP\r\nPIPELINING\r\n"
+
+
+def _again(test):
+    def run():
+        before = model.CAPS, model.FLIGHT
+        model.CAPS, model.FLIGHT = _CAPS, 16
+        try:
+            test()
+        finally:
+            model.CAPS, model.FLIGHT = before
+
+    return run
+
+
+for _name in dir(model):
+    if _name.startswith("test_"):
+        globals()[_name] = _again(getattr(model, _name))
+
+
+def _run(drop, memory, **account):
+    """A session that knows what earlier ones learnt."""
+    board = model.Board()
+    board.memory = memory
+    return board.session(drop, **account)[0]
+
+
+def test_more_and_more_are_in_flight_while_it_goes_well():
+    memory = {}
+    most = []
+    for _ in range(4):
+        drop = model.Drop(model.numbered(model.bodies(64)))
+        drop.caps = _CAPS
+        _run(drop, memory)
+        most.append(drop.flight)
+    assert most == [4, 8, 16, 16], most
+
+
+def test_one_at_a_time_for_who_does_not_say_that_it_takes_more():
+    drop = model.Drop(model.numbered(model.bodies(20)))
+    _run(drop, {})
+    assert drop.flight == 1
+
+
+def test_a_server_that_was_cut_off_with_several_in_flight_gets_one_at_a_time():
+    memory = {}
+    drop = model.Drop(model.numbered(model.bodies(20)))
+    drop.caps = _CAPS
+    board = model.Board()
+    board.memory = memory
+    try:
+        board.session(drop, 30)
+    except model.Cut:
+        board.last.cut_off()
+    assert memory["flight"] == 1
+    board.session(drop)
+    assert drop.flight == 1
+    assert drop.mail == []
+
+
+def test_what_a_server_can_is_asked_once():
+    memory = {}
+    for expected in (1, 0, 0):
+        drop = model.Drop(model.numbered(model.bodies(3)))
+        drop.caps = _CAPS
+        _run(drop, memory)
+        assert drop.commands.count(b"CAPA") == expected, drop.commands
+        memory_of_one = len(drop.commands)
+    assert memory_of_one == 2 + 1 + 1 + 3 + 3 + 1  # USER PASS UIDL LIST RETR DELE QUIT
+
+
+def test_a_poll_without_new_mail_takes_four_round_trips():
+    drop = model.Drop(model.numbered(model.bodies(10)))
+    drop.caps = _CAPS
+    board = model.Board()
+    board.memory = {}
+    board.session(drop, keep="forever")
+    board.session(drop, keep="forever")
+    assert drop.commands == [b"USER", b"PASS", b"UIDL", b"QUIT"]
+
+
+def test_what_a_refused_login_knew_of_the_server_is_asked_again():
+    memory = {"caps": {b"SASL": b"X-GONE", b"UIDL": b""}}
+    drop = model.Drop([])
+    drop.refuse = b"PASS"
+    try:
+        _run(drop, memory)
+        raise AssertionError("logged in")
+    except errors.ServerError:
+        pass
+    assert "caps" not in memory
