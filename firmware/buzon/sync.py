@@ -97,14 +97,19 @@ class Session:
         if account.get("tls") == "starttls":
             yield from pop.stls()
         else:
-            pop.caps = memory.get("caps")
+            saved = memory.get("caps")
+            if saved is not None:
+                pop.caps = {line[:16].rstrip(): line[16:] for line in saved.split(b"\n") if line}
         known = pop.caps is not None
         memory.pop("caps", None)
         yield from login(pop, account, self.nonce, memory)
         caps = pop.caps
         if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps):
             yield from pop.capa()  # some say all of it only now
-        memory["caps"] = pop.caps = pop.caps or {}
+        caps = pop.caps = pop.caps or {}
+        memory["caps"] = b"\n".join(
+            b"%-16s%s" % (name, caps[name]) for name in caps
+        )  # a dict takes much more
         if b"PIPELINING" in pop.caps:
             self.flight = memory.get("flight", _FLIGHT_FIRST)
 

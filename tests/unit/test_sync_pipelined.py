@@ -90,7 +90,7 @@ def test_a_poll_without_new_mail_takes_four_round_trips():
 
 
 def test_what_a_refused_login_knew_of_the_server_is_asked_again():
-    memory = {"caps": {b"SASL": b"X-GONE", b"UIDL": b""}}
+    memory = {"caps": b"SASL            X-GONE\nUIDL            "}
     drop = model.Drop([])
     drop.refuse = b"PASS"
     try:
