@@ -8,7 +8,18 @@ from micropython import const
 
 from . import log
 from .core.pop3 import Pop3
-from .errors import E_BUG, E_CLOCK, E_MEMORY, E_NO_CA, DeviceError, LinkError, MailError, RemoteProtocolError
+from .errors import (
+    E_BUG,
+    E_CLOCK,
+    E_LOGIN_DELAY,
+    E_MEMORY,
+    E_NO_CA,
+    E_SYS_PERM,
+    DeviceError,
+    LinkError,
+    MailError,
+    RemoteProtocolError,
+)
 from .net import clock
 from .net.tls import Tls
 from .store.journal import Journal
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
+_PERM_S = const(86400)  # until the next try at a server that will not work without a person
 _NEWS = const(4)
 
 
@@ -115,8 +127,20 @@ class Account:
             return
         self.state = "error"
         self.fails += 1
-        self.due = uptime + backoff(self.fails)
+        wait = backoff(self.fails)
+        if error.code == E_SYS_PERM:  # nothing changes by itself (RFC 3206)
+            wait = _PERM_S
+        elif error.code == E_LOGIN_DELAY:
+            wait = max(wait, self._login_delay())
+        self.due = uptime + wait
         log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
+
+    def _login_delay(self) -> int:
+        """Seconds between logins, as the server's capabilities say (RFC 2449 section 6.5)."""
+        caps = self.memory.get("caps", b"")
+        at = caps.find(b"LOGIN-DELAY")
+        words = caps[at + 11 :].split(None, 1) if at >= 0 else ()
+        return min(int(words[0]), _PERM_S) if words and words[0].isdigit() else 0
 
 
 def backoff(fails: int) -> int:

@@ -3,6 +3,7 @@
 Nothing is fetched or deleted, and QUIT ends the session.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ def check(
     account's password must be there.
     """
     paths.use_firmware()
+    from buzon.core.login import login
     from buzon.core.pop3 import Pop3
     from buzon.core.wire import RxBuffer, TxBuffer
     from buzon.errors import MailError
@@ -56,7 +58,13 @@ def check(
         if account.tls == "starttls":
             link.run(pop3.stls())
         progress("Logging in")
-        link.run(pop3.login(account.user, account.password.get_secret_value()))
+        settings = {
+            "user": account.user,
+            "password": account.password.get_secret_value(),
+            "auth": account.auth,
+            "tls": account.tls,
+        }
+        link.run(login(pop3, settings, secrets.token_hex(12).encode(), {}))
         count: Any = link.run(pop3.stat())
         link.run(pop3.quit())
     except MailError as error:

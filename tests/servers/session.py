@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import sys
+from binascii import hexlify
 
 sys.path.append(sys.argv[1])
 from buzon.core.pop3 import Pop3
@@ -49,6 +50,8 @@ try:
         journal,
         arrived.append,
         lambda: 1000,
+        {},
+        hexlify(os.urandom(12)),
     )
     if job.get("asyncio"):
         ticks = [0]

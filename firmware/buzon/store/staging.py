@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ACCOUNTS = const(4)
 _ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+_WAYS = ("auto", "user", "apop", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256")
 
 # The secrets, and what must stay as it was for one to be kept.
 _SECRETS = (
@@ -90,6 +91,7 @@ def check(doc: "Any") -> None:
         _choice(entry, "protocol", at, ("pop3",))
         _choice(entry, "tls", at, ("implicit", "starttls", "none"))
         _choice(entry, "keep", at, ("delete", "forever"))
+        _choice(entry, "auth", at, _WAYS)
         for name in ("tls_verify", "delete_confirmed"):
             _type(entry.get(name, False), bool, at + name)
         _type(entry.get("ca", ""), str, at + "ca")

@@ -113,6 +113,9 @@ class Account(_Part):
     ca: Annotated[str, Field(pattern=r"^/certs/[A-Za-z0-9_-]{1,24}\.der$")] | None = None
     user: Annotated[str, _text(200)]
     password: Annotated[SecretStr, _secret(200, least=1)] | None = None
+    auth: Literal["auto", "user", "apop", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"] = (
+        "auto"
+    )
     keep: Literal["delete", "forever"] = "delete"
     delete_confirmed: bool = False
     poll_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 300
@@ -221,6 +224,8 @@ def to_cbor(settings: Settings) -> bytes:
     tree = settings.model_dump(exclude_none=True)
     for account, plain in zip(settings.account, tree["account"], strict=True):
         plain["port"] = account.effective_port
+        if account.auth == "auto":
+            del plain["auth"]
     for part in (*tree["wifi"], *tree["account"]):
         password = part.get("password")
         if not isinstance(password, SecretStr):
