@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STUBS := build/typings/esp32
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types mpy clean
+.PHONY: help setup demo test faults lint types mpy clean
 
 help: ## show this list
 	@echo "Buzón. First: make demo"
@@ -18,6 +18,9 @@ demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+faults: setup ## cut network and power everywhere, count what became of the mail (about an hour; QUICK=1: a minute)
+	cd tests && ../$(BIN)/python -m faults
 
 lint: setup ## ruff over everything
 	$(BIN)/ruff check .

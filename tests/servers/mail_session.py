@@ -31,7 +31,7 @@ def session(
     }
     done = subprocess.run(
         [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
-        input=json.dumps(job),
+        input=json.dumps(job) + "\n",
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,4 +1,8 @@
-"""Runs on MicroPython: one session of sync.py over the blocking driver, for tests. Argument: firmware folder; the job comes as JSON on stdin."""
+"""Runs on MicroPython: sessions of sync.py over the blocking driver, for tests. Argument: firmware folder.
+
+A job is a line of JSON on stdin, its result one on stdout. What is known of the server is kept while the jobs are
+for the same folder.
+"""
 
 import gc
 import json
@@ -16,79 +20,94 @@ from buzon.store.journal import Journal
 from buzon.store.spool import Spool
 from buzon.sync import Session
 
-job = json.load(sys.stdin)
-rx = RxBuffer(bytearray(job.get("rx", 1024)))
-tx = TxBuffer(bytearray(256))
-if job.get("asyncio"):
-    import asyncio
 
-    from buzon.net.link import Link
-
-    link = Link(rx, tx, (0, 0), job.get("wait_ms", 5000), job.get("whole_ms", 60000))
-else:
-    link = BlockingLink(rx, tx, job.get("wait_ms", 5000))
-spool = Spool("test", job["mail"])
-spool.prepare()
-journal = Journal(spool.folder)
-journal.open(spool)
-arrived = []
-result = {"error": None}
-session = None
-try:
-    tls = None
-    if job["account"]["tls"] != "none":
-        with open(job["ca"], "rb") as f:
-            tls = Tls(f.read())
-    gc.collect()
-    where = (job["host"], job["port"], tls, job["account"]["tls"] == "implicit")
-    if not job.get("asyncio"):
-        link.open(*where)
-    session = Session(
-        Pop3(link.rx, link.tx),
-        job["account"],
-        spool,
-        journal,
-        arrived.append,
-        lambda: 1000,
-        {},
-        hexlify(os.urandom(12)),
-    )
+def work(job, memory):
+    rx = RxBuffer(bytearray(job.get("rx", 1024)))
+    tx = TxBuffer(bytearray(256))
     if job.get("asyncio"):
-        ticks = [0]
+        import asyncio
 
-        async def count():
-            while True:
-                await asyncio.sleep_ms(10)
-                ticks[0] += 1
+        from buzon.net.link import Link
 
-        async def go():
-            counter = asyncio.create_task(count())
-            try:
-                await link.open(*where)
-                await link.run(session.run())
-            finally:
-                counter.cancel()
-                link.close()
-
-        asyncio.run(go())
+        link = Link(rx, tx, (0, 0), job.get("wait_ms", 5000), job.get("whole_ms", 60000))
     else:
-        link.run(session.run())
-except MailError as err:
-    result["error"] = [err.code, str(err)]
-if job.get("asyncio"):
-    result["ticks"] = ticks[0]  # what other tasks did meanwhile
-result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
-result["pending"] = len(journal.pending)
-link.close()
-if session:
-    result.update(
-        {
-            "listed": session.listed,
-            "fetched": session.fetched,
-            "deleted": session.deleted,
-            "held": session.held,
-            "skipped": session.error.code if session.error else None,
-        }
-    )
-result.update({"stored": journal.stored, "new": journal.new, "arrived": len(arrived)})
-print(json.dumps(result))
+        link = BlockingLink(rx, tx, job.get("wait_ms", 5000))
+    spool = Spool("test", job["mail"])
+    spool.prepare()
+    journal = Journal(spool.folder)
+    journal.open(spool)
+    arrived = []
+    result = {"error": None}
+    session = None
+    try:
+        tls = None
+        if job["account"]["tls"] != "none":
+            with open(job["ca"], "rb") as f:
+                tls = Tls(f.read())
+        gc.collect()
+        where = (job["host"], job["port"], tls, job["account"]["tls"] == "implicit")
+        if not job.get("asyncio"):
+            link.open(*where)
+        session = Session(
+            Pop3(link.rx, link.tx),
+            job["account"],
+            spool,
+            journal,
+            arrived.append,
+            lambda: 1000,
+            memory,
+            hexlify(os.urandom(12)),
+        )
+        if job.get("asyncio"):
+            ticks = [0]
+
+            async def count():
+                while True:
+                    await asyncio.sleep_ms(10)
+                    ticks[0] += 1
+
+            async def go():
+                counter = asyncio.create_task(count())
+                try:
+                    await link.open(*where)
+                    await link.run(session.run())
+                finally:
+                    counter.cancel()
+                    link.close()
+
+            asyncio.run(go())
+        else:
+            link.run(session.run())
+    except MailError as err:
+        result["error"] = [err.code, str(err)]
+    if job.get("asyncio"):
+        result["ticks"] = ticks[0]  # what other tasks did meanwhile
+    result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
+    result["pending"] = len(journal.pending)
+    link.close()
+    if session:
+        result.update(
+            {
+                "listed": session.listed,
+                "fetched": session.fetched,
+                "deleted": session.deleted,
+                "held": session.held,
+                "skipped": session.error.code if session.error else None,
+            }
+        )
+    result.update({"stored": journal.stored, "new": journal.new, "arrived": len(arrived)})
+    return result
+
+
+memory = {}
+folder = ""
+while True:
+    line = sys.stdin.readline()
+    if not line:
+        break
+    job = json.loads(line)
+    if job["mail"] != folder:
+        folder = job["mail"]
+        memory = {}
+    gc.collect()
+    sys.stdout.write(json.dumps(work(job, memory)) + "\n")

@@ -1,0 +1,1 @@
+"""Campaigns that cut everything everywhere, and count what became of the messages."""

@@ -1,0 +1,21 @@
+"""`make faults`: runs the campaigns, prints the table, writes build/faults.json; exit code 1 unless all are 0."""
+
+import sys
+from pathlib import Path
+
+from . import campaign, network
+
+_REPORT = Path(__file__).parents[2] / "build" / "faults.json"
+
+
+def main() -> int:
+    quick = campaign.wanted_quick()
+    tallies = []
+    for tally in network.campaigns(quick):
+        tallies.append(tally)
+        print(f"{tally.campaign}: {tally.cuts} cuts", flush=True)
+    campaign.report(tallies, _REPORT)
+    return 0 if all(one.good for one in tallies) else 1
+
+
+sys.exit(main())
