@@ -1,5 +1,6 @@
 """The board's driver and the sync engine against servers that mean harm or are broken: every session ends."""
 
+import base64
 import contextlib
 import socket
 import threading
@@ -218,6 +219,32 @@ def test_a_password_that_the_server_repeats_is_not_told_on(tmp_path: Path) -> No
             peer.send(b"+OK\r\n" if b"USER" in line else b"-ERR unknown command: " + line + b"\r\n")
 
     assert visit(echo, tmp_path)["error"][0] == 501
+
+
+@pytest.mark.parametrize("way", ["plain", "login", "xoauth2"])
+@pytest.mark.parametrize("capitals", [False, True])
+def test_a_sasl_answer_that_the_server_repeats_decoded_is_not_told_on(
+    tmp_path: Path, way: str, capitals: bool
+) -> None:
+    def decode(peer: Peer) -> None:
+        peer.send(b"+OK\r\n")
+        said = b""
+        while line := peer.read():
+            word = line.split()[-1]
+            if line == b"CAPA":
+                peer.send(b"+OK\r\nSASL PLAIN LOGIN XOAUTH2\r\n.\r\n")
+                continue
+            with contextlib.suppress(ValueError):
+                said += base64.b64decode(word, validate=True).replace(b"\0", b" ").replace(b"\1", b" ") + b" "
+            if way == "login" and b"SECRET" not in said:
+                peer.send(b"+ \r\n")
+            else:
+                peer.send(b"-ERR you said " + (said.upper() if capitals else said) + b"\r\n")
+
+    secret = {"oauth": "open-SECRET-sesame"} if way == "xoauth2" else {}
+    result = visit(decode, tmp_path, account={"auth": way, **secret})
+    assert result["error"][0] == 501
+    assert "secret" not in str(result).lower()
 
 
 @pytest.mark.parametrize("talk", [silent, dripped_greeting], ids=lambda talk: talk.__name__)

@@ -39,13 +39,13 @@ def login(
     if name == "user":
         yield from pop.login(account["user"], account["password"])
     elif name == "plain":
-        yield from pop.auth("PLAIN", plain(user, secret))
+        yield from pop.auth("PLAIN", plain(user, secret), secret)
     elif name == "apop":
         from . import sasl
 
         yield from pop.apop(account["user"], sasl.apop(pop.stamp, secret))
     else:
-        yield from pop.auth(name.upper(), _mechanism(name, user, secret, account, nonce, cache))
+        yield from pop.auth(name.upper(), _mechanism(name, user, secret, account, nonce, cache), secret)
 
 
 def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:

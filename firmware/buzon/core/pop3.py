@@ -82,6 +82,7 @@ class Pop3:
         self.stamp = b""
         self.caps: "dict[bytes, bytes] | None" = None
         self._secret = b""  # how what was sent last and must not be shown begins
+        self._bare = b""  # and the same before its encoding
         self._dots = DotReader()
 
     # -- session
@@ -148,9 +149,13 @@ class Pop3:
             raise self._refusal(E_LOGIN)
         self.state = _TRANSACTION
 
-    def auth(self, name: str, mechanism: "Mechanism") -> "Dialogue[None]":
-        """AUTH with a mechanism of `sasl` (RFC 5034). The initial response goes along when the line stays short."""
+    def auth(self, name: str, mechanism: "Mechanism", secret: bytes = b"") -> "Dialogue[None]":
+        """AUTH with a mechanism of `sasl` (RFC 5034). The initial response goes along when the line stays short.
+
+        `secret`: what no reply may show, the password or token.
+        """
         self._need(_AUTHORIZATION)
+        self._bare = secret[:4].lower()
         tx = self.tx
         answer = mechanism.send(None)
         first = None if answer is None else b2a_base64(answer).rstrip() or b"="
@@ -362,7 +367,9 @@ class Pop3:
 
     def _shown(self, text: bytes) -> bytes:
         """Some servers repeat what they did not understand, in capitals even."""
-        return b"" if self._secret and self._secret in text.lower() else text
+        low = text.lower()
+        hidden = (self._secret and self._secret in low) or (self._bare and self._bare in low)
+        return b"" if hidden else text
 
     def _refusal(self, code: int) -> ServerError:
         """The reply's own code says what is wrong; without one it stays what the caller thinks."""
