@@ -115,7 +115,8 @@ class Account:
                 self.session = None
             self.state = "idle"
             gc.collect()
-        self.error = error
+        # A new one: the one that was raised holds its traceback.
+        self.error = error and type(error)(error.code, error.detail)
 
     def settle(self, uptime: int) -> None:
         """Set when the next poll is due, from the end of this one on: a server may be silent for long."""

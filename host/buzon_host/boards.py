@@ -122,13 +122,13 @@ def names() -> list[str]:
 def load(name_or_path: str | Path) -> Board:
     """The board of that name, or of a folder or `board.toml` of one's own. Raises BoardError."""
     path = Path(name_or_path)
-    if path.is_dir():
+    if str(name_or_path) in names():  # before any folder of that name that happens to be here
+        path = paths.boards() / str(name_or_path) / _FILE
+    elif path.is_dir():
         path = path / _FILE
     elif not path.is_file():
-        path = paths.boards() / str(name_or_path) / _FILE
-        if str(name_or_path) not in names():
-            known = ", ".join(names())
-            raise BoardError(f"There is no board '{name_or_path}': take one of {known}, or a board.toml.")
+        known = ", ".join(names())
+        raise BoardError(f"There is no board '{name_or_path}': take one of {known}, or a board.toml.")
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

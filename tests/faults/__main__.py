@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from . import campaign, network
+from . import campaign, network, power
 
 _REPORT = Path(__file__).parents[2] / "build" / "faults.json"
 
@@ -11,9 +11,10 @@ _REPORT = Path(__file__).parents[2] / "build" / "faults.json"
 def main() -> int:
     quick = campaign.wanted_quick()
     tallies = []
-    for tally in network.campaigns(quick):
-        tallies.append(tally)
-        print(f"{tally.campaign}: {tally.cuts} cuts", flush=True)
+    for kind in (network, power):
+        for tally in kind.campaigns(quick):
+            tallies.append(tally)
+            print(f"{tally.campaign}: {tally.cuts} cuts", flush=True)
     campaign.report(tallies, _REPORT)
     return 0 if all(one.good for one in tallies) else 1
 

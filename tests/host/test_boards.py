@@ -67,3 +67,11 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         boards.load("no_such_board")
     with pytest.raises(boards.BoardError):
         boards.load("../boards/virtual")
+
+
+def test_a_folder_that_has_a_boards_name_is_not_the_board(tmp_path, monkeypatch) -> None:
+    (tmp_path / "virtual").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert boards.load("virtual").name == "virtual"
+    with pytest.raises(boards.BoardError, match="cannot be read"):
+        boards.load("./virtual")
