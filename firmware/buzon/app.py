@@ -17,6 +17,7 @@ from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
 from .plugins import unload
+from .store import fs
 from .store.spool import Buffers
 from .ui import Ui
 
@@ -277,6 +278,9 @@ def main(board: "Dict[str, Any]") -> str:
     """Run the app on a board (`setup.board`); returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
     gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # nothing of an interrupted run is left in it
+    for folder in ("/certs", "/lib"):
+        if fs.exists(folder):
+            fs.tidy(folder)  # uploads that were cut off
     app = App(board)
     asyncio.run(app.run())
     return app.leaving

@@ -5,7 +5,7 @@ from typing import Any
 
 import cbor2
 import pytest
-from app_board import Rig, mail_on, on_server, until
+from app_board import Rig, files_on, mail_on, on_server, until
 from buzon_host.virtual.flash import open_image
 
 
@@ -51,3 +51,21 @@ def test_a_board_with_damaged_settings_can_be_provisioned(
     rig.settled()
     rig.close()
     assert mail_on(tmp_path / "flash.img") == want
+
+
+def test_what_is_left_of_an_upload_is_gone_after_the_next_start(
+    boot: Any, serve: Any, tmp_path: Path
+) -> None:
+    server = serve()
+    rig: Rig = boot()
+    rig.provision(server)
+    rig.settled()
+    rig.close()
+    flash = rig.board.flash_file
+    before = files_on(flash, "/certs")
+    assert before
+    write(flash, "/certs/half.der.tmp", b"x" * 5000)
+    again: Rig = boot()
+    again.client.hello()
+    again.settled()
+    assert files_on(flash, "/certs") == before

@@ -73,3 +73,9 @@ def names(path: str) -> "Iterator[str]":
     for entry in os.ilistdir(path):
         if entry[1] != 0x4000:
             yield entry[0]
+
+
+def tidy(folder: str) -> None:
+    """Remove what a cut left unfinished in a folder. Writes nothing when there is nothing."""
+    for name in list(name for name in names(folder) if name.endswith((".part", ".tmp"))):
+        remove(folder + "/" + name)

@@ -94,8 +94,7 @@ class Spool:
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what a cut left unfinished. Writes nothing otherwise."""
         fs.make_folder(self.folder)
-        for name in list(n for n in fs.names(self.folder) if n.endswith((".part", ".tmp"))):
-            fs.remove(self.folder + "/" + name)
+        fs.tidy(self.folder)
 
     # -- a message comes in
 
