@@ -51,3 +51,10 @@ def refused(*args):
         assert err.code == errors.E_NO_MECHANISM
     else:
         raise AssertionError
+
+
+def test_under_tls_a_server_without_user_gets_what_it_offers():
+    assert choose(account(), b"SCRAM-SHA-256 CRAM-MD5", b"", user=False) == "scram-sha-256"
+    assert choose(account(), b"SCRAM-SHA-256 CRAM-MD5", b"", user=True) == "user"
+    assert choose(account(), b"SCRAM-SHA-256 LOGIN", b"", user=False) == "login"
+    assert choose(account(), b"", b"", user=False) == "user"

@@ -29,7 +29,8 @@ def login(
     """
     if pop.caps is None:
         yield from pop.capa()
-    name = choose(account, (pop.caps or {}).get(b"SASL", b""), pop.stamp)
+    caps = pop.caps or {}
+    name = choose(account, caps.get(b"SASL", b""), pop.stamp, not caps or b"USER" in caps)
     user = credential(account["user"], "user")
     token = account.get("oauth")
     if token:
@@ -48,8 +49,9 @@ def login(
         yield from pop.auth(name.upper(), _mechanism(name, user, secret, account, nonce, cache), secret)
 
 
-def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:
-    """The way in: a SASL mechanism in lower case, `apop` or `user`. `offered`: CAPA's SASL arguments."""
+def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool = True) -> str:
+    """The way in: a SASL mechanism in lower case, `apop` or `user`. `offered`: CAPA's SASL arguments; `user`: whether
+    the server may take USER and PASS."""
     have = str(offered, "utf-8").lower().split()
     wanted = account.get("auth", "auto")
     if wanted not in ("auto", "apop"):
@@ -68,7 +70,11 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes) -> str:
             if name in have:
                 return name
         raise ServerError(E_NO_MECHANISM, "oauth")
-    for name in _PLAIN[:2] if account.get("tls", "implicit") != "none" else _HIDDEN + _PLAIN[:2]:
+    if account.get("tls", "implicit") == "none":
+        ways = _HIDDEN + _PLAIN[:2]
+    else:
+        ways = _PLAIN[:2] if user else _PLAIN[:2] + _HIDDEN
+    for name in ways:
         if name in have:
             return name
     return "user"

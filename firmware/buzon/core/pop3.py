@@ -48,7 +48,7 @@ _POSTED = const(20)  # octets of a command with a message number
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
-_KNOWN = b" UIDL TOP PIPELINING SASL EXPIRE LOGIN-DELAY "
+_KNOWN = b" UIDL TOP USER PIPELINING SASL EXPIRE LOGIN-DELAY "
 
 # States (RFC 1939 section 3): only what a state allows is sent.
 _CONNECTED = const(0)
