@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .sasl import Mechanism
 
 _HIDDEN = ("scram-sha-256", "scram-sha-1", "cram-md5", "apop")  # what does not show the password, best first
-_PLAIN = ("plain", "login", "user")
+_SHOWN = ("plain", "login")
 
 
 def login(
@@ -71,9 +71,9 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool =
                 return name
         raise ServerError(E_NO_MECHANISM, "oauth")
     if account.get("tls", "implicit") == "none":
-        ways = _HIDDEN + _PLAIN[:2]
+        ways = _HIDDEN + _SHOWN
     else:
-        ways = _PLAIN[:2] if user else _PLAIN[:2] + _HIDDEN
+        ways = _SHOWN + (() if user else _HIDDEN)
     for name in ways:
         if name in have:
             return name
