@@ -71,7 +71,7 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool =
                 return name
         raise ServerError(E_NO_MECHANISM, "oauth")
     if account.get("tls", "implicit") == "none":
-        ways = _HIDDEN + _SHOWN
+        ways: "tuple[str, ...]" = _HIDDEN + _SHOWN
     else:
         ways = _SHOWN + (() if user else _HIDDEN)
     for name in ways:
