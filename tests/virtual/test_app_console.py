@@ -782,3 +782,23 @@ def test_mpremote_finds_the_prompt_while_the_app_runs_and_in_a_sync(boot, serve)
     mpremote(rig, "reset")
     rig.client.hello()
     exactly(rig, server, Counter([*sent, message(3)]))
+
+
+def test_the_console_answers_between_many_small_messages(boot: Any, serve: Any) -> None:
+    """They come several at a time (PIPELINING), so that the next bytes are always there."""
+    server: LocalServer = serve(samples=False)
+    rig: Rig = boot()
+    rig.provision(server)
+    rig.settled()
+    for number in range(100):
+        server.deliver(message(number))
+    rig.client.sync(ACCOUNT)
+    seen: set[int] = set()
+
+    def ended() -> bool:
+        one = rig.client.status().accounts[0]
+        seen.add(one.fetched)
+        return one.state != "sync" and one.stored == 100
+
+    until(ended, 60, "the end of the sync")
+    assert len(seen) > 10, seen

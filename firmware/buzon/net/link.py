@@ -31,7 +31,7 @@ _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must no
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
 _PIECE = const(1024)
-_AT_ONCE = const(64)  # reads in a row before other tasks get their turn
+_TURN_MS = const(50)  # then other tasks get their turn
 
 
 class Link:
@@ -217,7 +217,7 @@ class Link:
         rx = self.rx
         tx = self.tx
         sock = self._sock
-        burst = _AT_ONCE
+        turn = time.ticks_ms()  # when the others had theirs
         got = 0
         while True:
             try:
@@ -229,7 +229,7 @@ class Link:
                 while n is None:
                     yield _core._io_queue.queue_read(sock)
                     n = sock.readinto(rx.space())
-                    burst = _AT_ONCE
+                    turn = time.ticks_ms()
                 if not n:
                     raise LinkError(E_CLOSED, self._step)
                 rx.got(n)
@@ -238,10 +238,9 @@ class Link:
                 if got >= _PROGRESS:
                     got = 0
                     self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
-                burst -= 1
-                if not burst:
-                    burst = _AT_ONCE
+                if time.ticks_diff(time.ticks_ms(), turn) > _TURN_MS:
                     yield from asyncio.sleep_ms(0)  # type: ignore[misc]
+                    turn = time.ticks_ms()
             elif need == WRITE:
                 at = 0
                 while at < tx.n:
