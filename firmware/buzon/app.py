@@ -16,7 +16,7 @@ from .errors import E_BUG, E_MEMORY, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .plugins import unload
+from .plugins import READER, unload
 from .store import fs
 from .store.spool import Buffers
 from .ui import Ui
@@ -212,6 +212,7 @@ class App:
                         each[2] = None
                     except Exception as err:
                         each[2] = str(err)
+        unload(*READER)
 
     # -- what the display and the console ask
 

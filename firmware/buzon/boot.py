@@ -6,7 +6,7 @@ no room in one piece for TLS. Those that are seldom used go again; their names s
 
 import gc
 
-from .plugins import unload
+from .plugins import READER, unload
 
 # What a module needs comes before it, so that each step loads one.
 _ORDER = (
@@ -27,4 +27,5 @@ def load() -> None:
         gc.collect()
     for name in _GO.split():
         unload("buzon." + name)
+    unload(*READER)
     gc.collect()

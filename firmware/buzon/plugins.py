@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _API = const(1)  # what a plug-in must state
 
+# What reads headers: after a session and for lists of messages, and else it is not in the heap.
+READER = ("buzon.envelope", "buzon.text.headers", "buzon.text.words", "buzon.text.address")
+
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .core.pop3 import Dialogue, Pop3
     from .errors import MailError
-    from .store.journal import Journal
+    from .store.journal import Journal, Walk
     from .store.spool import Spool
 
 WINDOW = const(64)  # messages worked on at a time
@@ -41,6 +41,7 @@ _DELE = const(256)  # more than any place in the window
 _NEW = const(0)
 _STORED = const(1)
 _DELETED = const(2)  # by the person, on the board
+_IS_STORED = bytes((_STORED,))
 _BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
 
 
@@ -86,6 +87,7 @@ class Session:
         self._dropped = 0  # bytes of it that did not fit
         self._limit = 1 << 31  # octets from which on no message fits
         self._twice = Window(_DUPLICATES)
+        self._walk: "Walk | None" = None
         self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
 
     def login(self) -> "Dialogue[None]":
@@ -140,6 +142,51 @@ class Session:
 
     def _maildrop(self) -> "Dialogue[None]":
         window = Window(WINDOW)
+        if self.account.get("keep") == "delete" and self.account.get("delete_confirmed"):
+            yield from self._empty(window)
+        else:
+            yield from self._collect(window)
+
+    def _collect(self, window: Window) -> "Dialogue[None]":
+        """Fetch what never arrived here, and delete nothing: the listing is compared with the journal as it comes, so
+        that a maildrop without new mail costs one listing and one look at the journal."""
+        skip = 0  # messages that the walk does not know and that were worked on
+        while True:
+            self._walk = self.journal.walk()
+            try:
+                by_uid, count = yield from self._list(window, skip, True)
+            finally:
+                self._walk.close()
+                self._walk = None
+            if self.listed < 0:
+                self.listed = count
+            if not window.n or not by_uid:
+                return
+            self.spool.mark(window, _STORED)
+            self.journal.mark_deleted(window, _DELETED)
+            if window.state.find(_IS_STORED, 0, window.n) >= 0:
+                yield from self._alone(window)
+            fetched = self.fetched
+            yield from self._work(window)
+            # What was fetched is known from now on, and what follows moves up.
+            skip = 0 if self.fetched > fetched else skip + window.n
+
+    def _alone(self, window: Window) -> "Dialogue[None]":
+        """Whose uid stands for several messages is known by its content: the walk may have passed the other one."""
+
+        def each(n: int, uid: bytes) -> None:
+            i = window.find(key_of(uid))
+            if i >= 0:
+                window.octets[i] += 1
+
+        yield from self.pop.uidl(each)
+        for i in range(window.n):
+            if window.octets[i] > 1 and window.state[i] in (_NEW, _STORED):
+                window.state[i] = _BY_CONTENT
+            window.octets[i] = 0
+
+    def _empty(self, window: Window) -> "Dialogue[None]":
+        """Fetch what is not here, and delete all that is."""
         by_uid = True
         still = False  # this server goes on listing what is deleted, which RFC 1939 section 5 does not allow
         total = -1
@@ -164,16 +211,23 @@ class Session:
             done += window.n
 
     def _list(self, window: Window, first: int, by_uid: bool) -> "Dialogue[tuple[bool, int]]":
-        """Fill the window with what is listed from `first` on: (whether by uid, how many are listed)."""
+        """Fill the window with what is listed from `first` on: (whether by uid, how many are listed). With a walk,
+        `first` counts those only that it does not know."""
         window.clear()
+        walk = self._walk
         count = 0
+        known = 0
         highest = 0
         twice = self._twice
 
         def each(n: int, uid: bytes) -> None:
-            nonlocal count, highest
+            nonlocal count, known, highest
             key = key_of(uid)
             same = window.find(key)
+            if walk and same < 0 and walk.known(key):
+                count += 1
+                known += 1
+                return
             if same >= 0:
                 window.state[same] = _BY_CONTENT
             if n > highest:
@@ -185,7 +239,7 @@ class Session:
                         same = i
             if same >= 0 and twice.n < twice.size:
                 twice.add(key)
-            if first <= count < first + WINDOW:
+            if first <= count - known < first + WINDOW:
                 window.add(key, n)
                 if same >= 0 or twice.n == twice.size or twice.find(key) >= 0:
                     window.state[window.n - 1] = _BY_CONTENT

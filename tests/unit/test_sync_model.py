@@ -64,6 +64,7 @@ class Drop:
         self.retrieved = []
         self.listings = 0
         self.refuse = b""  # a command
+        self.passes = PASSES
 
     def begin(self, spool):
         self.spool = spool
@@ -105,7 +106,7 @@ class Drop:
             self.out += b"-ERR what\r\n"
         elif verb in (b"UIDL", b"LIST"):
             self.listings += 1
-            if self.listings > PASSES:
+            if self.listings > self.passes:
                 raise AssertionError("a session without an end")
             lines = []
             for m in self.listed():
@@ -601,3 +602,68 @@ def test_seen_is_not_forgotten_by_later_sessions():
     board.session(drop, keep="forever")
     assert board.journal.new == 2
     assert [seen for _, _, seen in board.journal.newest()] == [False, True, False]
+
+
+def chance(seed):
+    """Numbers below n, the same ones on every interpreter."""
+    state = [seed * 2654435761 % 4294967296 or 1]
+
+    def below(n):
+        x = state[0]
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        state[0] = x
+        return x % n
+
+    return below
+
+
+def test_a_kept_maildrop_costs_one_listing_and_no_write():
+    texts = [b"Subject: %d\r\n\r\n" % i for i in range(400)]
+    drop = Drop(numbered(texts))
+    board = Board()
+    board.session(drop, keep="forever", piece=4000)
+    assert drop.listings == 2 * (400 // 64 + 1) + 1  # UIDL and LIST for each window, and the last UIDL
+    before = os.stat(board.journal.path)[6]
+    session, _ = board.session(drop, keep="forever", piece=4000)
+    assert (session.listed, session.todo, session.fetched) == (400, 0, 0)
+    assert (drop.listings, os.stat(board.journal.path)[6]) == (1, before)
+    drop.mail = drop.mail[:90] + drop.mail[300:]  # another program deleted more than are near
+    session, _ = board.session(drop, keep="forever", piece=4000)
+    assert (session.fetched, drop.listings) == (0, 1)
+
+
+def test_whatever_the_order_each_message_is_fetched_once():
+    for seed in range(1, 13):
+        below = chance(seed)
+        texts = [b"Subject: %d of %d\r\n\r\n" % (i, seed) for i in range(230)]
+        waiting = numbered(texts)
+        drop = Drop([])
+        drop.passes = 200
+        board = Board()
+        while waiting or drop.mail:
+            n = min(len(waiting), below(120))
+            new, waiting = waiting[:n], waiting[n:]
+            if seed % 3 == 1:
+                drop.mail = new + drop.mail  # the newest first
+            elif seed % 3 == 2:
+                for each in new:
+                    drop.mail.insert(below(len(drop.mail) + 1), each)
+            else:
+                drop.mail += new
+            drop.no_retr = [m[0] for m in drop.mail if not below(15)]
+            board.session(drop, keep="forever", piece=4000)
+            refused = [m[2] for m in drop.mail if m[0] in drop.no_retr]
+            held = stored(board.spool)
+            assert len(held) == len(set(held))
+            for m in drop.mail:
+                assert m[2] in held or m[2] in refused, (seed, m[0])
+            if not below(3):
+                board.boot()
+            if not waiting:
+                drop.no_retr = ()
+                board.session(drop, keep="forever", piece=4000)
+                assert not [m for m in drop.mail if m[2] not in stored(board.spool)]
+                drop.mail = []
+        board.check(texts)

@@ -11,7 +11,7 @@ from .. import log
 from ..core import frames
 from ..core.cbor import Encoder, decode
 from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleError, DeviceError, MailError
-from ..plugins import unload
+from ..plugins import READER, unload
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _STAY = ("base", "status")  # asked for often
-_WITH_IT = ("buzon.store.staging", "buzon.trial")  # what only the others need
+_WITH_IT = READER + ("buzon.store.staging", "buzon.trial")  # what only the others need
 
 _SENTENCE = const(250)  # characters of an error's
 

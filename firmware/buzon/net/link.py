@@ -31,7 +31,7 @@ _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must no
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
 _PIECE = const(1024)
-_TURN_MS = const(50)  # then other tasks get their turn
+_TURN_MS = const(20)  # then other tasks get their turn
 
 
 class Link:

@@ -14,7 +14,7 @@ from .spool import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Any, Iterator, List
 
     from .spool import Spool
 
@@ -25,6 +25,8 @@ DELETED = const(3)  # deleted here; the server may still list it
 
 _RECORD = const(16)  # kind, 1 when it changes an earlier record, 2 spare, time (uint32), key
 _BATCH = const(16)  # records read or written at once
+_NEAR = const(64)  # records that are looked at for each message
+_LEAPS = const(16)
 CHANGES = const(64)  # changing records before the journal is made anew without them
 
 
@@ -113,6 +115,11 @@ class Journal:
                 if i >= 0 and not window.state[i]:
                     window.state[i] = state
 
+    def walk(self) -> "Walk":
+        """To follow a listing with: which of its messages ever arrived here."""
+        self.flush()
+        return Walk(self.path)
+
     # -- pieces
 
     def records(self) -> "Iterator[tuple[int, int, int, bytes]]":
@@ -163,6 +170,76 @@ class Journal:
                 self.changes = 0
             except StoreError:
                 pass  # no room for a second journal: again at the next change, which may be a deletion that makes some
+
+
+class Walk:
+    """Follows a server's listing through the journal. Both are in the order of arrival, so that each message is
+    found where the last one was left: one block of records in memory, and the journal is read once.
+
+    Where they are not, it leaps; a few times, as each costs a look at all of the journal. `close` it after use.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._block = bytearray(_BATCH * _RECORD)
+        self._first = -_BATCH  # the record that the block begins with
+        self._n = 0
+        # From where to where it went, a pair for each leap: a record stands for one message of a listing, so that
+        # none is found twice.
+        self._been: "List[int]" = [0, 0]
+        self._file: "Any" = None
+        try:
+            self._file = open(path, "rb")
+        except OSError:
+            return
+        self._n = self._file.seek(0, 2) // _RECORD
+
+    def known(self, key: bytes) -> bool:
+        """True: it ever arrived here. False says nothing: the order may be another. Raises StoreError."""
+        been = self._been
+        at = been[-1]
+        i = self._find(key, at, at + _NEAR)
+        if i >= 0:
+            been[-1] = i + 1
+            return True
+        if len(been) > 2 * _LEAPS:
+            return False
+        i = self._find(key, at, self._n)
+        if i < 0:
+            i = self._find(key, 0, at)
+        been.append(at if i < 0 else i)
+        been.append(at if i < 0 else i + 1)
+        return i >= 0
+
+    def _find(self, key: bytes, i: int, end: int) -> int:
+        """The first record from the i-th on that is of this message's arrival, and was not found before; or -1."""
+        block = self._block
+        end = min(self._n, end)
+        while i < end:
+            if not self._first <= i < self._first + _BATCH:
+                self._first = i
+                try:
+                    self._file.seek(i * _RECORD)
+                    self._file.readinto(block)
+                except OSError as err:
+                    raise fs.trouble(err)
+            stop = min(end, self._first + _BATCH)
+            at = block.find(key, (i - self._first) * _RECORD, (stop - self._first) * _RECORD)
+            while at >= 0:
+                found = self._first + at // _RECORD
+                if at % _RECORD == 8 and not block[at - 7] and not self._was(found):
+                    return found
+                at = block.find(key, at + 1, (stop - self._first) * _RECORD)
+            i = stop
+        return -1
+
+    def _was(self, i: int) -> bool:
+        been = self._been
+        return any(been[k] <= i < been[k + 1] for k in range(0, len(been), 2))
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+            self._n = 0
 
 
 def pack(kind: int, change: int, time: int, key: bytes) -> bytes:
