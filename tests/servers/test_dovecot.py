@@ -4,6 +4,7 @@ import os
 import poplib
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,9 @@ def test_nothing_is_left(dovecot: Dovecot) -> None:
     assert len(processes(group)) > 2
     dovecot.stop()
     dovecot.stop()
+    end = time.monotonic() + 5  # its children follow it
+    while processes(group) and time.monotonic() < end:
+        time.sleep(0.05)
     assert processes(group) == []
     assert not folder.exists()
 
