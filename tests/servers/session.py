@@ -36,7 +36,11 @@ def work(job, memory):
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)
-    arrived = []
+    arrived = [0]  # a count: a list of them would grow with the mail
+
+    def came(key):
+        arrived[0] += 1
+
     result = {"error": None}
     session = None
     try:
@@ -53,7 +57,7 @@ def work(job, memory):
             job["account"],
             spool,
             journal,
-            arrived.append,
+            came,
             lambda: 1000,
             memory,
             hexlify(os.urandom(12)),
@@ -85,6 +89,8 @@ def work(job, memory):
     result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
     result["pending"] = len(journal.pending)
     link.close()
+    gc.collect()
+    result["heap"] = gc.mem_alloc()
     if session:
         result.update(
             {
@@ -95,7 +101,7 @@ def work(job, memory):
                 "skipped": session.error.code if session.error else None,
             }
         )
-    result.update({"stored": journal.stored, "new": journal.new, "arrived": len(arrived)})
+    result.update({"stored": journal.stored, "new": journal.new, "arrived": arrived[0]})
     return result
 
 

@@ -115,6 +115,7 @@ def test_as_a_normal_user(tmp_path: Path) -> None:
     """The same in a child process that has given up root."""
     program("dovecot", "dovecot-pop3d")
     reader, writer = os.pipe()
+    "localhost".encode("idna")  # loaded while root may read the interpreter's files
     child = os.fork()
     if child == 0:
         answer = "it did not get that far"

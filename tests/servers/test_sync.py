@@ -53,6 +53,20 @@ def test_dovecot_is_emptied_too(dovecot: Dovecot, tmp_path: Path) -> None:
     assert dovecot.left() == 0
 
 
+def test_a_kept_maildrop_costs_no_more_heap_when_it_is_large(dovecot: Dovecot, tmp_path: Path) -> None:
+    heap = []
+    for upto in (10, 1000):
+        for i in range(dovecot.left(), upto):
+            dovecot.add(b"Subject: %d\r\n\r\nbody\r\n" % i)
+        assert run(dovecot, tmp_path, **KEEP)["stored"] == upto
+        journal = (tmp_path / "test" / "journal").stat().st_mtime_ns
+        again = run(dovecot, tmp_path, **KEEP)
+        assert (again["listed"], again["fetched"], again["error"]) == (upto, 0, None)
+        assert (tmp_path / "test" / "journal").stat().st_mtime_ns == journal  # nothing was written
+        heap.append(again["heap"])
+    assert heap[1] - heap[0] <= 64, heap
+
+
 @pytest.mark.parametrize("folder", ["mikel-mail", "mime4j"])
 def test_real_messages(folder: str, tmp_path: Path) -> None:
     if not (SHARED / folder).is_dir():
