@@ -11,7 +11,6 @@ from .core.pop3 import Pop3
 from .errors import (
     E_BUG,
     E_CLOCK,
-    E_LOGIN_DELAY,
     E_MEMORY,
     E_NO_CA,
     E_SYS_PERM,
@@ -131,17 +130,8 @@ class Account:
         wait = backoff(self.fails)
         if error.code == E_SYS_PERM:  # nothing changes by itself (RFC 3206)
             wait = _PERM_S
-        elif error.code == E_LOGIN_DELAY:
-            wait = max(wait, self._login_delay())
         self.due = uptime + wait
         log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
-
-    def _login_delay(self) -> int:
-        """Seconds between logins, as the server's capabilities say (RFC 2449 section 6.5)."""
-        caps = self.memory.get("caps", b"")
-        at = caps.find(b"LOGIN-DELAY")
-        words = caps[at + 11 :].split(None, 1) if at >= 0 else ()
-        return min(int(words[0]), _PERM_S) if words and words[0].isdigit() else 0
 
 
 def backoff(fails: int) -> int:

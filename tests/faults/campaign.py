@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from buzon_host.server.run import LocalServer
+
 
 @dataclass
 class Tally:
@@ -41,6 +43,13 @@ class Tally:
     @property
     def good(self) -> bool:
         return bool(self.cuts) and not (self.lost or self.duplicated or self.orphaned or self.corrupted)
+
+
+def empty(server: LocalServer) -> None:
+    """Take all mail from a server that was to keep it."""
+    for path in server.maildir.glob("*/*"):
+        if path.parent.name in ("new", "cur"):
+            path.unlink()
 
 
 def points(first: int, last: int, samples: int, quick: bool) -> list[int]:

@@ -4,14 +4,10 @@ The sessions run on the real MicroPython against the local server, in plain text
 until the server is done with. Never touches a whole board.
 """
 
-import contextlib
 import json
-import select
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +16,9 @@ from buzon_host import paths
 from buzon_host.build.mpy import compiled_firmware
 from buzon_host.server.run import LocalServer
 from buzon_host.virtual.interpreter import command
+from servers.relay import Relay
 
-from .campaign import Tally, points
+from .campaign import Tally, empty, points
 
 _SCRIPT = Path(__file__).parents[1] / "servers" / "session.py"
 _CUT_MS = 120  # deadline of the session that is cut: so long it waits where the relay goes silent
@@ -65,53 +62,6 @@ class Worker:
         self._process.wait(10)
 
 
-class Relay:
-    """Passes one connection at a time on to a port. `cut`: (direction, k, silent): what it does after the k-th byte
-    that came from the client (0) or from the server (1)."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self.cut: tuple[int, int, bool] | None = None
-        self.passed = [0, 0]
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            self.passed = [0, 0]
-            with contextlib.suppress(OSError), near, socket.create_connection(("127.0.0.1", self._to)) as far:
-                self._pass(near, far)
-
-    def _pass(self, near: socket.socket, far: socket.socket) -> None:
-        ends = (near, far)
-        while True:
-            for one in select.select(ends, [], [], 10)[0]:
-                way = ends.index(one)
-                data = one.recv(65536)
-                if not data:
-                    return
-                over = False
-                if self.cut and self.cut[0] == way and self.passed[way] + len(data) >= self.cut[1]:
-                    data = data[: self.cut[1] - self.passed[way]]
-                    over = True
-                self.passed[way] += len(data)
-                ends[1 - way].sendall(data)
-                if over:
-                    if self.cut and self.cut[2]:
-                        far.close()  # the server must not keep the maildrop locked
-                        while near.recv(4096):
-                            pass
-                    return
-
-    def close(self) -> None:
-        self._listener.close()
-
-
 class _Rig:
     def __init__(self, server: LocalServer, relay: Relay, worker: Worker, folder: Path) -> None:
         self.server = server
@@ -146,9 +96,7 @@ class _Rig:
                 break
         stored = [path.read_bytes() for path in (mail / "test").glob("*.eml")]
         tally.add(MAIL, stored, self.server.expected().values(), keep == "delete")
-        for path in self.server.maildir.glob("*/*"):
-            if path.parent.name in ("new", "cur"):
-                path.unlink()
+        empty(self.server)
         shutil.rmtree(mail)
         return passed
 

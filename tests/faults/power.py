@@ -15,7 +15,7 @@ from pathlib import Path
 from buzon_host.errors import BuzonError
 from buzon_host.server.run import LocalServer
 
-from .campaign import Tally, points
+from .campaign import Tally, empty, points
 
 sys.path.append(str(Path(__file__).parents[1] / "virtual"))
 
@@ -40,12 +40,6 @@ def _finish(rig: Rig) -> None:
     until(ended, _GOOD_S, "a good sync")
 
 
-def _empty(server: LocalServer) -> None:
-    for path in server.maildir.glob("*/*"):
-        if path.parent.name in ("new", "cur"):
-            path.unlink()
-
-
 def _campaign(keep: str, quick: bool, server: LocalServer, folder: Path) -> Tally:
     base = folder / f"{keep}.img"
     rig = Rig(folder, flash=base)
@@ -65,7 +59,7 @@ def _campaign(keep: str, quick: bool, server: LocalServer, folder: Path) -> Tall
     _finish(rig)
     done: int = rig.board.stats()["operations"]
     rig.close()
-    _empty(server)
+    empty(server)
 
     tally = Tally(f"power, {keep}")
     for torn in (0.0, 0.5):
@@ -83,7 +77,7 @@ def _campaign(keep: str, quick: bool, server: LocalServer, folder: Path) -> Tall
             stored = list(mail_on(rig.board.flash_file, ACCOUNT).elements())
             rig.close()
             tally.add(MAIL, stored, server.expected().values(), keep == "delete")
-            _empty(server)
+            empty(server)
     return tally
 
 

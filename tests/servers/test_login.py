@@ -2,15 +2,13 @@
 
 import base64
 import contextlib
-import select
-import socket
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dovecot import Dovecot
 from mail_session import session
+from relay import Relay
 
 PASSWORD_SHOWN = ("user", "plain", "login")
 WAYS = (*PASSWORD_SHOWN, "apop", "cram-md5", "scram-sha-1", "scram-sha-256")
@@ -44,7 +42,7 @@ def test_a_wrong_password_is_said_and_not_shown(dovecot: Dovecot, tmp_path: Path
 
 def test_without_tls_the_password_is_not_shown(dovecot: Dovecot, tmp_path: Path) -> None:
     dovecot.add(b"Subject: one\r\n\r\nbody\r\n")
-    with Relay(dovecot.host, dovecot.pop3) as relay:
+    with contextlib.closing(Relay(dovecot.pop3)) as relay:
         known = {"user": dovecot.user, "password": dovecot.password, "tls": "none"}
         result = session(tmp_path, "localhost", relay.port, None, known, wait_ms=8000)
         assert (result["error"], result["fetched"]) == (None, 1)
@@ -59,38 +57,3 @@ def _unpacked(word: bytes) -> bytes:
         return base64.b64decode(word)
     except ValueError:
         return b""
-
-
-class Relay:
-    """Passes one connection on and keeps what the client sent."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.sent = bytearray()
-        self._there = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> "Relay":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            near, _ = self._listener.accept()
-            with near, socket.create_connection(self._there) as far:
-                while True:
-                    ready, _, _ = select.select([near, far], [], [], 20)
-                    if not ready:
-                        return
-                    for one in ready:
-                        data = one.recv(4096)
-                        if not data:
-                            return
-                        if one is near:
-                            self.sent += data
-                        (far if one is near else near).sendall(data)

@@ -281,14 +281,14 @@ class Pop3:
 
     # -- several commands in flight (RFC 2449 section 6.6), only for a server that has PIPELINING
 
-    def post(self, verb: str, n: int) -> "Dialogue[None]":
-        """`RETR ` or `DELE ` n, its reply to be read later: `reply` for each, in the order they were posted."""
+    def post(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
+        """A command, its reply to be read later: `reply` for each, in the order they were posted."""
         self._need(_TRANSACTION)
         tx = self.tx
         if tx.n > len(tx.buf) - _POSTED:
             yield WRITE
         tx.put(verb)
-        tx.put(str(n))
+        tx.put("" if arg is None else str(arg))
         tx.put("\r\n")
 
     def reply(self) -> "Dialogue[None]":
@@ -314,9 +314,8 @@ class Pop3:
 
     def _do(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
         """A command of the TRANSACTION state that must succeed."""
-        self._need(_TRANSACTION)
-        if not (yield from self._ask(verb, "" if arg is None else str(arg))):
-            raise self._refusal(E_REFUSED)
+        yield from self.post(verb, arg)
+        yield from self.reply()
 
     def _ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
         tx = self.tx
