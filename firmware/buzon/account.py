@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 from binascii import hexlify
 
 from micropython import const
@@ -11,6 +12,7 @@ from .core.pop3 import Pop3
 from .errors import (
     E_BUG,
     E_CLOCK,
+    E_LOGIN_DELAY,
     E_MEMORY,
     E_NO_CA,
     E_SYS_PERM,
@@ -30,21 +32,30 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List
 
     from .net.link import Link
+    from .store.quota import Quota
     from .store.spool import Buffers
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
 _PERM_S = const(86400)  # until the next try at a server that will not work without a person
 _NEWS = const(4)
+_SLICE_MS = const(60000)  # then another account that is due has its turn
+_LONG_MS = const(1800000)  # a session ends before the link's deadline for all of it
 
 
 class Account:
     """`state`: `idle`, `sync` or `error`; `error`: the last MailError or None; `due`: uptime of the next poll."""
 
-    def __init__(self, settings: "Dict[str, Any]", buffers: "Buffers | None" = None) -> None:
+    def __init__(
+        self,
+        settings: "Dict[str, Any]",
+        buffers: "Buffers | None" = None,
+        quota: "Quota | None" = None,
+        full: str = "stop",
+    ) -> None:
         self.settings = settings
         self.id: str = settings["id"]
-        self.spool = Spool(self.id, buffers=buffers)
+        self.spool = Spool(self.id, "/mail", buffers, quota, full)
         self.journal = Journal(self.spool.folder)
         self.state = "idle"
         self.error: "MailError | None" = None
@@ -54,6 +65,7 @@ class Account:
         self.listed = -1
         self.fetched = 0
         self.last_ok = 0
+        self.more = False  # the last session ended before its work
         self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
 
     def open(self) -> None:
@@ -72,16 +84,30 @@ class Account:
             self.settings.get("tls", "implicit") == "implicit",
         )
 
-    def dialogue(self, link: "Link", arrived: "Callable[[bytes], object]") -> Session:
+    def dialogue(
+        self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool]" = lambda: False
+    ) -> Session:
         """A session for `link`, not yet begun."""
         pop = Pop3(link.rx, link.tx)
         nonce = hexlify(os.urandom(12))
-        return Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory, nonce)
+        return Session(
+            pop,
+            self.settings,
+            self.spool,
+            self.journal,
+            arrived,
+            clock.now,
+            self.memory,
+            nonce,
+            clock.sure,
+            hurry,
+        )
 
-    async def poll(self, link: "Link", news: "List[bytes]") -> None:
+    async def poll(self, link: "Link", news: "List[bytes]", others: "Callable[[], bool]") -> None:
         """One session; call `settle` after it. Never raises but for cancellation: what went wrong is in `error`.
 
-        `news` gets the keys of the last messages that came, a few at least.
+        `news` gets the keys of the last messages that came, a few at least. `others()`: whether another account
+        is due.
         """
 
         def arrived(key: bytes) -> None:
@@ -89,12 +115,20 @@ class Account:
             if len(news) > _NEWS:
                 news.pop(0)
 
+        began = time.ticks_ms()
+
+        def hurry() -> bool:
+            took = time.ticks_diff(time.ticks_ms(), began)
+            return took > _LONG_MS or (took > _SLICE_MS and others())
+
         self.state = "sync"
         self.fetched = 0
+        self.more = False
         error: "MailError | None" = None
         try:
+            self._sift(arrived)  # what a cut left to be judged
             await self.connect(link)
-            self.session = self.dialogue(link, arrived)
+            self.session = self.dialogue(link, arrived, hurry)
             await link.run(self.session.run())
             error = self.session.error
         except MailError as err:
@@ -111,25 +145,44 @@ class Account:
             if self.session:
                 self.listed = self.session.listed
                 self.fetched = self.session.fetched
+                self.more = self.session.more
                 self.session = None
             self.state = "idle"
             gc.collect()
+        try:
+            self._sift(arrived)
+        except MailError as err:
+            error = error or err
         # A new one: the one that was raised holds its traceback.
         self.error = error and type(error)(error.code, error.detail)
+
+    def _sift(self, arrived: "Callable[[bytes], object]") -> None:
+        """The account's filters, if it has any."""
+        if self.settings.get("filter"):
+            from .plugins import READER, unload
+            from .policy.sift import sift
+
+            if sift(self.settings, self.spool, self.journal, arrived):
+                self.more = True
+            unload("buzon.policy.sift", *READER)
 
     def settle(self, uptime: int) -> None:
         """Set when the next poll is due, from the end of this one on: a server may be silent for long."""
         error = self.error
+        delay: int = self.memory.get("delay", 0)  # between logins: what the server says (RFC 2449 section 6.5)
         if error is None:
             self.fails = 0
             self.last_ok = clock.now()
-            self.due = uptime + int(self.settings.get("poll_s", 300))
+            wait = 0 if self.more else int(self.settings.get("poll_s", 300))
+            self.due = uptime + max(wait, delay)
             return
         self.state = "error"
         self.fails += 1
         wait = backoff(self.fails)
         if error.code == E_SYS_PERM:  # nothing changes by itself (RFC 3206)
             wait = _PERM_S
+        elif error.code == E_LOGIN_DELAY:
+            wait = max(wait, delay)
         self.due = uptime + wait
         log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
 

@@ -114,12 +114,12 @@ class App:
         elif not clock.valid() and await self._set_clock():
             pass
         else:
-            account = min(self.accounts, key=lambda each: each.due)
+            account = min(self.accounts, key=lambda each: each.due)  # who waits longest: all get their turn
             wait = account.due - self.uptime
             if wait <= 0:
                 self._say("sync", "the server of " + account.id)
                 news: "List[bytes]" = []
-                await account.poll(self.link, news)
+                await account.poll(self.link, news, lambda: self._others(account))
                 account.settle(self.uptime)
                 self._notify(account, news)
                 if account.error:
@@ -237,6 +237,10 @@ class App:
             return ""
         wait = min(account.due for account in self.accounts) - self.uptime
         return "Next check in %d min" % max(1, (wait + 59) // 60)
+
+    def _others(self, account: Account) -> bool:
+        """Whether another account is due."""
+        return any(each.due <= self.uptime for each in self.accounts if each is not account)
 
     def busy(self) -> bool:
         return any(account.state == "sync" for account in self.accounts)

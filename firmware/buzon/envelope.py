@@ -28,13 +28,7 @@ class Envelope:
         """`from`, `subject` and `date` of the message in this file, at most 64 bytes each. Raises StoreError."""
         scan = self._scan
         scan.reset()
-        at = 0
-        while not scan.done and at < _HEAD:
-            n = spool.read(name, at, self._block)
-            if not n:
-                break
-            scan.write(self._block, 0, n)
-            at += n
+        spool.pour(name, scan, self._block, _HEAD)
         return {
             "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
             "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),

@@ -40,8 +40,14 @@ def apply(app: "Any") -> None:
     display = settings.get("display") or board().get("display", {})
     app.ui.setup(display, settings.get("time", {}).get("zone", 0))
     app.accounts = []
+    storage = settings.get("storage", {})
+    quota = None
+    if storage.get("quota_bytes"):
+        from .store.quota import Quota
+
+        quota = Quota(storage["quota_bytes"])
     for each in settings.get("account", ()):
-        account = Account(each, app.buffers)
+        account = Account(each, app.buffers, quota, storage.get("full", "stop"))
         app.accounts.append(account)
         try:
             account.open()

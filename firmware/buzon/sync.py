@@ -17,8 +17,8 @@ from .errors import (
     ServerError,
     StoreError,
 )
-from .store.journal import DELETED
-from .store.spool import Window, key_of
+from .store.journal import ARRIVED, DELETED, LEFT, PART, STATE, WANTED
+from .store.spool import Window, is_whole, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -35,14 +35,22 @@ _FLIGHT_FIRST = const(4)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
 _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 
+_SUB = const(256)  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
+_DAY_S = const(86400)
+_DELAY_MAX_S = const(3600)  # of a server's LOGIN-DELAY
+_HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
+
 _DELE = const(256)  # more than any place in the window
 
-# States of a message in the window.
-_NEW = const(0)
-_STORED = const(1)
-_DELETED = const(2)  # by the person, on the board
-_IS_STORED = bytes((_STORED,))
+# States of a message in the window. First what of it is here, then what is to be done with it.
+_NEW = const(0)  # nothing is here: to be fetched as the settings say
+_STORED = const(1)  # all of it is: to be deleted where that is allowed
+_HEADERS = const(2)  # its headers are
 _BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
+_WHOLE = const(4)  # to be fetched as a whole, whatever the settings say
+_TOP = const(5)  # its headers are to be fetched
+_NOTHING = const(6)
+_HEAD = const(4096)  # bytes that headers alone are thought to take
 
 
 class Session:
@@ -51,9 +59,10 @@ class Session:
     `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
     what is known of the server (`caps`, `flight`: how many commands it bears in flight; keys of SCRAM).
     `nonce`: random printable bytes.
+    `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for their turn.
     After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
-    to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `error` (the first
-    MailError that concerned single messages, or None).
+    to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: a next
+    session should go on at once), `error` (the first MailError that concerned single messages, or None).
     """
 
     def __init__(
@@ -66,6 +75,8 @@ class Session:
         now: "Callable[[], int]",
         memory: "Dict[Any, Any] | None" = None,
         nonce: bytes = b"",
+        sure: "Callable[[], bool]" = lambda: True,
+        hurry: "Callable[[], bool]" = lambda: False,
     ) -> None:
         self.pop = pop
         self.account = account
@@ -82,6 +93,7 @@ class Session:
         self.fetched = 0
         self.deleted = 0
         self.held = False
+        self.more = False
         self.error: "MailError | None" = None
         self._refused: "StoreError | None" = None  # of the message that is coming in
         self._dropped = 0  # bytes of it that did not fit
@@ -89,6 +101,26 @@ class Session:
         self._twice = Window(_DUPLICATES)
         self._walk: "Walk | None" = None
         self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
+        self._hurry = hurry
+        self._newest = account.get("order") == "newest"
+        self._judged = bool(account.get("filter"))  # by their headers, after the session
+        self._parts = self._judged or account.get("fetch") == "headers"
+        self._most: int = account.get("max_bytes", 0)
+        keep = account.get("keep", "delete")
+        delete = keep == "delete"
+        self._before = 0  # what was stored before this time is deleted
+        if not delete and keep != "forever" and sure():
+            self._before = max(0, now() - keep * _DAY_S)
+        if (delete or self._before) and not account.get("delete_confirmed"):
+            self.held = True
+            delete = False
+            self._before = 0
+        self.delete = delete  # whatever is stored
+        # Nothing that is stored ever stays on the server.
+        self._plain = delete and not (
+            self._parts or self._most or spool.full == "headers" or account.get("start") == "now" or journal.apart
+        )
+        self._undated = False
 
     def login(self) -> "Dialogue[None]":
         """Greeting to TRANSACTION state. What the server can is asked once, and again when it refused somebody."""
@@ -112,6 +144,9 @@ class Session:
         memory["caps"] = b"\n".join(
             b"%-16s%s" % (name, caps[name]) for name in caps
         )  # a dict takes much more
+        delay = caps.get(b"LOGIN-DELAY", b"").split(b" ")[0]  # kept apart: `caps` is forgotten by a refused login
+        if delay.isdigit():
+            memory["delay"] = min(int(delay), _DELAY_MAX_S)
         if b"PIPELINING" in pop.caps:
             self.flight = memory.get("flight", _FLIGHT_FIRST)
 
@@ -127,6 +162,8 @@ class Session:
         finally:
             self.spool.abort()
             self.journal.flush()
+        if self._undated:
+            self._date()
         if not (yield from self.pop.quit()):
             raise ServerError(E_REFUSED, "QUIT")
         if 1 < self.flight < FLIGHT and self.fetched >= self.flight:
@@ -141,35 +178,106 @@ class Session:
     # -- the maildrop, a window at a time
 
     def _maildrop(self) -> "Dialogue[None]":
+        if self.account.get("start") == "now" and not self.journal.begun():
+            from .policy.baseline import baseline
+
+            yield from baseline(self)
         window = Window(WINDOW)
-        if self.account.get("keep") == "delete" and self.account.get("delete_confirmed"):
+        if self._plain:
             yield from self._empty(window)
         else:
             yield from self._collect(window)
 
     def _collect(self, window: Window) -> "Dialogue[None]":
-        """Fetch what never arrived here, and delete nothing: the listing is compared with the journal as it comes, so
-        that a maildrop without new mail costs one listing and one look at the journal."""
-        skip = 0  # messages that the walk does not know and that were worked on
+        """Fetch what never arrived here, and delete what may be: the listing is compared with the journal as it
+        comes, so that a maildrop without new mail costs one listing and one look at the journal."""
+        skip = 0  # messages that the walk does not settle and that were worked on
+        done = 0  # the same, had no deleted one gone from the listing
+        total = gone = 0
+        still = False  # see _empty
         while True:
-            self._walk = self.journal.walk()
-            try:
-                by_uid, count = yield from self._list(window, skip, True)
-            finally:
-                self._walk.close()
-                self._walk = None
+            first = 0 if self._newest else skip
+            by_uid, count, n = yield from self._compare(window, first, WINDOW)
+            if gone and count >= total and not still:
+                still = True
+                skip = done
+                continue
+            if self._newest and (skip or n > WINDOW):
+                n -= skip
+                by_uid, count, n = yield from self._compare(window, max(0, n - WINDOW), max(0, min(WINDOW, n)))
             if self.listed < 0:
                 self.listed = count
+            total = count
             if not window.n or not by_uid:
                 return
-            self.spool.mark(window, _STORED)
-            self.journal.mark_deleted(window, _DELETED)
-            if window.state.find(_IS_STORED, 0, window.n) >= 0:
-                yield from self._alone(window)
+            yield from self._choose(window)
             fetched = self.fetched
+            gone = self.deleted
             yield from self._work(window)
-            # What was fetched is known from now on, and what follows moves up.
-            skip = 0 if self.fetched > fetched else skip + window.n
+            if self.more:
+                return
+            gone = self.deleted - gone
+            fetched = self.fetched - fetched
+            # What was fetched or deleted is settled from now on, and what follows moves up.
+            done += window.n - (0 if self.delete else fetched)
+            if still:
+                skip = done
+            else:
+                skip = 0 if fetched or gone else skip + window.n
+
+    def _compare(self, window: Window, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
+        """The next messages of which the walk does not say that nothing is to be done."""
+        self._walk = self.journal.walk()
+        try:
+            return (yield from self._list(window, first, True, most))
+        finally:
+            self._walk.close()
+            self._walk = None
+
+    def _settled(self, kind: int, time: int) -> bool:
+        """Whether nothing is to be done with a message of which the journal says this."""
+        if not kind:
+            return False
+        if kind & STATE == LEFT:
+            return True
+        if kind & STATE != DELETED and kind & PART:
+            return not kind & WANTED
+        return not self._aged(time)
+
+    def _aged(self, time: int) -> bool:
+        """Whether what was stored then may be deleted on the server."""
+        if not time and self._before:
+            self._undated = True
+        return self.delete or 0 < time < self._before
+
+    def _choose(self, window: Window) -> "Dialogue[None]":
+        """The state of each in the window: from what is here to what is to be done."""
+        self.spool.mark(window, _STORED, _HEADERS)
+        self.journal.mark(window)
+        alone = True
+        for i in range(window.n):
+            kind = window.kind[i]
+            state = window.state[i]
+            if state == _BY_CONTENT:
+                continue
+            if kind & STATE == LEFT:
+                state = _NOTHING
+            elif kind & STATE == DELETED:
+                state = _STORED if self._aged(window.octets[i]) else _NOTHING
+            elif state == _STORED:
+                if kind & PART:  # a cut came between the two
+                    self.journal.change(kind & STATE, window.key(i), kind)
+                if not self._aged(window.octets[i]):
+                    state = _NOTHING
+            elif state == _HEADERS:
+                state = _WHOLE if kind & WANTED else _NOTHING
+            if state != _NEW:
+                alone = False
+            window.state[i] = state
+        for i in range(window.n):
+            window.octets[i] = 0
+        if not alone:
+            yield from self._alone(window)
 
     def _alone(self, window: Window) -> "Dialogue[None]":
         """Whose uid stands for several messages is known by its content: the walk may have passed the other one."""
@@ -181,9 +289,18 @@ class Session:
 
         yield from self.pop.uidl(each)
         for i in range(window.n):
-            if window.octets[i] > 1 and window.state[i] in (_NEW, _STORED):
+            if window.octets[i] > 1:
                 window.state[i] = _BY_CONTENT
             window.octets[i] = 0
+
+    def _date(self) -> None:
+        """What came when there was no clock is now as old as today: later than it was, so nothing goes too early."""
+        from .store.mend import compact
+
+        try:
+            compact(self.journal, self.now())
+        except StoreError as err:
+            self.error = self.error or err
 
     def _empty(self, window: Window) -> "Dialogue[None]":
         """Fetch what is not here, and delete all that is."""
@@ -192,27 +309,43 @@ class Session:
         total = -1
         done = gone = 0  # worked on; and of these, no longer listed
         while total < 0 or done < total:
-            by_uid, count = yield from self._list(window, done - gone, by_uid)
+            first = done - gone
+            most = WINDOW
+            if self._newest and total >= 0:
+                most = min(WINDOW, total - done)
+                first = total - done - most
+            by_uid, count, _ = yield from self._list(window, first, by_uid, most)
             if total < 0:
                 self.listed = total = count
+                if self._newest and total > WINDOW:
+                    continue
             elif gone and count >= total:
                 still = True
                 gone = 0
-                continue
+                if not self._newest:
+                    continue
             if not window.n:
                 return
             if by_uid:
-                self.spool.mark(window, _STORED)
-                self.journal.mark_deleted(window, _DELETED)
+                self.spool.mark(window, _STORED, _NEW)
+                self.journal.mark(window)
+                for i in range(window.n):
+                    if window.kind[i] & STATE == DELETED and window.state[i] == _NEW:
+                        window.state[i] = _STORED
+                    window.octets[i] = 0
             deleted = self.deleted
             yield from self._work(window)
+            if self.more:
+                return
             if not still:
                 gone += self.deleted - deleted
             done += window.n
 
-    def _list(self, window: Window, first: int, by_uid: bool) -> "Dialogue[tuple[bool, int]]":
-        """Fill the window with what is listed from `first` on: (whether by uid, how many are listed). With a walk,
-        `first` counts those only that it does not know."""
+    def _list(
+        self, window: Window, first: int, by_uid: bool, most: int = WINDOW
+    ) -> "Dialogue[tuple[bool, int, int]]":
+        """Fill the window with up to `most` of what is listed from `first` on: (whether by uid, how many are listed,
+        and how many of these count). With a walk those count only that it does not settle."""
         window.clear()
         walk = self._walk
         count = 0
@@ -224,7 +357,7 @@ class Session:
             nonlocal count, known, highest
             key = key_of(uid)
             same = window.find(key)
-            if walk and same < 0 and walk.known(key):
+            if walk and same < 0 and self._settled(walk.known(key), walk.time):
                 count += 1
                 known += 1
                 return
@@ -239,7 +372,7 @@ class Session:
                         same = i
             if same >= 0 and twice.n < twice.size:
                 twice.add(key)
-            if first <= count - known < first + WINDOW:
+            if first <= count - known < first + most:
                 window.add(key, n)
                 if same >= 0 or twice.n == twice.size or twice.find(key) >= 0:
                     window.state[window.n - 1] = _BY_CONTENT
@@ -248,85 +381,106 @@ class Session:
         if by_uid and not (yield from self.pop.uidl(each)):
             yield from self.count()
             if not self.listed:
-                return False, 0
+                return False, 0, 0
             if self.pop.caps and b"UIDL" in self.pop.caps:
                 raise ServerError(E_REFUSED, "UIDL")  # it should work: a moment later it will
-            if self.account.get("keep") != "delete":
-                raise ServerError(E_NO_UIDL, "UIDL")
-            if not self.account.get("delete_confirmed"):  # else all would be fetched again at every poll
-                self.held = True
+            if self.held:  # else all would be fetched again at every poll
                 raise ConfigError(E_NOT_CONFIRMED, self.account.get("host", ""))
+            if not self._plain:
+                raise ServerError(E_NO_UIDL, "UIDL")
             by_uid = False
 
         if not by_uid:
 
             def line(n: int, octets: int) -> None:
                 nonlocal count
-                if first <= count < first + WINDOW:
+                if first <= count < first + most:
                     window.add(bytes(8), n)
                     window.octets[window.n - 1] = octets
                     window.state[window.n - 1] = _BY_CONTENT
                 count += 1
 
             yield from self.pop.list(line)
-        return by_uid, count
+        return by_uid, count, count - known
 
     def _work(self, window: Window) -> "Dialogue[None]":
         """Fetch, then delete, each message of the window, with up to `flight` commands in flight.
 
         Replies come in the order of the commands (RFC 2449 section 6.6). Nothing is deleted before it is stored.
         """
-        delete = self.account.get("keep") == "delete"
-        if delete and not self.account.get("delete_confirmed"):
-            self.held = True
-            delete = False
         new = 0
         for i in range(window.n):
-            new += window.state[i] in (_NEW, _BY_CONTENT)
+            new += window.state[i] in (_NEW, _BY_CONTENT, _WHOLE)
         self.todo += new
         if new:
             yield from self._sizes(window)
         pop = self.pop
         queue = self._queue
-        at = 0  # the next message of the window
-        octets = 0  # of the messages in flight
+        at = 0  # how many messages of the window were begun with
+        octets = 0  # of those in flight
         while True:
-            while at < window.n and len(queue) < self.flight:
-                if window.state[at] not in (_NEW, _BY_CONTENT):
-                    if delete:
-                        yield from pop.post("DELE ", window.number[at])
-                        queue.append(at | _DELE)
-                elif self._fits(window.octets[at], octets):
-                    yield from pop.post("RETR ", window.number[at])
-                    queue.append(at)
-                    octets += window.octets[at]
-                elif octets:
+            while at < window.n and len(queue) < self.flight and not self.more:
+                i = window.n - 1 - at if self._newest else at
+                if window.state[i] == _NEW and (self._parts or 0 < self._most < window.octets[i]):
+                    window.state[i] = _TOP
+                state = window.state[i]
+                need = min(_HEAD, window.octets[i]) if state == _TOP else window.octets[i]
+                if state == _NOTHING:
+                    pass
+                elif state == _STORED:
+                    yield from pop.post("DELE ", window.number[i])
+                    queue.append(i | _DELE)
+                elif self._fits(need + octets, state):
+                    yield from self._ask_for(window, i)
+                    octets += need
+                elif queue:
                     break  # perhaps when those in flight are stored
+                elif need < self._limit and self.spool.full == "evict" and (yield from self._evict(need)):
+                    continue
+                elif state == _NEW and self.spool.full == "headers":
+                    window.state[i] = _TOP
+                    continue
+                else:
+                    self._too_large(need)
                 at += 1
+                if self.fetched + self.deleted and (self.deleted >= _SUB or self._hurry()):
+                    self.more = True
             if not queue:
                 return
             i = queue.pop(0)
             if i & _DELE:
                 yield from self._deleted()
                 continue
-            octets -= window.octets[i]
-            if (yield from self._fetch(window, i)) and delete:
+            octets = max(0, octets - window.octets[i])
+            if (yield from self._fetch(window, i)) and self.delete:
                 yield from pop.post("DELE ", window.number[i])
                 queue.append(i | _DELE)
 
-    def _fits(self, octets: int, more: int) -> bool:
-        """Whether a message of so many octets can be fetched beside `more` that are coming in. If it cannot and
-        nothing is coming in, that is the message's error."""
-        if octets >= self._limit:
+    def _ask_for(self, window: Window, i: int) -> "Dialogue[None]":
+        """Post what brings the message, or its headers."""
+        if window.state[i] == _TOP:
+            yield from self.pop.post("TOP %d " % window.number[i], 0)
+        else:
+            yield from self.pop.post("RETR ", window.number[i])
+        self._queue.append(i)
+
+    def _fits(self, octets: int, state: int) -> bool:
+        """Whether so much can be fetched."""
+        if octets >= self._limit and state != _TOP:
             return False
-        try:
-            self.spool.fits(octets + more)
-        except StoreError as err:
-            if not more:
-                self._limit = octets  # smaller ones may fit
-                self.error = self.error or err
-            return False
-        return True
+        keep = _HEADERS_ROOM if state != _TOP and self.spool.full == "headers" else 0
+        return octets + keep <= self.spool.room()
+
+    def _too_large(self, octets: int) -> None:
+        """A message does not fit, and nothing else is coming in: that is its error. Smaller ones may fit."""
+        self._limit = min(self._limit, octets)
+        self.error = self.error or self.spool.full_error()
+
+    def _evict(self, octets: int) -> "Dialogue[bool]":
+        """Make room for so much by what has been here longest. True: there is."""
+        from .policy.evict import evict
+
+        return (yield from evict(self, octets))
 
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""
@@ -344,28 +498,36 @@ class Session:
         yield from self.pop.list(each)
 
     def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
-        """The reply to RETR into the spool. True: it is stored."""
+        """The reply to RETR or TOP into the spool. True: the message is stored, all of it."""
         spool = self.spool
-        by_content = window.state[i] == _BY_CONTENT
+        state = window.state[i]
+        by_content = state == _BY_CONTENT
         self._refused = None
         self._dropped = 0
+        key = window.key(i)
         try:
             yield from self.pop.reply()
             try:
-                spool.begin(window.octets[i], by_content)
+                spool.begin(0 if state == _TOP else window.octets[i], by_content)
             except StoreError as err:
                 self._refused = err  # it comes in all the same
             yield from self.pop.content(self)
             if self._refused:
                 raise self._refused
-            key = window.key(i)
-            key = spool.commit(None, twin=key) if by_content else spool.commit(key)
+            if state == _TOP:
+                spool.commit(key, None, "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr"))
+            else:
+                key = spool.commit(None, key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
-            if self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
+            if state != _TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
             if err.code == E_FLASH_FULL:
                 self._limit = 0  # the size told was wrong: none is tried any more
+                if state == _NEW and spool.full == "headers":
+                    window.state[i] = _TOP
+                    yield from self._ask_for(window, i)
+                    return False
             self.error = self.error or err
             return False
         except ServerError as err:  # -ERR for one message must not stop the others
@@ -374,14 +536,20 @@ class Session:
             return False
         if by_content:
             known = self.journal.state(key)
-            if known == DELETED:
+            if known & STATE == DELETED:
                 spool.remove(spool.name(key))
             if known:
                 return True
-        self.journal.arrived(key, self.now())
+        if state == _WHOLE:  # the record before the removal: `mend` ends it
+            self.journal.change(window.kind[i] & STATE, key, window.kind[i])
+            spool.remove(spool.name(key, True))
+        else:
+            kind = ARRIVED | PART if state == _TOP else ARRIVED
+            self.journal.arrived(key, self.now(), kind, self._newest)
         self.fetched += 1
-        self.arrived(key)
-        return True
+        if state != _TOP or not self._judged:
+            self.arrived(key)
+        return state != _TOP
 
     def _deleted(self) -> "Dialogue[None]":
         """The reply to DELE."""

@@ -5,7 +5,7 @@ from binascii import crc32, hexlify
 
 from buzon import errors
 from buzon.store import fs, journal, mend
-from buzon.store.journal import DELETED, SEEN, Journal
+from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
 from buzon.store.spool import Spool, Window, key_of, size_of
 
 
@@ -58,15 +58,14 @@ def test_a_message_is_one_file_byte_for_byte_and_the_name_tells():
     assert spool.count() == log.stored == log.new == 9
 
 
-def test_a_second_download_replaces_and_never_doubles():
+def test_a_second_download_of_the_same_replaces_and_never_doubles():
     spool, log = fresh()
     key = store(spool, log, b"uid", b"first\r\n")
-    old = spool.name(key)
-    spool.begin(9)
-    spool.write(bytearray(b"changed\r\n"), 0, 9)
-    spool.commit(key, old)
+    spool.begin(7)
+    spool.write(bytearray(b"first\r\n"), 0, 7)
+    spool.commit(key)
     assert spool.count() == 1
-    assert content(spool, key) == b"changed\r\n"
+    assert content(spool, key) == b"first\r\n"
 
 
 def test_what_is_unfinished_is_removed_at_start_and_nothing_else():
@@ -117,12 +116,12 @@ def test_the_journal_keeps_the_order_of_arrival_and_what_was_seen():
     spool, log = fresh()
     keys = [store(spool, log, b"uid%d" % i, b"m%d" % i, now=i) for i in range(50)]
     assert listed(log) == keys[::-1]
-    log.change(SEEN, keys[3], False)
-    log.change(DELETED, keys[5], False)
+    log.change(SEEN, keys[3], ARRIVED)
+    log.change(DELETED, keys[5], ARRIVED)
     spool.remove(spool.name(keys[5]))
-    log.change(DELETED, keys[3], True)
+    log.change(DELETED, keys[3], SEEN)
     spool.remove(spool.name(keys[3]))
-    log.change(SEEN, keys[7], False)
+    log.change(SEEN, keys[7], ARRIVED)
     for _ in range(2):
         assert (log.stored, log.new) == (48, 47)
         assert listed(log) == [k for k in keys[::-1] if k not in (keys[3], keys[5])]
@@ -133,8 +132,8 @@ def test_the_journal_keeps_the_order_of_arrival_and_what_was_seen():
     window = Window(4)
     window.add(keys[5])
     window.add(keys[6])
-    log.mark_deleted(window, 9)
-    assert list(window.state)[:2] == [9, 0]
+    log.mark(window)
+    assert (list(window.kind)[:2], list(window.octets)[:2]) == ([DELETED, ARRIVED], [5, 6])
     assert (log.state(keys[5]), log.state(keys[7]), log.state(b"01234567")) == (DELETED, SEEN, 0)
 
 
@@ -144,10 +143,10 @@ def test_changes_do_not_make_the_journal_grow():
     log.flush()
     for round in range(20):
         for key in keys[:19]:
-            log.change(SEEN, key, round > 0)
+            log.change(SEEN, key, SEEN if round else ARRIVED)
     assert os.stat(spool.folder + "/journal")[6] <= (20 + 64) * 16
     assert (log.stored, log.new) == (20, 1)
-    log.change(DELETED, keys[0], True)
+    log.change(DELETED, keys[0], SEEN)
     mend.compact(log)
     log = Journal(spool.folder)
     log.open(spool)
@@ -174,7 +173,7 @@ def test_a_cut_between_the_record_of_a_deletion_and_the_deletion_is_mended():
     spool, log = fresh()
     keys = [store(spool, log, b"uid%d" % i, b"m") for i in range(100)]
     for key in keys[10:30]:
-        log.change(DELETED, key, False)
+        log.change(DELETED, key, ARRIVED)
     log = Journal(spool.folder)
     log.open(spool)
     assert log.stored == spool.count() == 80
@@ -213,7 +212,7 @@ def test_a_compaction_that_fails_loses_no_change():
     mend.compact = no_room
     try:
         for key in keys[:80]:  # the flash is full: the person deletes
-            log.change(DELETED, key, False)
+            log.change(DELETED, key, ARRIVED)
             spool.remove(spool.name(key))
         assert listed(log) == keys[:79:-1]
         again = Journal(spool.folder)
@@ -221,7 +220,7 @@ def test_a_compaction_that_fails_loses_no_change():
         assert (again.stored, listed(again)) == (20, keys[:79:-1])
     finally:
         mend.compact = compact
-    again.change(SEEN, keys[99], False)
+    again.change(SEEN, keys[99], ARRIVED)
     assert again.changes == 0
     for each in keys[:80]:
         assert again.state(each) == DELETED

@@ -11,7 +11,7 @@ from buzon import errors
 from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 from buzon.store import fs
-from buzon.store.journal import DELETED, SEEN, Journal
+from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
 from buzon.store.spool import Spool, key_of
 from buzon.sync import Session
 
@@ -488,7 +488,7 @@ def test_what_the_person_deleted_is_deleted_on_the_server_and_never_comes_back()
     board.session(drop, keep="forever")
     for i in (0, 5, 69):
         key = key_of(b"uid-%d" % i)
-        board.journal.change(DELETED, key, False)
+        board.journal.change(DELETED, key, ARRIVED)
         board.spool.remove(board.spool.name(key))
     left = [texts[i] for i in range(70) if i not in (0, 5, 69)]
     session, _ = board.session(drop, keep="forever")
@@ -530,9 +530,9 @@ class FullSpool(Spool):
         self._may("write")
         super().write(buf, off, n)
 
-    def commit(self, key, old=None):
+    def commit(self, key, twin=None, kind=".eml"):
         self._may("commit")
-        return super().commit(key, old)
+        return super().commit(key, twin, kind)
 
 
 def test_a_full_flash_deletes_nothing_and_a_server_that_expires_is_left_without_quit():
@@ -598,7 +598,7 @@ def test_seen_is_not_forgotten_by_later_sessions():
     drop = Drop(numbered(bodies(3)))
     board = Board()
     board.session(drop, keep="forever")
-    board.journal.change(SEEN, key_of(b"uid-1"), False)
+    board.journal.change(SEEN, key_of(b"uid-1"), ARRIVED)
     board.session(drop, keep="forever")
     assert board.journal.new == 2
     assert [seen for _, _, seen in board.journal.newest()] == [False, True, False]

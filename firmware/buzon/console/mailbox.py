@@ -6,7 +6,7 @@ from micropython import const
 
 from ..envelope import Envelope
 from ..errors import E_NO_ACCOUNT, E_NO_MESSAGE, E_PARAMS, ConfigError, ConsoleError, StoreError
-from ..store.journal import ARRIVED, DELETED, SEEN
+from ..store.journal import ARRIVED, DELETED, SEEN, STATE
 from ..store.spool import size_of
 from .server import field
 
@@ -87,8 +87,10 @@ def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     block = bytearray(min(_CHUNK, max(0, size - off)))
     n = account.spool.read(name, off, block) if block else 0
     end = off + n >= size
-    if end and account.journal.state(key) == ARRIVED:
-        account.journal.change(SEEN, key, False)
+    if end:
+        was = account.journal.state(key)
+        if was & STATE == ARRIVED:
+            account.journal.change(was & ~STATE | SEEN, key, was)
     return {"off": off, "data": memoryview(block)[:n], "end": end, "size": size}
 
 
@@ -96,10 +98,10 @@ def do_mail_delete(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     account = _account(app, params)
     key = _key(params)
     state = account.journal.state(key)
-    if state in (0, DELETED):
+    if state & STATE not in (ARRIVED, SEEN):
         raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
     name = account.spool.name(key)
     # The record first: a cut after it ends the deletion at the next start, and the server's copy stays away.
-    account.journal.change(DELETED, key, state == SEEN)
+    account.journal.change(DELETED, key, state)
     account.spool.remove(name)
     return {"deleted": True}

@@ -26,3 +26,8 @@ def set_to(epoch: int) -> None:
 
     t = time.gmtime(epoch - _EPOCH)
     RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
+
+
+def sure() -> bool:
+    """Whether the time may be trusted with deleting what is old."""
+    return valid()

@@ -75,6 +75,16 @@ def names(path: str) -> "Iterator[str]":
             yield entry[0]
 
 
+def folders(path: str) -> "Iterator[str]":
+    """The names of the folders in one; a missing one has none."""
+    try:
+        for entry in os.ilistdir(path):
+            if entry[1] == 0x4000:
+                yield entry[0]
+    except OSError:
+        return
+
+
 def tidy(folder: str) -> None:
     """Remove what a cut left unfinished in a folder. Writes nothing when there is nothing."""
     for name in list(name for name in names(folder) if name.endswith((".part", ".tmp"))):

@@ -5,8 +5,8 @@ import os
 from micropython import const
 
 from . import fs
-from .journal import ARRIVED, DELETED, pack
-from .spool import Window
+from .journal import ARRIVED, PART, SEEN, STATE, WANTED, pack
+from .spool import Window, is_whole
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -17,48 +17,72 @@ _WINDOW = const(64)
 
 
 def mend(journal: "Journal", spool: "Spool") -> None:
-    """Add the records that a cut kept from being written, and end deletions that it kept from ending."""
+    """Add the records that a cut kept from being written, and end what it kept from ending: deletions, and the
+    removal of headers whose message is here as a whole."""
     window = Window(_WINDOW)
+    _without_halves(journal, spool, window)
     done = 0
     while True:
         window.clear()
         i = 0
-        for key, _ in spool.keys():
+        for key, name in spool.keys():
             if done <= i < done + _WINDOW:
-                window.add(key)
+                window.add(key, is_whole(name))
             i += 1
         if not window.n:
             return
-        for kind, _, _, key in journal.records():
-            at = window.find(key)
-            if at >= 0:
-                window.state[at] = kind
+        journal.mark(window)
         done += window.n
         for at in range(window.n):
             key = window.key(at)
-            if window.state[at] == DELETED:
+            if window.kind[at] & STATE > SEEN:
                 spool.remove(spool.name(key))
                 done -= 1
-            elif not window.state[at]:
-                journal.pending += pack(ARRIVED, 0, 0, key)
+            elif not window.kind[at]:
+                journal.pending += pack(ARRIVED if window.number[at] else ARRIVED | PART, 0, 0, key)
         journal.flush()
 
 
-def compact(journal: "Journal") -> None:
-    """Make it anew, in the old order, with every change in the record that it changes."""
-    changed = Window(journal.changes)
-    for kind, change, _, key in journal.backwards():
-        if change and changed.find(key) < 0 and changed.n < changed.size:
-            changed.add(key)
-            changed.state[changed.n - 1] = kind
+def _without_halves(journal: "Journal", spool: "Spool", window: Window) -> None:
+    done = 0
+    while True:
+        window.clear()
+        i = 0
+        for key, name in spool.keys():
+            if not is_whole(name):
+                if done <= i < done + _WINDOW:
+                    window.add(key)
+                i += 1
+        if not window.n:
+            return
+        for key, name in spool.keys():
+            at = window.find(key)
+            if at >= 0 and is_whole(name):
+                window.state[at] = 1
+        done += window.n
+        for at in range(window.n):
+            if window.state[at]:
+                key = window.key(at)
+                kind = journal.state(key)
+                if kind & (PART | WANTED):
+                    journal.change(kind & STATE, key, kind)
+                spool.remove(spool.name(key, True))
+                done -= 1
+
+
+def compact(journal: "Journal", now: int = 0) -> None:
+    """Make it anew, in the old order, with every change in the record that it changes. `now`: the time for those
+    that came when there was no clock, or 0."""
+    changed = journal.changed(1)
     new = journal.path + ".tmp"
     try:
         with open(new, "wb") as f:
             for kind, change, time, key in journal.records():
                 if not change:
                     i = changed.find(key)
-                    f.write(pack(changed.state[i] if i >= 0 else kind, 0, time, key))
+                    f.write(pack(changed.kind[i] if i >= 0 else kind, 0, time or now, key))
         os.rename(new, journal.path)
     except OSError as err:
         fs.remove(new)
         raise fs.trouble(err)
+    journal.changes = journal.turns = 0

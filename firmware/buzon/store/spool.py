@@ -1,7 +1,8 @@
 """The messages of one account: one file each, byte for byte. The rename is the record that one is stored.
 
 A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder says what is stored, and a second
-download replaces the first. Unfinished ones end in `.part` and are removed at start.
+download replaces the first. Unfinished ones end in `.part` and are removed at start. Headers alone are
+`<key>-<size>-<crc32>-<octets of the whole, hex>.hdr`, or `.top` while a filter has not judged them.
 """
 
 import os
@@ -18,8 +19,11 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
+    from .quota import Quota
+
 KEY = const(8)  # bytes of a uid's hash
 
+_KINDS = (".eml", ".hdr", ".top")
 _BLOCK = const(512)  # what is checked and written at once
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
 
@@ -32,7 +36,7 @@ def key_of(uid: bytes) -> bytes:
 class Window:
     """What is known of at most `size` messages while they are worked on; nothing grows with the maildrop.
 
-    For the i-th: `key(i)`, `number[i]`, `octets[i]`, `state[i]`.
+    For the i-th: `key(i)`, `number[i]`, `octets[i]`, `state[i]`, and `kind[i]`: what the journal says of it.
     """
 
     def __init__(self, size: int) -> None:
@@ -42,6 +46,7 @@ class Window:
         self.number = array("I", self._keys[: size * 4])
         self.octets = array("I", self._keys[: size * 4])
         self.state = bytearray(size)
+        self.kind = bytearray(size)
 
     def clear(self) -> None:
         self.n = 0
@@ -53,6 +58,7 @@ class Window:
         self.number[n] = number
         self.octets[n] = 0
         self.state[n] = 0
+        self.kind[n] = 0
         self.n = n + 1
 
     def key(self, i: int) -> bytes:
@@ -78,11 +84,21 @@ class Buffers:
 class Spool:
     """One account's folder, and a sink for the message that is coming in. Raises StoreError.
 
-    `buffers`: lent; without them it makes its own when they are needed.
+    `buffers`: lent; without them it makes its own when they are needed. `quota`: what all accounts share;
+    `full`: what is done when it or the flash is full (`stop`, `headers`, `evict`).
     """
 
-    def __init__(self, account: str, root: str = "/mail", buffers: "Buffers | None" = None) -> None:
+    def __init__(
+        self,
+        account: str,
+        root: str = "/mail",
+        buffers: "Buffers | None" = None,
+        quota: "Quota | None" = None,
+        full: str = "stop",
+    ) -> None:
         self.folder = root + "/" + account
+        self.quota = quota
+        self.full = full
         self.written = 0  # bytes of the message that is coming in
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
@@ -104,7 +120,8 @@ class Spool:
         `by_content`: the message has no uid; its own hash will stand for it.
         """
         self.abort()
-        self.fits(octets)
+        if self.room() < octets:
+            raise self.full_error()
         if self._ring is None:
             buffers = Buffers()
             self._ring = buffers.ring
@@ -117,11 +134,13 @@ class Spool:
         except OSError as err:
             raise fs.trouble(err)
 
-    def fits(self, octets: int) -> None:
-        """Raises StoreError(E_FLASH_FULL) when there is no room for so much."""
-        free, _ = fs.room(self.folder)
-        if free < octets + _SPARE:
-            raise StoreError(E_FLASH_FULL, "%d KB free" % (free // 1024))
+    def full_error(self) -> StoreError:
+        return StoreError(E_FLASH_FULL, "%d KB free" % (self.room() // 1024))
+
+    def room(self) -> int:
+        """Bytes that mail may still take: of the flash, and of the quota if there is one."""
+        free = fs.room(self.folder)[0] - _SPARE
+        return max(0, self.quota.room(free) if self.quota else free)
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
         """Sink: whole blocks are checked and written, the rest waits. Nothing is allocated."""
@@ -147,11 +166,11 @@ class Spool:
         except OSError as err:
             raise fs.trouble(err)
 
-    def commit(self, key: "bytes | None", old: "str | None" = None, twin: "bytes | None" = None) -> bytes:
+    def commit(self, key: "bytes | None", twin: "bytes | None" = None, kind: str = ".eml") -> bytes:
         """Close, which syncs, then rename: now the message is stored. Returns its key.
 
-        `old`: the name of an earlier copy, to be removed after. `twin`: when `key` is None, the key under which
-        this very message may be stored already: then it is that one's.
+        `twin`: when `key` is None, the key under which this very message may be stored already: then it is that
+        one's. `kind`: what the name ends with; of headers it begins with the octets of the whole.
         """
         left = self._ring.any()
         if left:
@@ -164,17 +183,16 @@ class Spool:
                 if twin and self._hash(self._name(twin)) == digest:
                     self.abort()
                     return twin
-            name = self._name(key)
-            os.rename(self._part, self.folder + "/" + name)
+            os.rename(self._part, self.folder + "/" + self._name(key, kind))
             self._file = None
         except OSError as err:
             raise fs.trouble(err)
-        if old and old != name:
-            fs.remove(self.folder + "/" + old)
+        if self.quota:
+            self.quota.took(self.written)
         return key
 
-    def _name(self, key: bytes) -> str:
-        return "%s-%x-%08x.eml" % (str(hexlify(key), "utf-8"), self.written, self._crc)
+    def _name(self, key: bytes, kind: str = ".eml") -> str:
+        return "%s-%x-%08x%s" % (str(hexlify(key), "utf-8"), self.written, self._crc, kind)
 
     def _hash(self, name: str) -> bytes:
         """The hash of a stored message; b"" when there is none of that name."""
@@ -209,9 +227,9 @@ class Spool:
     # -- what is there
 
     def keys(self) -> "Iterator[tuple[bytes, str]]":
-        """(key, name) of every stored message, in no order that matters."""
+        """(key, name) of every stored message or headers, in no order that matters."""
         for name in fs.names(self.folder):
-            if name.endswith(".eml") and name[16:17] == "-":
+            if name.endswith(_KINDS) and name[16:17] == "-":
                 try:
                     yield unhexlify(name[:16]), name
                 except ValueError:
@@ -220,19 +238,30 @@ class Spool:
     def count(self) -> int:
         return sum(1 for _ in self.keys())
 
-    def mark(self, window: Window, state: int) -> None:
+    def mark(self, window: Window, whole: int, part: int) -> None:
         """Set the state of those in the window that are stored and have none: one pass over the folder."""
-        for key, _ in self.keys():
+        for key, name in self.keys():
             i = window.find(key)
-            if i >= 0 and not window.state[i]:
-                window.state[i] = state
+            if i >= 0:
+                if is_whole(name):
+                    if window.state[i] in (0, part):
+                        window.state[i] = whole
+                elif not window.state[i]:
+                    window.state[i] = part
 
-    def name(self, key: bytes) -> str:
-        """The file name of a stored message. Raises StoreError(E_NO_MESSAGE)."""
+    def name(self, key: bytes, part: bool = False) -> str:
+        """The file name of a stored message, or of headers (`part`: only of these). Raises StoreError(E_NO_MESSAGE)."""
+        found = ""
         for each, name in self.keys():
             if each == key:
-                return name
-        raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
+                if is_whole(name):
+                    if not part:
+                        return name
+                else:
+                    found = name
+        if not found:
+            raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
+        return found
 
     def read(self, name: str, off: int, buf: "bytearray | memoryview") -> int:
         """Bytes of a message from `off` into `buf`; how many there were."""
@@ -243,10 +272,39 @@ class Spool:
         except OSError as err:
             raise fs.trouble(err)
 
+    def pour(self, name: str, sink: "Any", block: bytearray, most: int) -> None:
+        """The first bytes of a message to a sink, until it is `done`. Raises StoreError."""
+        at = 0
+        while not sink.done and at < most:
+            n = self.read(name, at, block)
+            if not n:
+                break
+            sink.write(block, 0, n)
+            at += n
+
     def remove(self, name: str) -> None:
         fs.remove(self.folder + "/" + name)
+        if self.quota:
+            self.quota.took(-size_of(name))
+
+    def rename(self, name: str, new: str) -> None:
+        try:
+            os.rename(self.folder + "/" + name, self.folder + "/" + new)
+        except OSError as err:
+            raise fs.trouble(err)
+
+
+def is_whole(name: str) -> bool:
+    """Whether a file name is of a whole message, not of headers alone."""
+    return name.endswith(".eml")
 
 
 def size_of(name: str) -> int:
     """The size that a message's file name tells."""
     return int(name.split("-")[1], 16)
+
+
+def octets_of(name: str) -> int:
+    """The size of the whole, as the server told it."""
+    parts = name[:-4].split("-")
+    return int(parts[3 if len(parts) > 3 else 1], 16)

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 _ACCOUNTS = const(4)
 _ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
 _WAYS = ("auto", "user", "apop", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256")
+_FILTERS = const(8)  # of an account
+_DAYS = const(3650)
 
 # The secrets, and what must stay as it was for one to be kept.
 _SECRETS = (
     ("wifi", "password", ("ssid",)),
     ("account", "password", ("host", "port", "user", "tls", "tls_verify")),
+    ("account", "oauth", ("host", "port", "user", "tls", "tls_verify")),
 )
 
 
@@ -59,11 +62,13 @@ def check(doc: "Any") -> None:
     _type(doc, dict, "settings")
     if doc.get("v") != VERSION:
         raise SettingError("v", "not version %d" % VERSION)
-    for section in ("device", "display", "time"):
+    for section in ("device", "display", "time", "storage"):
         _type(doc.get(section, {}), dict, section)
     _type(doc.get("time", {}).get("zone", 0), int, "time.zone")
     _text(doc.get("time", {}), "ntp", "time.", 0, 253)
     _text(doc.get("display", {}), "driver", "display.", 0, 64)
+    _number(doc.get("storage", {}), "quota_bytes", "storage.", 0, 1 << 40)
+    _choice(doc.get("storage", {}), "full", "storage.", ("stop", "headers", "evict"))
     for section in ("wifi", "account", "notify"):
         entries = doc.get(section, [])
         _type(entries, list, section)
@@ -85,16 +90,40 @@ def check(doc: "Any") -> None:
         ids.append(name)
         _text(entry, "host", at, 1, 253)
         _text(entry, "user", at, 1, 200)
-        _text(entry, "password", at, 1, 200)
+        if entry.get("oauth"):
+            _text(entry, "oauth", at, 1, 1600)
+        else:
+            _text(entry, "password", at, 1, 200)
         _number(entry, "port", at, 1, 65535)
         _number(entry, "poll_s", at, 1, 604800)
         _choice(entry, "protocol", at, ("pop3",))
         _choice(entry, "tls", at, ("implicit", "starttls", "none"))
-        _choice(entry, "keep", at, ("delete", "forever"))
+        keep = entry.get("keep", "delete")
+        if isinstance(keep, int):
+            _number(entry, "keep", at, 1, _DAYS)
+        else:
+            _choice(entry, "keep", at, ("delete", "forever"))
+        _choice(entry, "start", at, ("all", "now"))
+        _choice(entry, "order", at, ("oldest", "newest"))
+        _choice(entry, "fetch", at, ("full", "headers"))
+        _number(entry, "max_bytes", at, 0, 1 << 40)
+        _filters(entry.get("filter", []), at + "filter")
         _choice(entry, "auth", at, _WAYS)
         for name in ("tls_verify", "delete_confirmed"):
             _type(entry.get(name, False), bool, at + name)
         _type(entry.get("ca", ""), str, at + "ca")
+
+
+def _filters(filters: "Any", at: str) -> None:
+    _type(filters, list, at)
+    if len(filters) > _FILTERS:
+        raise SettingError(at, "more than %d" % _FILTERS)
+    for i, rule in enumerate(filters):
+        path = "%s[%d]" % (at, i)
+        _type(rule, dict, path)
+        _text(rule, "from", path + ".", 0, 100)
+        _text(rule, "subject", path + ".", 0, 100)
+        _choice(rule, "fetch", path + ".", ("full", "headers", "skip"))
 
 
 def _keep_secrets(doc: "Settings", old: "Settings") -> None:

@@ -1,0 +1,1 @@
+"""What only some settings need in a session: imported then."""

@@ -1,0 +1,51 @@
+"""`start = "now"`: what is on the server before the board comes is left alone there, for good. A dialogue."""
+
+import os
+
+from micropython import const
+
+from ..errors import E_NO_UIDL, E_REFUSED, ServerError
+from ..store import fs
+from ..store.journal import LEFT, pack
+from ..store.spool import key_of
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..core.pop3 import Dialogue
+    from ..sync import Session
+
+_BATCH = const(256)  # bytes of records written at once
+
+
+def baseline(session: "Session") -> "Dialogue[None]":
+    """Record all that is listed as LEFT, in a journal that begins with one rename: whatever is cut off before
+    it, all of this is done again. Raises ServerError, StoreError."""
+    path = session.journal.path
+    now = session.now()
+    pending = bytearray()
+    done = False
+    try:
+        f: "Any" = open(path + ".tmp", "wb")
+        try:
+
+            def each(n: int, uid: bytes) -> None:
+                pending.extend(pack(LEFT, 0, now, key_of(uid)))
+                if len(pending) >= _BATCH:
+                    f.write(pending)
+                    pending[:] = b""
+
+            if not (yield from session.pop.uidl(each)):
+                known = session.pop.caps and b"UIDL" in session.pop.caps
+                raise ServerError(E_REFUSED if known else E_NO_UIDL, "UIDL")
+            f.write(pending)
+            done = True
+        finally:
+            f.close()
+            if not done:
+                fs.remove(path + ".tmp")
+        os.rename(path + ".tmp", path)
+    except OSError as err:
+        raise fs.trouble(err)
+    session.journal.recount()

@@ -1,0 +1,81 @@
+"""The filters of an account: what becomes of a message whose headers came, by its sender and subject.
+
+Between sessions: TLS and what reads headers do not fit the heap of a small board at once.
+"""
+
+from micropython import const
+
+from ..store.journal import ARRIVED, LEFT, PART, WANTED
+from ..store.spool import Window, octets_of
+from ..text.headers import HeaderScan
+from ..text.words import decode
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List
+
+    from ..store.journal import Journal
+    from ..store.spool import Spool
+
+_BATCH = const(16)
+_HEAD = const(8192)  # bytes in which the fields are looked for
+_TEXT = const(200)  # bytes of each
+
+
+def sift(
+    settings: "Dict[str, Any]", spool: "Spool", journal: "Journal", arrived: "Callable[[bytes], object]"
+) -> bool:
+    """Judge all headers that wait for it; `arrived(key)` for those that are kept. True: a session should fetch
+    some messages as a whole. Cut anywhere, the next time goes on. Raises StoreError."""
+    block = bytearray(512)
+    scan = HeaderScan((b"from", b"subject"))
+    wanted = False
+    while True:
+        window = Window(_BATCH)
+        names: "List[str]" = []
+        for key, name in spool.keys():
+            if name.endswith(".top") and len(names) < _BATCH:
+                names.append(name)
+                window.add(key)
+        if not names:
+            return wanted
+        journal.mark(window)
+        ways = []
+        for i in range(window.n):
+            kind = window.kind[i] or ARRIVED | PART
+            way = choose(settings, _fields(spool, names[i], scan, block), octets_of(names[i]))
+            ways.append(way)
+            if way == "skip":
+                journal.note(LEFT, window.key(i), kind)
+            elif way == "full":
+                journal.note(kind | WANTED, window.key(i), kind)
+                wanted = True
+        journal.flush()
+        for i in range(window.n):
+            if ways[i] == "skip":
+                spool.remove(names[i])
+            else:
+                spool.rename(names[i], names[i][:-4] + ".hdr")
+            if ways[i] == "headers":
+                arrived(window.key(i))
+        journal.tidy()
+
+
+def choose(settings: "Dict[str, Any]", fields: "Dict[str, str]", octets: int) -> str:
+    """`full`, `headers` or `skip`: the first filter of which all words are in their fields, in small letters or
+    not; else what the account does with all others."""
+    for rule in settings.get("filter", ()):
+        if all(rule[name].lower() in fields[name] for name in ("from", "subject") if rule.get(name)):
+            return rule.get("fetch", "full")  # type: ignore[no-any-return]
+    if 0 < settings.get("max_bytes", 0) < octets:
+        return "headers"
+    return settings.get("fetch", "full")  # type: ignore[no-any-return]
+
+
+def _fields(spool: "Spool", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, str]":
+    scan.reset()
+    spool.pour(name, scan, block, _HEAD)
+    return {
+        "from": decode(scan.get(b"from"), _TEXT).lower(),
+        "subject": decode(scan.get(b"subject"), _TEXT).lower(),
+    }
