@@ -23,6 +23,7 @@ from .errors import (
 )
 from .net import clock
 from .net.tls import Tls
+from .plugins import READER, unload
 from .store.journal import Journal
 from .store.spool import Spool
 from .sync import Session
@@ -148,6 +149,7 @@ class Account:
                 self.more = self.session.more
                 self.session = None
             self.state = "idle"
+            unload("buzon.policy.baseline", "buzon.policy.evict")
             gc.collect()
         try:
             self._sift(arrived)
@@ -159,7 +161,6 @@ class Account:
     def _sift(self, arrived: "Callable[[bytes], object]") -> None:
         """The account's filters, if it has any."""
         if self.settings.get("filter"):
-            from .plugins import READER, unload
             from .policy.sift import sift
 
             if sift(self.settings, self.spool, self.journal, arrived):
@@ -169,7 +170,9 @@ class Account:
     def settle(self, uptime: int) -> None:
         """Set when the next poll is due, from the end of this one on: a server may be silent for long."""
         error = self.error
-        delay: int = self.memory.get("delay", 0)  # between logins: what the server says (RFC 2449 section 6.5)
+        delay: int = self.memory.get(
+            "delay", 0
+        )  # between logins: what the server says (RFC 2449 section 6.5)
         if error is None:
             self.fails = 0
             self.last_ok = clock.now()

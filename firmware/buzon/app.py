@@ -231,7 +231,7 @@ class App:
             if account.settings.get("tls") == "none" or not account.settings.get("tls_verify", True):
                 return "TLS not verified!"
         for account in self.accounts:
-            if account.settings.get("keep") == "delete" and not account.settings.get("delete_confirmed"):
+            if account.settings.get("keep") != "forever" and not account.settings.get("delete_confirmed"):
                 return "Deleting not confirmed"
         if not self.accounts:
             return ""

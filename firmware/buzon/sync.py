@@ -18,7 +18,7 @@ from .errors import (
     StoreError,
 )
 from .store.journal import ARRIVED, DELETED, LEFT, PART, STATE, WANTED
-from .store.spool import Window, is_whole, key_of
+from .store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ _FLIGHT_FIRST = const(4)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
 _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 
-_SUB = const(256)  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
+_SUB = const(
+    256
+)  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
 _DAY_S = const(86400)
 _DELAY_MAX_S = const(3600)  # of a server's LOGIN-DELAY
 _HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
@@ -118,7 +120,11 @@ class Session:
         self.delete = delete  # whatever is stored
         # Nothing that is stored ever stays on the server.
         self._plain = delete and not (
-            self._parts or self._most or spool.full == "headers" or account.get("start") == "now" or journal.apart
+            self._parts
+            or self._most
+            or spool.full == "headers"
+            or account.get("start") == "now"
+            or journal.apart
         )
         self._undated = False
 
@@ -144,7 +150,9 @@ class Session:
         memory["caps"] = b"\n".join(
             b"%-16s%s" % (name, caps[name]) for name in caps
         )  # a dict takes much more
-        delay = caps.get(b"LOGIN-DELAY", b"").split(b" ")[0]  # kept apart: `caps` is forgotten by a refused login
+        delay = caps.get(b"LOGIN-DELAY", b"").split(b" ")[
+            0
+        ]  # kept apart: `caps` is forgotten by a refused login
         if delay.isdigit():
             memory["delay"] = min(int(delay), _DELAY_MAX_S)
         if b"PIPELINING" in pop.caps:
@@ -181,7 +189,7 @@ class Session:
         if self.account.get("start") == "now" and not self.journal.begun():
             from .policy.baseline import baseline
 
-            yield from baseline(self)
+            yield from baseline(self.pop, self.journal, self.now())
         window = Window(WINDOW)
         if self._plain:
             yield from self._empty(window)
@@ -204,7 +212,9 @@ class Session:
                 continue
             if self._newest and (skip or n > WINDOW):
                 n -= skip
-                by_uid, count, n = yield from self._compare(window, max(0, n - WINDOW), max(0, min(WINDOW, n)))
+                by_uid, count, n = yield from self._compare(
+                    window, max(0, n - WINDOW), max(0, min(WINDOW, n))
+                )
             if self.listed < 0:
                 self.listed = count
             total = count
@@ -436,7 +446,7 @@ class Session:
                 elif queue:
                     break  # perhaps when those in flight are stored
                 elif need < self._limit and self.spool.full == "evict" and (yield from self._evict(need)):
-                    continue
+                    continue  # there is room, or the session ends
                 elif state == _NEW and self.spool.full == "headers":
                     window.state[i] = _TOP
                     continue
@@ -477,10 +487,13 @@ class Session:
         self.error = self.error or self.spool.full_error()
 
     def _evict(self, octets: int) -> "Dialogue[bool]":
-        """Make room for so much by what has been here longest. True: there is."""
+        """Make room by what has been here longest, but not for what is deleted in this session: a next one does it."""
+        if self.deleted:
+            self.more = True
+            return True
         from .policy.evict import evict
 
-        return (yield from evict(self, octets))
+        return (yield from evict(self.pop, self.spool, self.journal, octets, self.delete))
 
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""

@@ -42,7 +42,8 @@ def check(
     from buzon.net.blocking import BlockingLink
     from buzon.net.tls import Tls
 
-    if account.password is None:
+    secret = account.oauth or account.password
+    if secret is None:
         raise BuzonError("The password is missing.")
     if account.verifies and ca is None:
         progress(f"Looking for the CA of {account.host}")
@@ -60,9 +61,11 @@ def check(
         progress("Logging in")
         settings = {
             "user": account.user,
-            "password": account.password.get_secret_value(),
+            "oauth" if account.oauth else "password": secret.get_secret_value(),
             "auth": account.auth,
             "tls": account.tls,
+            "host": account.host,
+            "port": account.effective_port,
         }
         link.run(login(pop3, settings, secrets.token_hex(12).encode(), {}))
         count: Any = link.run(pop3.stat())

@@ -62,6 +62,43 @@ def test_cbor_is_the_tree_of_the_protocol(tmp_path) -> None:
     }
 
 
+def test_policies_reach_the_board_and_defaults_do_not(tmp_path) -> None:
+    policies = """
+start = "now"
+order = "newest"
+keep = 30
+fetch = "headers"
+max_bytes = 100000
+[[account.filter]]
+from = "@example.com"
+fetch = "full"
+[[account.filter]]
+subject = "sale"
+fetch = "skip"
+[storage]
+full = "evict"
+"""
+    tree = cbor2.loads(schema.to_cbor(load(tmp_path, GOOD + policies)))
+    account = tree["account"][0]
+    assert {name: account[name] for name in ("start", "order", "keep", "fetch", "max_bytes", "filter")} == {
+        "start": "now",
+        "order": "newest",
+        "keep": 30,
+        "fetch": "headers",
+        "max_bytes": 100000,
+        "filter": [{"from": "@example.com", "fetch": "full"}, {"subject": "sale", "fetch": "skip"}],
+    }
+    assert tree["storage"] == {"quota_bytes": 0, "full": "evict"}
+
+
+def test_a_token_stands_for_the_password(tmp_path) -> None:
+    text = GOOD.replace('password = "s3cret-pässword"', 'oauth = "t0ken"')
+    settings = load(tmp_path, text)
+    assert "t0ken" not in repr(settings)
+    account = cbor2.loads(schema.to_cbor(settings))["account"][0]
+    assert (account["oauth"], "password" in account) == ("t0ken", False)
+
+
 @pytest.mark.parametrize(("tls", "port"), [("implicit", 995), ("starttls", 110), ("none", 110)])
 def test_ports_follow_tls(tmp_path, tls, port) -> None:
     assert load(tmp_path, GOOD + f'tls = "{tls}"').account[0].effective_port == port
@@ -81,7 +118,28 @@ def test_ports_follow_tls(tmp_path, tls, port) -> None:
         ("tls_verify = 0", "account[0].tls_verify", "must be true or false"),
         ("tls = 'ssl'", "account[0].tls", "must be 'implicit', 'starttls' or 'none'"),
         ("protocol = 'imap'", "account[0].protocol", "must be 'pop3'"),
-        ("keep = 'never'", "account[0].keep", "must be 'delete' or 'forever'"),
+        (
+            "keep = 'never'",
+            "account[0].keep",
+            'must be "delete", "forever" or a number of days from 1 to 3650',
+        ),
+        ("keep = 0", "account[0].keep", 'must be "delete", "forever" or a number of days from 1 to 3650'),
+        ("keep = true", "account[0].keep", 'must be "delete", "forever" or a number of days from 1 to 3650'),
+        ("start = 'later'", "account[0].start", "must be 'all' or 'now'"),
+        ("order = 'any'", "account[0].order", "must be 'oldest' or 'newest'"),
+        ("fetch = 'none'", "account[0].fetch", "must be 'full' or 'headers'"),
+        ("max_bytes = -1", "account[0].max_bytes", "must be at least 0"),
+        ("oauth = 't0ken'", "account[0].oauth", "stands beside a password: give one of them"),
+        ("auth = 'xoauth2'", "account[0].auth", "needs oauth, a token"),
+        ("[[account.filter]]\nfetch = 'skip'", "account[0].filter[0]", "needs from or subject"),
+        ("[[account.filter]]\nfrom = 'x'", "account[0].filter[0].fetch", "is missing"),
+        (
+            "[[account.filter]]\nfrm = 'x'\nsubject = 'y'\nfetch = 'skip'",
+            "account[0].filter[0].frm",
+            "is not a known setting (did you mean from?)",
+        ),
+        ("[storage]\nquota_bytes = -1", "storage.quota_bytes", "must be at least 0"),
+        ("[storage]\nfull = 'panic'", "storage.full", "must be 'stop', 'headers' or 'evict'"),
         ("poll_s = 5", "account[0].poll_s", "must be at least 10"),
         ("id = 'My Mail'", "account[0].id", "must look like 'main': 1 to 16 of a-z, 0-9, _ and -"),
         ("ca = '/settings.cbor'", "account[0].ca", "must look like '/certs/name.der'"),
@@ -110,7 +168,7 @@ def test_control_characters_in_user_and_password(tmp_path, key, control) -> None
 
 
 def test_all_problems_are_listed_at_once(tmp_path) -> None:
-    found = problems(tmp_path, GOOD + "port = 'x'\nkeep = 1\nfoo = 2\n[[account]]\nhost = 'http://a/b'")
+    found = problems(tmp_path, GOOD + "port = 'x'\nkeep = 1.5\nfoo = 2\n[[account]]\nhost = 'http://a/b'")
     assert set(found) == {
         "account[0].port",
         "account[0].keep",

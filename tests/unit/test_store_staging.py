@@ -61,6 +61,16 @@ def test_good_settings_pass_and_unknown_keys_are_left_alone():
     assert staging.parse(encoded(GOOD), None) == GOOD
 
 
+def test_policies_that_are_right_pass():
+    doc = copy(GOOD)
+    rules = [{"from": "@x.org", "fetch": "skip"}, {"subject": "sale"}]
+    doc["account"][0].update(
+        {"start": "now", "order": "newest", "keep": 7, "fetch": "headers", "max_bytes": 9, "filter": rules}
+    )
+    doc["storage"] = {"quota_bytes": 1000000, "full": "evict"}
+    assert staging.parse(encoded(doc), None) == doc
+
+
 def test_what_would_harm_is_refused_with_its_path():
     def account(key, value):
         def change(doc):
@@ -85,6 +95,20 @@ def test_what_would_harm_is_refused_with_its_path():
     bad(account("tls", "maybe"), "account[0].tls")
     bad(account("tls_verify", 0), "account[0].tls_verify")
     bad(account("keep", "week"), "account[0].keep")
+    for days in (0, -1, 3651, True, []):
+        bad(account("keep", days), "account[0].keep")
+    bad(account("start", "later"), "account[0].start")
+    bad(account("order", 1), "account[0].order")
+    bad(account("fetch", "body"), "account[0].fetch")
+    bad(account("max_bytes", -1), "account[0].max_bytes")
+    bad(account("filter", {}), "account[0].filter")
+    bad(account("filter", [{}] * 9), "account[0].filter")
+    bad(account("filter", [{"from": 5}]), "account[0].filter[0].from")
+    bad(account("filter", [{}, {"fetch": "drop"}]), "account[0].filter[1].fetch")
+    bad(account("oauth", "x" * 2000), "account[0].oauth")
+    bad(account("oauth", True), "account[0].oauth", errors.E_SECRET_KEEP)
+    bad(lambda d: d.update(storage={"full": "panic"}), "storage.full")
+    bad(lambda d: d.update(storage={"quota_bytes": "1"}), "storage.quota_bytes")
     bad(account("password", "a\r\nDELE 1 secret"), "account[0].password", errors.E_SECRET_CHARS)
     bad(account("user", "a\0"), "account[0].user", errors.E_SECRET_CHARS)
     bad(account("poll_s", 0), "account[0].poll_s")

@@ -124,6 +124,13 @@ class Drop:
                 self.in_session.append(found[0])
                 stuffed = (b"\r\n" + body).replace(b"\r\n.", b"\r\n..")[2:]
                 self.out += b"+OK\r\n" + stuffed + b".\r\n"
+        elif verb == b"TOP":
+            if not found:
+                self.out += b"-ERR no\r\n"
+            else:
+                body = found[0][2]
+                head = body[: body.index(b"\r\n\r\n") + 4]
+                self.out += b"+OK\r\n" + (b"\r\n" + head).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
         elif verb == b"DELE":
             again = self.again and [m for m in self.gone if m[0] == arg]
             if again:
@@ -156,10 +163,17 @@ class Board:
         self.root = "mail%d" % n
         self.arrived = []
         self.memory = {}
+        self.now = 1000
+        self.sure = True
+        self.hurry = False
+        self.spool = None
         self.boot()
 
     def boot(self):
+        before = self.spool
         self.spool = Spool("acc", self.root)
+        if before:
+            self.spool.quota, self.spool.full = before.quota, before.full
         self.spool.prepare()
         self.journal = Journal(self.spool.folder)
         self.journal.open(self.spool)
@@ -173,7 +187,16 @@ class Board:
         drop.begin(self.spool)
         pop = Pop3(rx, tx)
         session = Session(
-            pop, settings, self.spool, self.journal, self.arrived.append, lambda: 1000, self.memory
+            pop,
+            settings,
+            self.spool,
+            self.journal,
+            self.arrived.append,
+            lambda: self.now,
+            self.memory,
+            b"nonce",
+            lambda: self.sure,
+            lambda: self.hurry,
         )
         self.last = session
         dialogue = session.run()

@@ -1,4 +1,4 @@
-"""All of test_sync_model.py again, against a maildrop that takes several commands at once; and how many they are."""
+"""All of test_sync_model.py and test_sync_policies.py again, against a maildrop that takes several commands at once; and how many they are."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import sys
 sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
 
 import test_sync_model as model
+import test_sync_policies as policies
 from buzon import errors
 
 _CAPS = b"UIDL\r\nTOP\r\nPIPELINING\r\n"
@@ -23,9 +24,10 @@ def _again(test):
     return run
 
 
-for _name in dir(model):
-    if _name.startswith("test_"):
-        globals()[_name] = _again(getattr(model, _name))
+for _module in (model, policies):
+    for _name in dir(_module):
+        if _name.startswith("test_"):
+            globals()[_name] = _again(getattr(_module, _name))
 
 
 def _run(drop, memory, **account):

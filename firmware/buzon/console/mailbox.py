@@ -52,7 +52,7 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
             page.append((key, time, seen))
         i += 1
     wanted = dict((each[0], "") for each in page)
-    for key, name in account.spool.keys():
+    for key, name in account.spool.files():
         if key in wanted:
             wanted[key] = name
     envelope = Envelope()

@@ -13,17 +13,16 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..core.pop3 import Dialogue
-    from ..sync import Session
+    from ..core.pop3 import Dialogue, Pop3
+    from ..store.journal import Journal
 
 _BATCH = const(256)  # bytes of records written at once
 
 
-def baseline(session: "Session") -> "Dialogue[None]":
-    """Record all that is listed as LEFT, in a journal that begins with one rename: whatever is cut off before
+def baseline(pop: "Pop3", journal: "Journal", now: int) -> "Dialogue[None]":
+    """Record all that is listed as LEFT at `now`, in a journal that begins with one rename: whatever is cut off before
     it, all of this is done again. Raises ServerError, StoreError."""
-    path = session.journal.path
-    now = session.now()
+    path = journal.path
     pending = bytearray()
     done = False
     try:
@@ -36,8 +35,8 @@ def baseline(session: "Session") -> "Dialogue[None]":
                     f.write(pending)
                     pending[:] = b""
 
-            if not (yield from session.pop.uidl(each)):
-                known = session.pop.caps and b"UIDL" in session.pop.caps
+            if not (yield from pop.uidl(each)):
+                known = pop.caps and b"UIDL" in pop.caps
                 raise ServerError(E_REFUSED if known else E_NO_UIDL, "UIDL")
             f.write(pending)
             done = True
@@ -48,4 +47,4 @@ def baseline(session: "Session") -> "Dialogue[None]":
         os.rename(path + ".tmp", path)
     except OSError as err:
         raise fs.trouble(err)
-    session.journal.recount()
+    journal.recount()

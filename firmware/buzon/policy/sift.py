@@ -33,7 +33,7 @@ def sift(
     while True:
         window = Window(_BATCH)
         names: "List[str]" = []
-        for key, name in spool.keys():
+        for key, name in spool.files():
             if name.endswith(".top") and len(names) < _BATCH:
                 names.append(name)
                 window.add(key)

@@ -8,6 +8,6 @@ TEXT = """
 504 The server wants more time between logins ({}): the board will wait.
 505 The server has a temporary problem ({}): the board will try again.
 506 The server says that it will not work without you ({}): ask your provider.
-507 The server cannot number messages for keep = forever ({}): use keep = delete.
+507 The server gives messages no lasting numbers ({}): use keep = delete, start = all, fetch = full.
 508 The server offers no way to log in that the settings allow ({}).
 """

@@ -265,12 +265,16 @@ class Walk:
         else:
             if len(been) > 2 * _LEAPS:
                 return 0
-            i = self._find(key, max(0, been[-2] - 2 * _NEAR), been[-2])  # fetched after it: the newest were first
+            i = self._find(
+                key, max(0, been[-2] - 2 * _NEAR), been[-2]
+            )  # fetched after it: the newest were first
             if i < 0:
                 i = self._find(key, at, self._n)
             if i < 0:
                 i = self._find(key, 0, at)
-            if len(been) > 2 and been[-1] == been[-4]:  # where the last leap went is now joined to what was before it
+            if (
+                len(been) > 2 and been[-1] == been[-4]
+            ):  # where the last leap went is now joined to what was before it
                 been[-4] = been[-2]
                 been.pop()
                 been.pop()

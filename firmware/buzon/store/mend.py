@@ -25,7 +25,7 @@ def mend(journal: "Journal", spool: "Spool") -> None:
     while True:
         window.clear()
         i = 0
-        for key, name in spool.keys():
+        for key, name in spool.files():
             if done <= i < done + _WINDOW:
                 window.add(key, is_whole(name))
             i += 1
@@ -48,14 +48,14 @@ def _without_halves(journal: "Journal", spool: "Spool", window: Window) -> None:
     while True:
         window.clear()
         i = 0
-        for key, name in spool.keys():
+        for key, name in spool.files():
             if not is_whole(name):
                 if done <= i < done + _WINDOW:
                     window.add(key)
                 i += 1
         if not window.n:
             return
-        for key, name in spool.keys():
+        for key, name in spool.files():
             at = window.find(key)
             if at >= 0 and is_whole(name):
                 window.state[at] = 1

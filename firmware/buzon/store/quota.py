@@ -7,7 +7,7 @@ from .spool import size_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 
 class Quota:

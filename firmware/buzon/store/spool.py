@@ -226,7 +226,7 @@ class Spool:
 
     # -- what is there
 
-    def keys(self) -> "Iterator[tuple[bytes, str]]":
+    def files(self) -> "Iterator[tuple[bytes, str]]":
         """(key, name) of every stored message or headers, in no order that matters."""
         for name in fs.names(self.folder):
             if name.endswith(_KINDS) and name[16:17] == "-":
@@ -236,11 +236,11 @@ class Spool:
                     pass
 
     def count(self) -> int:
-        return sum(1 for _ in self.keys())
+        return sum(1 for _ in self.files())
 
     def mark(self, window: Window, whole: int, part: int) -> None:
         """Set the state of those in the window that are stored and have none: one pass over the folder."""
-        for key, name in self.keys():
+        for key, name in self.files():
             i = window.find(key)
             if i >= 0:
                 if is_whole(name):
@@ -252,7 +252,7 @@ class Spool:
     def name(self, key: bytes, part: bool = False) -> str:
         """The file name of a stored message, or of headers (`part`: only of these). Raises StoreError(E_NO_MESSAGE)."""
         found = ""
-        for each, name in self.keys():
+        for each, name in self.files():
             if each == key:
                 if is_whole(name):
                     if not part:

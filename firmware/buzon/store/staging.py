@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 _ACCOUNTS = const(4)
 _ID = "abcdefghijklmnopqrstuvwxyz0123456789_-"
-_WAYS = ("auto", "user", "apop", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256")
+_WAYS = (
+    "auto",
+    "user",
+    "apop",
+    "plain",
+    "login",
+    "cram-md5",
+    "scram-sha-1",
+    "scram-sha-256",
+    "xoauth2",
+    "oauthbearer",
+)
 _FILTERS = const(8)  # of an account
 _DAYS = const(3650)
 

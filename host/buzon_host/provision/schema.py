@@ -26,6 +26,8 @@ from ..errors import UsageError
 
 MAX_ACCOUNTS = 4
 MAX_WIFI = 4
+MAX_FILTERS = 8
+MAX_DAYS = 3650
 DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
 
 
@@ -77,6 +79,12 @@ def _host(text: str) -> str:
     return text
 
 
+def _keep(keep: Any) -> Any:
+    if keep in ("delete", "forever") or (type(keep) is int and 1 <= keep <= MAX_DAYS):
+        return keep
+    raise ValueError(f'must be "delete", "forever" or a number of days from 1 to {MAX_DAYS}')
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, hide_input_in_errors=True, validate_default=False, frozen=True
@@ -101,6 +109,20 @@ class Wifi(_Part):
         return self
 
 
+class Filter(_Part):
+    """`fetch` for mail with these words in sender and subject (both, where both are given; a-z in any case)."""
+
+    sender: Annotated[str, _text(100)] | None = Field(default=None, alias="from")
+    subject: Annotated[str, _text(100)] | None = None
+    fetch: Literal["full", "headers", "skip"]
+
+    @model_validator(mode="after")
+    def _some(self) -> "Filter":
+        if self.sender is None and self.subject is None:
+            raise ValueError("needs from or subject")
+        return self
+
+
 class Account(_Part):
     """One mailbox. TLS verifies unless `tls_verify = false` or `tls = "none"` is written out."""
 
@@ -113,16 +135,44 @@ class Account(_Part):
     ca: Annotated[str, Field(pattern=r"^/certs/[A-Za-z0-9_-]{1,24}\.der$")] | None = None
     user: Annotated[str, _text(200)]
     password: Annotated[SecretStr, _secret(200, least=1)] | None = None
-    auth: Literal["auto", "user", "apop", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"] = (
-        "auto"
-    )
-    keep: Literal["delete", "forever"] = "delete"
+    oauth: Annotated[SecretStr, _secret(1600, least=1)] | None = None
+    auth: Literal[
+        "auto",
+        "user",
+        "apop",
+        "plain",
+        "login",
+        "cram-md5",
+        "scram-sha-1",
+        "scram-sha-256",
+        "xoauth2",
+        "oauthbearer",
+    ] = "auto"
+    start: Literal["all", "now"] = "all"
+    order: Literal["oldest", "newest"] = "oldest"
+    keep: Annotated[Any, AfterValidator(_keep)] = "delete"
+    fetch: Literal["full", "headers"] = "full"
+    max_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    filter: Annotated[list[Filter], Field(max_length=MAX_FILTERS)] = Field(default_factory=list)
     delete_confirmed: bool = False
     poll_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 300
 
     @property
     def effective_port(self) -> int:
         return self.port if self.port is not None else DEFAULT_PORTS[self.tls]
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it ever deletes on the server."""
+        return bool(self.keep != "forever")
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "Account":
+        if self.password is not None and self.oauth is not None:
+            raise ValueError("oauth|stands beside a password: give one of them")
+        if self.auth in ("xoauth2", "oauthbearer") and self.oauth is None:
+            raise ValueError("auth|needs oauth, a token")
+        return self
 
     @property
     def verifies(self) -> bool:
@@ -150,6 +200,13 @@ class Notify(_Part):
     kind: Literal["display", "log"]
 
 
+class Storage(_Part):
+    """`quota_bytes`: 0 is all the flash there is. `full`: what is done when it is full."""
+
+    quota_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    full: Literal["stop", "headers", "evict"] = "stop"
+
+
 class Time(_Part):
     ntp: Annotated[str, _text(253), AfterValidator(_host)] = "pool.ntp.org"
     zone: Annotated[int, Field(ge=-14 * 60, le=14 * 60)] = 0
@@ -166,6 +223,7 @@ class Settings(_Part):
     notify: Annotated[list[Notify], Field(max_length=8)] = Field(
         default_factory=lambda: [Notify(kind="display")]
     )
+    storage: Storage = Field(default_factory=Storage)
     time: Time = Field(default_factory=Time)
 
     @model_validator(mode="after")
@@ -216,21 +274,28 @@ def parse_secret(kind: type[Wifi] | type[Account], secret: str, path: str) -> Se
     return password
 
 
+_SELDOM = ("auth", "start", "order", "fetch", "max_bytes", "filter")  # left out when they are the default
+
+
 def to_cbor(settings: Settings) -> bytes:
     """The settings as the board takes them, secrets in the clear: for the serial line, never for a log.
 
     What is not set is left out; `port` is always there. A missing password is an error of the caller.
     """
-    tree = settings.model_dump(exclude_none=True)
+    tree = settings.model_dump(exclude_none=True, by_alias=True)
     for account, plain in zip(settings.account, tree["account"], strict=True):
         plain["port"] = account.effective_port
-        if account.auth == "auto":
-            del plain["auth"]
+        for name in _SELDOM:
+            if plain[name] == Account.model_fields[name].get_default(call_default_factory=True):
+                del plain[name]
+    if settings.storage == Storage():
+        del tree["storage"]
     for part in (*tree["wifi"], *tree["account"]):
-        password = part.get("password")
-        if not isinstance(password, SecretStr):
+        name = "oauth" if "oauth" in part else "password"
+        secret = part.get(name)
+        if not isinstance(secret, SecretStr):
             raise UsageError("A password is missing.")
-        part["password"] = password.get_secret_value()
+        part[name] = secret.get_secret_value()
     return cbor2.dumps(tree)
 
 
@@ -293,6 +358,8 @@ def _guess(loc: tuple[str | int, ...]) -> str:
         "device": Device,
         "wifi": Wifi,
         "account": Account,
+        "filter": Filter,
+        "storage": Storage,
         "display": Display,
         "pins": Pins,
         "notify": Notify,
@@ -301,5 +368,7 @@ def _guess(loc: tuple[str | int, ...]) -> str:
     for part in loc[:-1]:
         if isinstance(part, str):
             kind = tables.get(part, kind)
-    near = difflib.get_close_matches(str(loc[-1]), list(kind.model_fields), 1)
+    near = difflib.get_close_matches(
+        str(loc[-1]), [field.alias or name for name, field in kind.model_fields.items()], 1
+    )
     return f" (did you mean {near[0]}?)" if near else ""

@@ -48,7 +48,7 @@ def variable(account_id: str) -> str:
 def _fill_account(
     account: Account, number: int, env: Mapping[str, str], prompt: Ask | None, keyring: bool
 ) -> Account:
-    if account.password is not None:
+    if account.password is not None or account.oauth is not None:
         return account
     name = variable(account.id)
     found = env.get(name) or env.get("BUZON_PASSWORD")

@@ -71,7 +71,7 @@ def provision(
         raise
     progress("The settings are in force")
     mailboxes = [Mailbox(one.id, one.messages, one.bytes) for one in state.accounts]
-    left = [one.id for one in settings.account if one.keep == "delete" and not one.delete_confirmed]
+    left = [one.id for one in settings.account if one.deletes and not one.delete_confirmed]
     return Result(info.board, mailboxes, left)
 
 
@@ -148,7 +148,7 @@ def _confirm(
     accounts: list[Account] = []
     changed: list[str] = []
     for account in settings.account:
-        if account.keep == "delete" and not account.delete_confirmed:
+        if account.deletes and not account.delete_confirmed:
             there = found.get(account.id)
             if confirm(_question(account, there.messages if there else 0, there.bytes if there else 0, room)):
                 account = account.model_copy(update={"delete_confirmed": True})
@@ -164,8 +164,15 @@ def _question(account: Account, messages: int, size: int, room: int | None) -> s
     fits = f"; this board has room for {human(room)}" if room is not None else ""
     return (
         f"{account.user} on {account.host}: {count}, {human(size)}{fits}. "
-        "The board deletes each message from the server once it has stored it. Is that right?"
+        f"The board deletes each message from the server {_when(account)}. Is that right?"
     )
+
+
+def _when(account: Account) -> str:
+    when = "once it has stored it"
+    if account.keep != "delete":
+        when = f"{account.keep} day{'' if account.keep == 1 else 's'} after it has stored it"
+    return when + (", and leaves alone what is there now" if account.start == "now" else "")
 
 
 def human(size: int) -> str:
