@@ -23,7 +23,7 @@ from .errors import (
 )
 from .net import clock
 from .net.tls import Tls
-from .plugins import READER, unload
+from .plugins import unload
 from .store.journal import Journal
 from .store.spool import Spool
 from .sync import Session
@@ -149,7 +149,7 @@ class Account:
                 self.more = self.session.more
                 self.session = None
             self.state = "idle"
-            unload("buzon.policy.baseline", "buzon.policy.evict")
+            unload()
             gc.collect()
         try:
             self._sift(arrived)
@@ -165,7 +165,7 @@ class Account:
 
             if sift(self.settings, self.spool, self.journal, arrived):
                 self.more = True
-            unload("buzon.policy.sift", *READER)
+            unload()
 
     def settle(self, uptime: int) -> None:
         """Set when the next poll is due, from the end of this one on: a server may be silent for long."""

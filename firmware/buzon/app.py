@@ -16,7 +16,7 @@ from .errors import E_BUG, E_MEMORY, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .plugins import READER, unload
+from .plugins import unload
 from .store import fs
 from .store.spool import Buffers
 from .ui import Ui
@@ -84,7 +84,7 @@ class App:
 
         self.reload = False
         apply(self)
-        unload("buzon.setup", "buzon.store.staging")
+        unload()
         self._wifi_due = self._wifi_fails = self._clock_due = 0
         gc.collect()
 
@@ -155,7 +155,10 @@ class App:
         self._clock_due = self.uptime + _WIFI_EVERY_S
         from .net.ntp import ask
 
-        await ask(ntp)
+        try:
+            await ask(ntp)
+        finally:
+            unload()
         return True
 
     async def _tick(self) -> None:
@@ -212,7 +215,7 @@ class App:
                         each[2] = None
                     except Exception as err:
                         each[2] = str(err)
-        unload(*READER)
+        unload()
 
     # -- what the display and the console ask
 

@@ -6,21 +6,17 @@ no room in one piece for TLS. Those that are seldom used go again; their names s
 
 import gc
 
-from .plugins import READER, unload
+from .plugins import unload
 
 # What a module needs comes before it, so that each step loads one.
 _ORDER = (
     "errors log core.cbor core.frames core.wire core.pop3 core.login store.fs store.spool store.journal "
     "store.mend store.quota store.settings store.staging net.clock net.tls net.trouble net.link net.ntp net.wifi "
-    "plugins text.headers text.charsets text.words policy.baseline policy.evict policy.sift sync account "
+    "plugins text.utf8 text.charsets text.headers text.words policy.baseline policy.evict policy.sift sync account "
     "text.address text.escape envelope display.font6x12 display.layout display.draw display.null display.ssd1306 "
     "notify.pages notify.display notify.log ui trial setup console.server console.status console.base "
     "console.change console.config console.files console.mailbox sentences.s1 sentences.s2 sentences.s5 sentences.s6 "
     "app"
-)
-_GO = (
-    "store.staging store.quota policy.baseline policy.evict policy.sift trial console.change console.config "
-    "console.files console.mailbox"
 )
 
 
@@ -29,7 +25,5 @@ def load() -> None:
     for name in _ORDER.split():
         __import__("buzon." + name)
         gc.collect()
-    for name in _GO.split():
-        unload("buzon." + name)
-    unload(*READER)
+    unload()
     gc.collect()

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 _API = const(1)  # what a plug-in must state
 
-# What reads headers: after a session and for lists of messages, and else it is not in the heap.
-READER = ("buzon.envelope", "buzon.text.headers", "buzon.text.words", "buzon.text.address")
+# Modules that are loaded for one thing and then go again, because a session with TLS leaves little of the heap.
+SELDOM = (
+    "envelope text.headers text.words text.address text.charsets net.ntp net.trouble setup trial store.mend "
+    "store.quota store.staging policy.baseline policy.evict policy.sift console.change console.config "
+    "console.files console.mailbox"
+)
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`
 
@@ -35,9 +39,11 @@ def load(kind: str, name: str) -> "Any":
     return implementation
 
 
-def unload(*names: str) -> None:
-    """Give back what modules take of the heap; the next import loads them again. Nothing in them may be kept."""
-    for name in names:
+def unload() -> None:
+    """Give back what the seldom used modules take of the heap; the next import loads them again. What runs goes on;
+    nothing in them may be kept."""
+    for name in SELDOM.split():
+        name = "buzon." + name
         if name in sys.modules:
             del sys.modules[name]
             package, _, last = name.rpartition(".")

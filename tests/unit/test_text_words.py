@@ -1,6 +1,7 @@
 """Encoded-words and charsets on known cases; against Python's own: tests/host/test_text_properties.py."""
 
-from buzon.text.charsets import point, shorten, to_utf8
+from buzon.text.charsets import to_utf8
+from buzon.text.utf8 import point, shorten
 from buzon.text.words import decode
 
 

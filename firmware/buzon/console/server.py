@@ -11,15 +11,12 @@ from .. import log
 from ..core import frames
 from ..core.cbor import Encoder, decode
 from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleError, DeviceError, MailError
-from ..plugins import READER, unload
+from ..plugins import unload
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, Generator
 
-
-_STAY = ("base", "status")  # asked for often
-_WITH_IT = READER + ("buzon.store.staging", "buzon.trial")  # what only the others need
 
 _SENTENCE = const(250)  # characters of an error's
 
@@ -109,8 +106,7 @@ class Console:
                 if handler:
                     return handler(self._app, params)
             finally:
-                if module not in _STAY:  # that many in the heap would leave accounts without room
-                    unload("buzon.console." + module, *_WITH_IT)
+                unload()
         raise ConsoleError(E_METHOD, method[:40])
 
     def _refuse(self, number: int, err: MailError) -> None:

@@ -7,7 +7,7 @@ from micropython import const
 from .. import __version__
 from ..net import clock
 from ..store import fs
-from ..text.charsets import shorten
+from ..text.utf8 import shorten
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

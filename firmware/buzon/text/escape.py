@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .charsets import point, shorten, width
+from .utf8 import point, shorten, width
 
 _DROP = const(0)
 _SPACE = const(1)

@@ -4,7 +4,8 @@ import binascii
 
 from micropython import const
 
-from .charsets import shorten, to_utf8
+from .charsets import to_utf8
+from .utf8 import shorten
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
