@@ -7,7 +7,6 @@ says what is left to do.
 
 from micropython import const
 
-from .core.login import login
 from .errors import (
     E_FLASH_FULL,
     E_NO_UIDL,
@@ -17,6 +16,7 @@ from .errors import (
     ServerError,
     StoreError,
 )
+from .plugins import unload
 from .store.journal import ARRIVED, DELETED, LEFT, PART, STATE, WANTED
 from .store.spool import Window, key_of
 
@@ -142,7 +142,11 @@ class Session:
                 pop.caps = {line[:16].rstrip(): line[16:] for line in saved.split(b"\n") if line}
         known = pop.caps is not None
         memory.pop("caps", None)
+        from .core.login import login
+
         yield from login(pop, account, self.nonce, memory)
+        del login
+        unload()
         caps = pop.caps
         if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps):
             yield from pop.capa()  # some say all of it only now
