@@ -194,6 +194,7 @@ class Session:
             from .policy.baseline import baseline
 
             yield from baseline(self.pop, self.journal, self.now())
+        self.spool.forget()
         window = Window(WINDOW)
         if self._plain:
             yield from self._empty(window)

@@ -25,6 +25,8 @@ KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
 _BLOCK = const(512)  # what is checked and written at once
+_MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
+_BLOCKS = const(12288)  # what a message takes at most beside its bytes
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
 
 
@@ -99,6 +101,7 @@ class Spool:
         self.folder = root + "/" + account
         self.quota = quota
         self.full = full
+        self._free = 0
         self.written = 0  # bytes of the message that is coming in
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
@@ -138,9 +141,17 @@ class Spool:
         return StoreError(E_FLASH_FULL, "%d KB free" % (self.room() // 1024))
 
     def room(self) -> int:
-        """Bytes that mail may still take: of the flash, and of the quota if there is one."""
-        free = fs.room(self.folder)[0] - _SPARE
-        return max(0, self.quota.room(free) if self.quota else free)
+        """Bytes that mail may still take: of the flash, and of the quota if there is one.
+
+        Measuring reads all of the file system's index, so it is done again only when there is little left: `forget`.
+        """
+        if self._free < _MUCH:
+            self._free = fs.room(self.folder)[0] - _SPARE
+        return max(0, self.quota.room(self._free) if self.quota else self._free)
+
+    def forget(self) -> None:
+        """Others may have written since: the next `room` measures."""
+        self._free = 0
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
         """Sink: whole blocks are checked and written, the rest waits. Nothing is allocated."""
@@ -187,6 +198,7 @@ class Spool:
             self._file = None
         except OSError as err:
             raise fs.trouble(err)
+        self._free -= self.written + _BLOCKS
         if self.quota:
             self.quota.took(self.written)
         return key
