@@ -38,6 +38,7 @@ _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to 
 _SUB = const(
     256
 )  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
+_GONE = const(256)  # records of messages that are not here, from which on they are looked through
 _DAY_S = const(86400)
 _DELAY_MAX_S = const(3600)  # of a server's LOGIN-DELAY
 _HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
@@ -104,6 +105,7 @@ class Session:
         self._walk: "Walk | None" = None
         self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
         self._hurry = hurry
+        self._sure = sure
         self._newest = account.get("order") == "newest"
         self._judged = bool(account.get("filter"))  # by their headers, after the session
         self._parts = self._judged or account.get("fetch") == "headers"
@@ -200,6 +202,11 @@ class Session:
             yield from self._empty(window)
         else:
             yield from self._collect(window)
+        if self.journal.gone >= _GONE and not self.more and self._sure() and (self.listed or self.delete):
+            from .policy.purge import purge
+
+            self.journal.flush()
+            yield from purge(self.pop, self.journal, self.now())
 
     def _collect(self, window: Window) -> "Dialogue[None]":
         """Fetch what never arrived here, and delete what may be: the listing is compared with the journal as it

@@ -26,6 +26,8 @@ LEFT = const(4)  # not here, and the server's is left alone
 STATE = const(15)  # the bits of these; beside them may be
 PART = const(16)  # only its headers are here
 WANTED = const(32)  # and the person wants all of it
+MISSED = const(64)  # of one that is not here: once not in a listing either
+MISSES = const(192)
 
 _RECORD = const(16)  # kind, change, 2 spare, time (uint32), key
 # `change`: 0 the message's first record; 1 it was seen, or not; 2 something that a session must know.
@@ -99,7 +101,7 @@ class Journal:
         if kind & (PART | WANTED) or kind & STATE == LEFT:
             self.apart += 1
         if kind & STATE > SEEN:
-            self.gone += 1
+            self.gone += 1  # see policy.purge
 
     def flush(self) -> None:
         """Append what is pending; nothing pending writes nothing."""

@@ -1,0 +1,89 @@
+"""Forgets messages that are neither here nor on the server any more: else the journal would grow for ever. A dialogue.
+
+One listing may be empty or short. So a record goes only when it was missed in three, a day apart each.
+"""
+
+import os
+
+from micropython import const
+
+from ..store import fs
+from ..store.journal import MISSED, MISSES, SEEN, STATE, pack
+from ..store.mend import compact
+from ..store.spool import Window, key_of
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from ..core.pop3 import Dialogue, Pop3
+    from ..store.journal import Journal
+
+_MANY = const(256)  # records looked at in a run
+_WINDOW = const(64)
+_DAY_S = const(86400)
+_NOBODY = bytes(8)  # the key of the record that tells when the last run was
+
+
+def purge(pop: "Pop3", journal: "Journal", now: int) -> "Dialogue[None]":
+    """Look at some of the records without a message, if the last run is a day ago. Raises StoreError."""
+    ran = 0
+    for kind, _, time, key in journal.records():
+        if not kind and key == _NOBODY:
+            ran = time
+    if now - ran < _DAY_S:
+        return
+    compact(journal)
+    total = sum(_is_gone(kind) for kind, _, _, _ in journal.records())
+    if not total:
+        return
+    skip = now // _DAY_S * _MANY % total  # other ones each day
+    listed = bytearray(_MANY)
+    window = Window(_WINDOW)
+
+    def each(n: int, uid: bytes) -> None:
+        i = window.find(key_of(uid))
+        if i >= 0:
+            window.state[i] = 1
+
+    for first in range(0, _MANY, _WINDOW):
+        window.clear()
+        n = 0
+        for kind, _, _, key in journal.records():
+            if _is_gone(kind):
+                if skip + first <= n < skip + first + _WINDOW:
+                    window.add(key)
+                n += 1
+        if window.n:
+            yield from pop.uidl(each)
+            listed[first : first + _WINDOW] = window.state
+    _write(journal, skip, listed, now)
+    journal.recount()
+
+
+def _is_gone(kind: int) -> bool:
+    return kind & STATE > SEEN
+
+
+def _write(journal: "Journal", skip: int, listed: bytearray, now: int) -> None:
+    new = journal.path + ".tmp"
+    n = 0
+    try:
+        with open(new, "wb") as f:
+            f.write(pack(0, 0, now, _NOBODY))
+            for kind, _, time, key in journal.records():
+                if not kind:
+                    continue
+                if _is_gone(kind):
+                    if skip <= n < skip + _MANY:
+                        if listed[n - skip]:
+                            kind &= ~MISSES
+                        elif kind & MISSES == MISSES - MISSED:
+                            n += 1
+                            continue
+                        else:
+                            kind += MISSED
+                    n += 1
+                f.write(pack(kind, 0, time, key))
+        os.rename(new, journal.path)
+    except OSError as err:
+        fs.remove(new)
+        raise fs.trouble(err)
