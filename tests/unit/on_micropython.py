@@ -39,4 +39,4 @@ def run(path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a test file with `mp.py`, in folder `cwd`."""
     env = {**os.environ, "MICROPYPATH": f"{firmware()}:{HERE}:.frozen"}
     command = [interpreter(), str(HERE / "mp.py"), str(path)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)

@@ -1,4 +1,4 @@
-"""All of test_sync_model.py and test_sync_policies.py again, against a maildrop that takes several commands at once; and how many they are."""
+"""All of test_sync_model.py again, against a maildrop that takes several commands at once; and how many they are."""
 
 import os
 import sys
@@ -6,28 +6,12 @@ import sys
 sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
 
 import test_sync_model as model
-import test_sync_policies as policies
 from buzon import errors
+from pipelined import CAPS, again
 
-_CAPS = b"UIDL\r\nTOP\r\nPIPELINING\r\n"
-
-
-def _again(test):
-    def run():
-        before = model.CAPS, model.FLIGHT
-        model.CAPS, model.FLIGHT = _CAPS, 16
-        try:
-            test()
-        finally:
-            model.CAPS, model.FLIGHT = before
-
-    return run
-
-
-for _module in (model, policies):
-    for _name in dir(_module):
-        if _name.startswith("test_"):
-            globals()[_name] = _again(getattr(_module, _name))
+for _name in dir(model):
+    if _name.startswith("test_"):
+        globals()[_name] = again(getattr(model, _name))
 
 
 def _run(drop, memory, **account):
@@ -42,7 +26,7 @@ def test_more_and_more_are_in_flight_while_it_goes_well():
     most = []
     for _ in range(4):
         drop = model.Drop(model.numbered(model.bodies(64)))
-        drop.caps = _CAPS
+        drop.caps = CAPS
         _run(drop, memory)
         most.append(drop.flight)
     assert most == [4, 8, 16, 16], most
@@ -57,7 +41,7 @@ def test_one_at_a_time_for_who_does_not_say_that_it_takes_more():
 def test_a_server_that_was_cut_off_with_several_in_flight_gets_one_at_a_time():
     memory = {}
     drop = model.Drop(model.numbered(model.bodies(20)))
-    drop.caps = _CAPS
+    drop.caps = CAPS
     board = model.Board()
     board.memory = memory
     try:
@@ -74,7 +58,7 @@ def test_what_a_server_can_is_asked_once():
     memory = {}
     for expected in (1, 0, 0):
         drop = model.Drop(model.numbered(model.bodies(3)))
-        drop.caps = _CAPS
+        drop.caps = CAPS
         _run(drop, memory)
         assert drop.commands.count(b"CAPA") == expected, drop.commands
         memory_of_one = len(drop.commands)
@@ -83,7 +67,7 @@ def test_what_a_server_can_is_asked_once():
 
 def test_a_poll_without_new_mail_takes_four_round_trips():
     drop = model.Drop(model.numbered(model.bodies(10)))
-    drop.caps = _CAPS
+    drop.caps = CAPS
     board = model.Board()
     board.memory = {}
     board.session(drop, keep="forever")
