@@ -5,9 +5,9 @@ def start():
     try:
         import asyncio  # noqa: F401  (before all else, where it leaves no hole)
 
-        from buzon.boot import load
+        import buzon.boot
 
-        load()
+        buzon.boot.load()
         from buzon.app import main
         from buzon.setup import board
 

@@ -16,6 +16,7 @@ _ORDER = (
     "policy.purge policy.sift sync account text.address text.escape envelope display.font6x12 display.layout "
     "display.draw display.null display.ssd1306 notify.pages notify.display notify.log ui trial setup "
     "console.server console.status console.base console.change console.config console.files console.mailbox "
+    "console.search console.listing "
     "sentences.s1 sentences.s2 sentences.s5 sentences.s6 app"
 )
 

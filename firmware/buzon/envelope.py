@@ -9,11 +9,10 @@ from .text.words import decode
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Dict
 
     from .store.spool import Spool
 
-_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
 _TEXT = const(64)  # bytes of each
 
 
@@ -22,13 +21,12 @@ class Envelope:
 
     def __init__(self) -> None:
         self._scan = HeaderScan((b"from", b"subject", b"date"))
-        self._block = bytearray(512)
+        self._block = bytearray(128)
 
-    def read(self, spool: "Spool", name: str) -> "Dict[str, Any]":
+    def read(self, spool: "Spool", name: str) -> "Dict[str, str]":
         """`from`, `subject` and `date` of the message in this file, at most 64 bytes each. Raises StoreError."""
         scan = self._scan
-        scan.reset()
-        spool.pour(name, scan, self._block, _HEAD)
+        spool.pour(name, scan, self._block)
         return {
             "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
             "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),

@@ -48,6 +48,10 @@ class Peer:
         self.settings = None
         self.files: dict[str, bytes] = {}
         self.mail = {"main": {}}
+        self.seen: set[str] = set()
+        self.times: dict[str, int] = {}
+        self.parts: dict[str, int] = {}  # ids of which only the header is there, and their octets
+        self.lies: dict[str, dict] = {}  # what mail.list says of a message instead
         self.clock = None
         self.tests: list[dict] = [
             {"state": "ok", "step": "login", "account": "", "error": None, "accounts": []}
@@ -256,26 +260,31 @@ class Peer:
             return {"flash": [1800000, 2000000], "accounts": [{"id": "main"}]}
         if method == "mail.list":
             box = list(self.mail[params["account"]].items())[::-1]
-            start, n = params["start"], params["n"]
-            items = [
-                {
-                    "id": id,
-                    "from": "A <a@b>",
-                    "subject": "s",
-                    "date": "",
-                    "size": len(m),
-                    "time": 0,
-                    "seen": False,
-                }
-                for id, m in box[start : start + n]
-            ]
-            more = start + n if start + n < len(box) else None
-            return {"total": len(box), "items": items, "next": more}
+            if "after" in params:
+                at = [id for id, _ in box].index(params["after"]) + 1
+                box = box[at:]
+            total = len(self.mail[params["account"]])
+            look = box[: params["n"]]
+            items = [self._item(id, m, params.get("brief")) for id, m in look if self._matches(m, params)]
+            return {
+                "total": total,
+                "items": items,
+                "next": look[-1][0] if len(look) < len(box) else None,
+            }
         if method == "mail.read":
             message = self.mail[params["account"]].get(params["id"])
-            if message is None:
+            named = {"size": len(message), "crc": zlib.crc32(message)} if message is not None else {}
+            if message is None or any(params.get(key, told) != told for key, told in named.items()):
                 raise Refused(602, "There is no message.")
-            return {**self._chunk(message, params), "size": len(message)}
+            part = self._chunk(message, params)
+            if part["end"] and not params.get("peek"):
+                self.seen.add(params["id"])
+            return {**part, "size": len(message)}
+        if method == "mail.flag":
+            if params["id"] not in self.mail[params["account"]]:
+                raise Refused(602, "There is no message.")
+            (self.seen.add if params["seen"] else self.seen.discard)(params["id"])
+            return {"seen": params["seen"]}
         if method == "mail.delete":
             if self.mail[params["account"]].pop(params["id"], None) is None:
                 raise Refused(602, "There is no message.")
@@ -294,6 +303,34 @@ class Peer:
         if method == "repl":
             return {"leaving": True}
         raise Refused(701, "This board does not know the request.")
+
+    def _item(self, id: str, message: bytes, brief: bool):
+        item = {
+            "id": id,
+            "size": len(message),
+            "crc": zlib.crc32(message),
+            "time": self.times.get(id, 0),
+            "seen": id in self.seen,
+        }
+        if id in self.parts:
+            item |= {"part": True, "octets": self.parts[id]}
+        return {**item, **self.lies.get(id, {})} | (
+            {} if brief else {"from": "A <a@b>", "subject": "s", "date": ""}
+        )
+
+    @staticmethod
+    def _matches(message: bytes, params: dict) -> bool:
+        head = message.split(b"\r\n\r\n")[0].decode("utf-8", "replace").lower()
+        sender, subject = (
+            "".join(line for line in head.split("\r\n") if line.startswith(name))
+            for name in ("from:", "subject:")
+        )
+        text = params.get("text", "").lower()
+        return (
+            params.get("from", "").lower() in sender
+            and params.get("subject", "").lower() in subject
+            and (text in sender or text in subject)
+        )
 
     @staticmethod
     def _chunk(data: bytes, params: dict):

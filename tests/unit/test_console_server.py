@@ -44,6 +44,7 @@ def ask(it, number, method, params=None, session=5):
 
 
 def with_method(name, call):
+    server._STAY = ("base",)  # else it would be loaded anew, without the method
     setattr(base, "do_" + name, call)
 
 
@@ -90,6 +91,24 @@ def test_an_error_with_a_long_text_is_answered():
 
     with_method("fail", fail)
     assert ask(it, 2, "fail")[4][0] == errors.E_NO_ACCOUNT
+
+
+def test_a_generator_is_an_array_made_while_it_is_put():
+    it = opened()
+    with_method("some", lambda app, params: {"x": (i for i in range(params["n"])), "end": True})
+    for n in (0, 1, 22, 23):
+        assert ask(it, 2 + n, "some", {"n": n}) == {0: 2 + n, 3: {"x": list(range(n)), "end": True}}
+    assert ask(it, 50, "some", {"n": 24})[4][0] == errors.E_TOO_LONG
+
+    def broken(app, params):
+        def items():
+            yield 1
+            raise errors.StoreError(errors.E_NO_MESSAGE, "gone")
+
+        return {"x": items()}
+
+    with_method("broken", broken)
+    assert ask(it, 51, "broken")[4][0] == errors.E_NO_MESSAGE
 
 
 def test_a_result_that_is_too_large_is_an_error():

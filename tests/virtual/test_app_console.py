@@ -268,7 +268,7 @@ def test_two_frames_on_a_line_are_none_and_on_two_lines_two(wire: Wire) -> None:
         (5, {}, 702, "The request was wrong (types)."),
         ("status", [1], 702, "The request was wrong (types)."),
         ("mail.list", {}, 702, "The request was wrong (account)."),
-        ("mail.list", {"account": ACCOUNT, "start": -1, "n": 8}, 702, "The request was wrong (start)."),
+        ("mail.list", {"account": ACCOUNT, "after": "x", "n": 8}, 702, "The request was wrong (after)."),
         ("mail.read", {"account": ACCOUNT, "id": "zz", "off": 0}, 702, "The request was wrong (id)."),
         ("mail.read", {"account": ACCOUNT, "id": "00" * 8, "off": 0}, 602, "There is no message"),
         ("mail.delete", {"account": "nobody", "id": "00" * 8}, 104, "nobody"),

@@ -4,13 +4,25 @@ import gc
 import select
 import sys
 from asyncio import core as _core  # type: ignore[attr-defined]
+from binascii import unhexlify
 
 from micropython import const
 
 from .. import log
 from ..core import frames
 from ..core.cbor import Encoder, decode
-from ..errors import E_BUG, E_MEMORY, E_METHOD, E_PARAMS, E_SESSION, ConsoleError, DeviceError, MailError
+from ..errors import (
+    E_BUG,
+    E_MEMORY,
+    E_METHOD,
+    E_NO_ACCOUNT,
+    E_PARAMS,
+    E_SESSION,
+    ConfigError,
+    ConsoleError,
+    DeviceError,
+    MailError,
+)
 from ..plugins import unload
 
 TYPE_CHECKING = const(False)
@@ -85,9 +97,7 @@ class Console:
         try:
             if type(method) is not str or not isinstance(params, dict):
                 raise ConsoleError(E_PARAMS, "types")
-            result = self._call(method, params)
-            self._answer.n = 0
-            self._answer.put({0: number, 3: result})
+            self._call(number, method, params)
         except MailError as err:
             self._refuse(number, err)
         except MemoryError:
@@ -95,7 +105,7 @@ class Console:
         except Exception as err:
             self._refuse(number, DeviceError(E_BUG, type(err).__name__))
 
-    def _call(self, method: str, params: "Dict[str, Any]") -> "Any":
+    def _call(self, number: int, method: str, params: "Dict[str, Any]") -> None:
         module = _module(method)
         name = method.replace(".", "_")
         if module:
@@ -104,7 +114,9 @@ class Console:
             handler = methods.__dict__.get("do_" + name)
             try:
                 if handler:
-                    return handler(self._app, params)
+                    # Put while the module is there: some of it may be made only now.
+                    self._answer.put({0: number, 3: handler(self._app, params)})
+                    return
             finally:
                 unload()
         raise ConsoleError(E_METHOD, method[:40])
@@ -122,7 +134,7 @@ def _module(method: str) -> str:
     if method == "status":
         return "status"
     if method.startswith("mail."):
-        return "mailbox"
+        return "listing" if method == "mail.list" else "mailbox"
     if method in ("settings.test", "settings.commit", "settings.discard"):
         return "change"
     if method.startswith("settings."):
@@ -136,6 +148,27 @@ def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":
     if type(value) is not kind or (type(value) is int and value < 0):
         raise ConsoleError(E_PARAMS, name)
     return value
+
+
+def account_in(app: "Any", params: "Dict[str, Any]") -> "Any":
+    """The account that the params name. Raises ConfigError(E_NO_ACCOUNT)."""
+    name = field(params, "account", str)
+    for account in app.accounts:
+        if account.id == name:
+            return account
+    raise ConfigError(E_NO_ACCOUNT, name[:16])
+
+
+def key_in(params: "Dict[str, Any]", name: str) -> bytes:
+    """The key of the message whose id is the parameter `name`. Raises ConsoleError(E_PARAMS)."""
+    text = field(params, name, str)
+    try:
+        key = unhexlify(text)
+    except ValueError:
+        key = b""
+    if len(key) != 8:
+        raise ConsoleError(E_PARAMS, name)
+    return key
 
 
 def chunk(

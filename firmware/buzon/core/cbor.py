@@ -30,7 +30,8 @@ class Encoder:
     def put(self, item: "Any") -> None:
         """One item: int (64 bits), bytes-like, str, list or tuple, dict, True, False or None.
 
-        A function stands for the item that it returns: it is made when its turn comes, not all before.
+        A function stands for the item that it returns, a generator for the array of what it yields (at most 23):
+        they are made when their turn comes, not all before.
         """
         if item is None or item is True or item is False:
             self._raw(b"\xf6" if item is None else b"\xf5" if item else b"\xf4")
@@ -55,6 +56,14 @@ class Encoder:
             for key in item:
                 self.put(key)
                 self.put(item[key])
+        elif hasattr(item, "send"):
+            at = self.n
+            self._head(_ARRAY, 0)
+            for each in item:
+                self.put(each)
+                self.buf[at] += 1
+                if self.buf[at] & 31 == 24:  # no length that fits there
+                    raise ConsoleError(E_TOO_LONG, "items")
         elif callable(item):
             self.put(item())
         else:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..store.spool import Spool
 
 _BATCH = const(16)
-_HEAD = const(8192)  # bytes in which the fields are looked for
 _TEXT = const(200)  # bytes of each
 
 
@@ -73,8 +72,7 @@ def choose(settings: "Dict[str, Any]", fields: "Dict[str, str]", octets: int) ->
 
 
 def _fields(spool: "Spool", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, str]":
-    scan.reset()
-    spool.pour(name, scan, block, _HEAD)
+    spool.pour(name, scan, block)
     return {
         "from": decode(scan.get(b"from"), _TEXT).lower(),
         "subject": decode(scan.get(b"subject"), _TEXT).lower(),

@@ -5,10 +5,11 @@ changes in it have become many. Memory: one block of records, and one Window.
 """
 
 import struct
+from binascii import hexlify
 
 from micropython import const
 
-from ..errors import StoreError
+from ..errors import E_NO_MESSAGE, StoreError
 from . import fs
 from .spool import Window
 
@@ -113,18 +114,28 @@ class Journal:
                 raise fs.trouble(err)
             self.pending = bytearray()
 
-    def newest(self) -> "Iterator[tuple[bytes, int, bool]]":
-        """(key, time, seen) of every message on the board, the last to arrive first."""
+    def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
+        """(key, time, seen) of every message on the board, the last to arrive first.
+
+        `after`: only of those that arrived before this one, which may be deleted by now. Raises
+        StoreError(E_NO_MESSAGE) when there is no record of it.
+        """
         self.flush()
         changed = self.changed(_SEEN_ONLY)
         for kind, change, time, key in self.backwards():
             if change:
+                continue
+            if after:
+                if key == after:
+                    after = None
                 continue
             i = changed.find(key)
             if i >= 0:
                 kind = changed.kind[i]
             if _here(kind):
                 yield key, time, kind & STATE == SEEN
+        if after:
+            raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
 
     def state(self, key: bytes) -> int:
         """The last record's kind for a message; 0: none."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
+_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
 _BLOCK = const(512)  # what is checked and written at once
 _MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
 _BLOCKS = const(12288)  # what a message takes at most beside its bytes
@@ -284,15 +285,20 @@ class Spool:
         except OSError as err:
             raise fs.trouble(err)
 
-    def pour(self, name: str, sink: "Any", block: bytearray, most: int) -> None:
-        """The first bytes of a message to a sink, until it is `done`. Raises StoreError."""
-        at = 0
-        while not sink.done and at < most:
-            n = self.read(name, at, block)
-            if not n:
-                break
-            sink.write(block, 0, n)
-            at += n
+    def pour(self, name: str, scan: "Any", block: bytearray) -> None:
+        """The first bytes of a message to a `HeaderScan`, until it has its fields. `block`: lent. Raises StoreError."""
+        scan.reset()
+        left = _HEAD
+        try:
+            with open(self.folder + "/" + name, "rb") as f:
+                while not scan.done and left > 0:
+                    n = f.readinto(block)
+                    if not n:
+                        break
+                    scan.write(block, 0, n)
+                    left -= n
+        except OSError as err:
+            raise fs.trouble(err)
 
     def remove(self, name: str) -> None:
         fs.remove(self.folder + "/" + name)

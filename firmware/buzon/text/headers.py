@@ -24,7 +24,7 @@ class HeaderScan:
     def __init__(self, names: "Sequence[bytes]", limit: int = 200) -> None:
         self._names = names
         self._limit = limit
-        self._values = [bytearray(limit) for _ in names]
+        self._values = bytearray(limit * len(names))
         self._lens = [0] * len(names)
         self.reset()
 
@@ -43,7 +43,8 @@ class HeaderScan:
         """The raw value: unfolded, stripped, at most `limit` bytes; empty if the field was not there."""
         for i in range(len(self._names)):
             if self._names[i] == name and self._lens[i] > 0:
-                return bytes(self._values[i][: self._lens[i]]).replace(b"\r", b" ").strip()
+                at = i * self._limit
+                return bytes(self._values[at : at + self._lens[i]]).replace(b"\r", b" ").strip()
         return b""
 
     def write(self, buf: "bytes | bytearray", off: int, n: int) -> None:
@@ -123,21 +124,21 @@ class HeaderScan:
             self._missing -= 1
 
     def _keep(self, buf: "bytes | bytearray", off: int, end: int) -> None:
-        value = self._values[self._field]
+        first = self._field * self._limit
         at = self._lens[self._field]
         while off < end and at < self._limit:
             c = buf[off]
             if at or (c != 0x20 and c != 0x09):
-                value[at] = c
+                self._values[first + at] = c
                 at += 1
             off += 1
         self._lens[self._field] = at
 
     def _end_line(self) -> None:
         if self._state == _KEEP:
-            value = self._values[self._field]
+            first = self._field * self._limit
             at = self._lens[self._field]
-            while at and value[at - 1] == 0x0D:
+            while at and self._values[first + at - 1] == 0x0D:
                 at -= 1
             self._lens[self._field] = at
         self._state = _START

@@ -3,7 +3,8 @@
 What it returns is what the board said, checked for its types but not escaped: whoever prints it escapes it.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -14,10 +15,15 @@ from . import frames
 from .link import HELLO_S, Link, SessionLost
 
 PROTOCOL = 1
+E_NO_MESSAGE = 602
 _E_NOT_STAGED = 106
+_E_MEMORY = 802
+_TRIES = 10
+_TRY_EVERY_S = 0.3
 _MAX_SCREEN = 64 * 1024
 _MAX_SETTINGS = 16 * 1024
 _MAX_LOG = 256 * 1024
+_MAX_PAGES = 20_000
 
 
 class _FromBoard(BaseModel):
@@ -104,21 +110,28 @@ class TestState(_FromBoard):
 
 
 class Item(_FromBoard):
-    """A stored message. `from_`, `subject`, `date` are shortened by the board; `time` is an epoch or 0."""
+    """A stored message. `from_`, `subject`, `date` are shortened by the board; `time` is an epoch or 0.
 
-    id: str
+    `size` and `crc` (CRC-32) are of what is stored; with `part` that is the header alone, and the message has
+    `octets` bytes on the server.
+    """
+
+    id: str = Field(pattern="^[0-9a-f]{16}$")
     from_: str = Field("", alias="from")
     subject: str = ""
     date: str = ""
-    size: int = 0
-    time: int = 0
+    size: int = Field(0, ge=0)
+    crc: int = Field(0, ge=0, lt=1 << 32)
+    time: int = Field(0, ge=0, lt=1 << 32)
     seen: bool = False
+    part: bool = False
+    octets: int = Field(0, ge=0)
 
 
 class Page(_FromBoard):
     total: int
     items: list[Item] = Field(default_factory=list)
-    next: int | None = None
+    next: str | None = None
 
 
 class Screen(_FromBoard):
@@ -264,27 +277,77 @@ class Client:
 
     # Mail
 
-    def list_page(self, account: str, start: int = 0, n: int = 8) -> Page:
-        """At most 8 messages from the newest on. `next` is the start of the next page or None."""
-        params = {"account": account, "start": start, "n": n}
+    def list_page(
+        self,
+        account: str,
+        after: str | None = None,
+        n: int = 8,
+        *,
+        brief: bool = False,
+        find: Mapping[str, str] | None = None,
+    ) -> Page:
+        """At most `n` messages, the newest first: from the newest on, or from the one behind the id `after` on.
+
+        `next` is what the next page comes after, or None; a search may have a next page though this one is
+        empty. `brief`: without what the headers tell. `find`: words to look for in `from`, `subject` or `text`
+        (either of both).
+        """
+        params: dict[str, Any] = {"account": account, "n": n, **(find or {})}
+        if after is not None:
+            params["after"] = after
+        if brief:
+            params["brief"] = True
+        for _ in range(_TRIES - 1):
+            try:
+                return _model(Page, self._ask("mail.list", params), "mail.list")
+            except BoardRefused as error:
+                if error.code != _E_MEMORY:
+                    raise
+                time.sleep(_TRY_EVERY_S)  # beside a TLS handshake a small heap may be full for a moment
         return _model(Page, self._ask("mail.list", params), "mail.list")
 
-    def list_all(self, account: str) -> Iterator[Item]:
-        """All stored messages of an account, newest first."""
-        start = 0
-        while True:
-            page = self.list_page(account, start)
-            yield from page.items
+    def list_all(
+        self, account: str, *, brief: bool = False, find: Mapping[str, str] | None = None
+    ) -> Iterator[Item]:
+        """All stored messages of an account, or those that match, newest first, each once; see `list_page`."""
+        known: set[str] = set()
+        after: str | None = None
+        for _ in range(_MAX_PAGES):
+            try:
+                page = self.list_page(account, after, brief=brief, find=find)
+            except BoardRefused as error:
+                if error.code != E_NO_MESSAGE or after is None:
+                    raise
+                after = None  # the board has forgotten that message meanwhile: from the newest again
+                continue
+            for item in page.items:
+                if item.id not in known:
+                    known.add(item.id)
+                    yield item
             if page.next is None:
                 return
-            if page.next <= start:
-                raise _not_understood("mail.list")
-            start = page.next
+            after = page.next
+        raise _not_understood("mail.list")
 
-    def read_message(self, account: str, id: str) -> Iterator[bytes]:
-        """The message's bytes as they are stored, in pieces of at most 1,024."""
-        for part, _ in self._get("mail.read", {"account": account, "id": id}, 1 << 31):
+    def read_message(
+        self, account: str, id: str, *, off: int = 0, peek: bool = False, item: Item | None = None
+    ) -> Iterator[bytes]:
+        """The message's bytes as they are stored, from `off` on, in pieces of at most 1,024.
+
+        The board marks it as seen when the last piece is read; not with `peek`. `item`: it must be that very
+        content, or it is refused as no message.
+        """
+        params: dict[str, Any] = {"account": account, "id": id}
+        if peek:
+            params["peek"] = True
+        if item is not None:
+            params |= {"size": item.size, "crc": item.crc}
+        for part, _ in self._get("mail.read", params, item.size if item else 1 << 31, off):
             yield part
+
+    def flag_message(self, account: str, id: str, *, seen: bool) -> None:
+        """Marks a message as seen or as not seen."""
+        self._ask("mail.flag", {"account": account, "id": id, "seen": seen})
 
     def delete_message(self, account: str, id: str) -> None:
         self._once("mail.delete", {"account": account, "id": id})
@@ -331,9 +394,11 @@ class Client:
             if end:
                 return off
 
-    def _get(self, method: str, params: dict[str, Any], limit: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The pieces of something large. Raises BuzonError when the board sends more than `limit` bytes."""
-        off = 0
+    def _get(
+        self, method: str, params: dict[str, Any], limit: int, off: int = 0
+    ) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """The pieces of something large from `off` on. Raises BuzonError when the board sends more than up to
+        `limit` bytes of it."""
         while True:
             result = self._ask(method, {**params, "off": off})
             data, end = result.get("data"), result.get("end")
@@ -341,12 +406,12 @@ class Client:
                 raise _not_understood(method)
             if not data and not end:
                 raise _not_understood(method)
-            yield data, result
             off += len(data)
-            if end:
-                return
             if off > limit:
                 raise _not_understood(method)
+            yield data, result
+            if end:
+                return
 
 
 def _coded(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,11 @@
-"""`buzon mail`: lists, shows and deletes messages on the board."""
+"""`buzon mail`: lists, searches, shows, flags, copies and deletes messages on the board."""
 
 import base64
 import sys
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,11 +13,18 @@ import typer
 from ..board.client import Client
 from ..errors import BuzonError, UsageError
 from ..provision.steps import human
+from ..pull.maildir import Maildir
+from ..pull.mbox import Mbox
+from ..pull.pull import Pulled
+from ..pull.pull import pull as copy
+from ..pull.target import Target
 from .options import Json, Port, Yes, connect
 from .output import Out, plain, when
 
 group = typer.Typer(
-    help="List, show and delete messages on the board.", no_args_is_help=True, rich_markup_mode=None
+    help="List, search, show, flag, copy and delete messages on the board.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Account = Annotated[str | None, typer.Option("--account", help="Account (default: the only one there is).")]
@@ -24,21 +35,59 @@ Raw = Annotated[bool, typer.Option("--raw", help="The bytes as they are stored, 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many, newest first.")]
 
 
+From = Annotated[
+    str, typer.Option("--from", help="Only those whose sender (name or address) holds this text.")
+]
+Subject = Annotated[str, typer.Option("--subject", help="Only those whose subject holds this text.")]
+Text = Annotated[str, typer.Argument(help="What the sender or the subject must hold.")]
+Read = Annotated[bool, typer.Option("--read/--unread", help="Mark it as seen, or as new again.")]
+ToMaildir = Annotated[Path | None, typer.Option("--maildir", metavar="DIR", help="Copy to this Maildir.")]
+ToMbox = Annotated[Path | None, typer.Option("--mbox", metavar="FILE", help="Copy to this mbox file.")]
+
+_MOST = 64  # bytes of what is looked for: it travels in one frame
+
+
 @group.command("list")
-def list_(port: Port = None, account: Account = None, limit: Limit = None, json: Json = False) -> None:
+def list_(
+    port: Port = None,
+    account: Account = None,
+    sender: From = "",
+    subject: Subject = "",
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
     """List the messages on the board, newest first."""
-    out = Out(json)
-    with connect(port, out) as client:
-        items = []
-        ids = [_account(client, account)] if account else [one.id for one in client.status().accounts]
-        for id in ids:
-            for number, item in enumerate(client.list_all(id)):
+    find = {name: text for name, text in (("from", sender), ("subject", subject)) if text}
+    _list(Out(json), port, account, find, limit)
+
+
+@group.command()
+def search(
+    text: Text, port: Port = None, account: Account = None, limit: Limit = None, json: Json = False
+) -> None:
+    """List the messages on the board whose sender or subject holds TEXT, newest first."""
+    if not text.strip():
+        raise UsageError("There is nothing to look for: give a part of a sender or a subject.")
+    _list(Out(json), port, account, {"text": text}, limit)
+
+
+def _list(
+    out: Out, port: str | None, account: str | None, find: Mapping[str, str], limit: int | None
+) -> None:
+    find = {name: unicodedata.normalize("NFC", text) for name, text in find.items()}
+    if sum(len(text.encode("utf-8", "replace")) for text in find.values()) > _MOST:
+        raise UsageError(f"That is too long to look for: {_MOST} bytes at most, a part of it will do.")
+    items = []
+    with connect(port, out) as client, out.progress() as bar:
+        bar.say("Searching" if find else "Listing")
+        for id in _accounts(client, account):
+            for number, item in enumerate(client.list_all(id, find=find)):
                 if limit is not None and number >= limit:
                     break
                 items.append((id, item))
     out.document({"ok": True, "messages": [{"account": id, **plain(item)} for id, item in items]})
     if not items:
-        out.say("There is no message on the board.")
+        out.say("No message on the board matches." if find else "There is no message on the board.")
         return
     out.table(
         ("id", "account", "new", "from", "subject", "size", "stored"),
@@ -49,7 +98,7 @@ def list_(port: Port = None, account: Account = None, limit: Limit = None, json:
                 "" if item.seen else "*",
                 item.from_,
                 item.subject,
-                human(item.size),
+                f"{human(item.octets)}, header only" if item.part else human(item.size),
                 when(item.time),
             )
             for id, item in items
@@ -103,6 +152,67 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
     out.say("Deleted.")
 
 
+@group.command()
+def flag(id: Id, read: Read, port: Port = None, account: Account = None, json: Json = False) -> None:
+    """Mark one message as read or unread."""
+    out = Out(json)
+    with connect(port, out) as client:
+        account = _account(client, account)
+        id = _full_id(client, account, id)
+        client.flag_message(account, id, seen=read)
+    out.document({"ok": True, "id": id, "seen": read})
+    out.say("Marked as read." if read else "Marked as unread.")
+
+
+@group.command()
+def pull(
+    maildir: ToMaildir = None,
+    mbox: ToMbox = None,
+    port: Port = None,
+    account: Account = None,
+    json: Json = False,
+) -> None:
+    """Copy all messages to a Maildir or an mbox file on this PC, each once; run again, it goes on."""
+    out = Out(json)
+    path = maildir or mbox
+    if path is None or (maildir and mbox):
+        raise UsageError("Say where to copy to: --maildir DIR or --mbox FILE, one of them.")
+    done = []
+    target: Target = Maildir(path) if maildir else Mbox(path)
+    with connect(port, out) as client, target, out.progress() as bar:
+
+        def progress(text: str, have: int, total: int) -> None:
+            bar.say(text)
+            bar.at(have, total)
+
+        for id in _accounts(client, account):
+            done.append(copy(client, id, target, progress))
+    failed = sum(len(one.failed) for one in done)
+    out.document({"ok": not failed, "to": str(path), "accounts": [asdict(one) for one in done]})
+    for one in done:
+        out.say(_sentence(one))
+    if failed:
+        ids = ", ".join(id for one in done for id in one.failed[:4])
+        raise BuzonError(
+            f"{failed} of the messages came damaged or are too large, and were not copied ({ids}): look at them "
+            "with buzon mail show."
+        )
+
+
+def _sentence(one: Pulled) -> str:
+    text = f"{one.account}: {one.copied} copied, {one.there} were there already"
+    if one.part:
+        text += f", {one.part} not copied as only their headers are on the board"
+    if one.gone:
+        text += f", {one.gone} deleted on the board meanwhile"
+    return text + "."
+
+
+def _accounts(client: Client, account: str | None) -> list[str]:
+    """The account that is named, or all."""
+    return [_account(client, account)] if account else [one.id for one in client.status().accounts]
+
+
 def _account(client: Client, account: str | None) -> str:
     ids = [one.id for one in client.status().accounts]
     if account is not None:
@@ -125,7 +235,7 @@ def _full_id(client: Client, account: str, start: str) -> str:
         raise UsageError("The id is empty: give one that buzon mail list shows, or its beginning.")
     if len(start) == 16:
         return start
-    found = [item.id for item in client.list_all(account) if item.id.startswith(start)]
+    found = [item.id for item in client.list_all(account, brief=True) if item.id.startswith(start)]
     if len(found) != 1:
         raise UsageError(f"{len(found)} messages have an id that begins with {start}: see buzon mail list.")
     return found[0]

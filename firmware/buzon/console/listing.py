@@ -1,0 +1,103 @@
+"""The console method mail.list: pages of what is on the board, newest first, or of what matches a search.
+
+One request looks at a bounded number of messages, and at none for long. It fits the heap beside a TLS session: items
+are made one at a time, when they are put into the answer.
+"""
+
+import gc
+from binascii import hexlify
+
+from micropython import const
+
+from ..errors import E_PARAMS, ConsoleError
+from ..plugins import unload
+from ..store.spool import Window
+from .server import account_in, field, key_in
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List
+
+# What always fits a frame: an item is at most 300 bytes, and 76 without what its header tells.
+_PAGE = const(4)
+_BRIEF = const(8)
+_LOOK = const(8)  # messages that one search request looks at
+
+
+def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    gc.collect()
+    account = account_in(app, params)
+    after = key_in(params, "after") if "after" in params else None
+    brief = params.get("brief") is True
+    words = [params.get(name, "") for name in ("from", "subject", "text")]
+    if any(type(each) is not str for each in words):
+        raise ConsoleError(E_PARAMS, "text")
+    n = max(1, min(field(params, "n", int), _BRIEF if brief else _PAGE))
+    page = Window(_LOOK if any(words) else n)
+    more = _fill(page, account.journal.newest(after))
+    names = _names(page, account.spool)
+    gc.collect()
+    end = page.n
+    if any(words):
+        from .search import search
+
+        end = search(account.spool, names, words, n)
+        del search
+        unload()
+        gc.collect()
+    return {
+        "total": account.journal.stored,
+        "items": _items(account.spool, page, names, end, brief),
+        "next": str(hexlify(page.key(end - 1)), "utf-8") if more or end < page.n else None,
+    }
+
+
+def _fill(page: Window, entries: "Any") -> bool:
+    """Put the next messages into the page; returns whether there are more."""
+    try:
+        for key, time, seen in entries:
+            if page.n == page.size:
+                return True
+            page.add(key, time)
+            page.state[page.n - 1] = seen
+        return False
+    finally:
+        entries.close()  # its file and its buffers, now
+
+
+def _names(page: Window, spool: "Any") -> "List[str]":
+    """The file names of the messages in the page; "" for one that is not there."""
+    names = [""] * page.n
+    for key, name in spool.files():
+        i = page.find(key)
+        if i >= 0:
+            names[i] = name
+    return names
+
+
+def _items(
+    spool: "Any", page: Window, names: "List[str]", end: int, brief: bool
+) -> "Iterator[Dict[str, Any]]":
+    envelope = None
+    for i in range(end):
+        if names[i]:
+            item = told(names[i])
+            item["time"] = page.number[i]
+            item["seen"] = bool(page.state[i])
+            if not brief:
+                if not envelope:
+                    from ..envelope import Envelope
+
+                    envelope = Envelope()
+                item.update(envelope.read(spool, names[i]))
+            yield item
+
+
+def told(name: str) -> "Dict[str, Any]":
+    """What a message's file name tells: id, size and CRC-32 of what is stored; of a header alone also that."""
+    parts = name[:-4].split("-")
+    item: "Dict[str, Any]" = {"id": parts[0], "size": int(parts[1], 16), "crc": int(parts[2], 16)}
+    if not name.endswith(".eml"):
+        item["part"] = True
+        item["octets"] = int(parts[3], 16) if len(parts) > 3 else 0
+    return item

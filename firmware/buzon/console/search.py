@@ -1,0 +1,48 @@
+"""Which messages hold what is looked for in their From and Subject fields. For mail.list, and loaded only then."""
+
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+from ..text.escape import clean
+from ..text.headers import HeaderScan
+from ..text.words import decode
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import List, Sequence
+
+    from ..store.spool import Spool
+
+_FIELD = const(300)  # bytes of a field that are searched
+_WHOLE = const(900)  # as many as these can become when they are decoded
+_LOOK_MS = const(250)
+
+
+def search(spool: "Spool", names: "List[str]", words: "Sequence[str]", n: int) -> int:
+    """Make the names of messages that do not match "", until `n` matched or _LOOK_MS are over. Returns how many
+    were looked at, at least one. Raises StoreError.
+
+    `words`: what must be in From (name or address), in Subject, in one of both: decoded, white space as one space,
+    ASCII letters in any case. An empty one is in any.
+    """
+    by, about, either = [_folded(word) for word in words]
+    scan = HeaderScan((b"from", b"subject"), _FIELD)
+    block = bytearray(128)
+    begun = ticks_ms()
+    for i in range(len(names)):
+        if not n or (i and ticks_diff(ticks_ms(), begun) >= _LOOK_MS):
+            return i
+        if names[i]:
+            spool.pour(names[i], scan, block)
+            sender = _folded(decode(scan.get(b"from"), _WHOLE))
+            subject = _folded(decode(scan.get(b"subject"), _WHOLE))
+            if by in sender and about in subject and (either in sender or either in subject):
+                n -= 1
+            else:
+                names[i] = ""
+    return len(names)
+
+
+def _folded(text: str) -> bytes:
+    return clean(text, _WHOLE).encode().lower()

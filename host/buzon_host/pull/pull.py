@@ -1,0 +1,108 @@
+"""Copies all messages of an account to a target: what is there already is left out, what was cut off goes on.
+
+Nothing that a board says is believed before it is checked: ids, names and sizes, and each copy's size and CRC-32.
+"""
+
+import os
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..board.client import E_NO_MESSAGE, Client, Item
+from ..errors import BoardRefused, BuzonError
+from .target import ACCOUNT, Target, private, tag_of
+
+MAX_MESSAGE = 64 << 20
+MAX_RUN = 1 << 30
+"""Bytes that are copied of one message, and of one account in one run: no board has so much room."""
+
+Progress = Callable[[str, int, int], None]
+"""What is being done; bytes done, of how many."""
+
+
+@dataclass
+class Pulled:
+    """What became of an account's messages. `part`: only the header is on the board; `gone`: deleted there
+    meanwhile; `failed`: ids of those that came with a wrong size or CRC-32."""
+
+    account: str
+    copied: int = 0
+    there: int = 0
+    part: int = 0
+    gone: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+def pull(client: Client, account: str, target: Target, progress: Progress) -> Pulled:
+    """Copies the messages of one account, the oldest first, without marking them as seen on the board."""
+    if not re.fullmatch(ACCOUNT, account):
+        raise BuzonError("The board's account has a name that cannot be: install Buzon on it again.")
+    done = Pulled(account)
+    progress(f"Listing {account}", 0, 0)
+    wanted: list[Item] = []
+    for item in client.list_all(account, brief=True):
+        if item.part:
+            done.part += 1
+        elif tag_of(account, item) in target.there:
+            done.there += 1
+        elif item.size > MAX_MESSAGE:
+            done.failed.append(item.id)
+        else:
+            wanted.append(item)
+    total = sum(item.size for item in wanted)
+    if total > MAX_RUN:
+        raise BuzonError(
+            f"The board says that {account} holds {total} bytes of mail, more than a board can: nothing was copied."
+        )
+    before = 0
+    for number, item in enumerate(reversed(wanted), 1):
+        tag = tag_of(account, item)
+        part = target.part(tag, item.time)
+        at = partial(_at, progress, f"{account}: message {number} of {len(wanted)}", before, total)
+        try:
+            whole = _fetch(client, account, item, part, at)
+        except BoardRefused as error:
+            if error.code != E_NO_MESSAGE:
+                raise
+            done.gone += 1
+        else:
+            if whole:
+                target.add(tag, item.time)
+                done.copied += 1
+            else:
+                done.failed.append(item.id)
+        before += item.size
+    target.tidy(account)
+    return done
+
+
+def _at(progress: Progress, title: str, before: int, total: int, have: int) -> None:
+    progress(title, before + have, total)
+
+
+def _fetch(client: Client, account: str, item: Item, path: Path, progress: Callable[[int], None]) -> bool:
+    """Copies the bytes of a message into `path`, from where an earlier run was cut off. True: size and CRC-32 are
+    right, and it is durable. False: not even when it was copied anew; nothing is left of it then."""
+    for _ in range(2):
+        with open(path, "a+b", opener=private) as file:
+            file.seek(0)
+            crc = have = 0
+            while have <= item.size and (block := file.read(1 << 16)):
+                crc = zlib.crc32(block, crc)
+                have += len(block)
+            if have < item.size:
+                progress(have)
+                for data in client.read_message(account, item.id, off=have, peek=True, item=item):
+                    file.write(data)
+                    crc = zlib.crc32(data, crc)
+                    have += len(data)
+                    progress(have)
+            file.flush()
+            os.fsync(file.fileno())
+        if (have, crc) == (item.size, item.crc):
+            return True
+        path.unlink()
+    return False
