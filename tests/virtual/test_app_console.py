@@ -352,10 +352,24 @@ def fuzzed(rng: random.Random, wire: Wire) -> bytes:
         None, True, False, b"", b"\xff" * 50, [], [1], {}, {"a": 1},
     ]  # fmt: skip
     methods = [
-        "status", "mail.list", "mail.read", "mail.delete", "log", "screen", "settings.get", "settings.stage",
+        "status", "mail.list", "mail.read", "mail.flag", "mail.delete", "log", "screen", "settings.get", "settings.stage",
         "settings.test", "settings.commit", "settings.discard", "file.put", "sync", "hello", "wipe", "none",
     ]  # fmt: skip
-    names = ["account", "id", "off", "data", "end", "path", "start", "n", "untested", "what"]
+    names = [
+        "account",
+        "id",
+        "off",
+        "data",
+        "end",
+        "path",
+        "after",
+        "n",
+        "untested",
+        "what",
+        "text",
+        "crc",
+        "seen",
+    ]
     request: dict[Any, Any] = {
         0: rng.randrange(1, 1 << 31),
         1: rng.choice(methods),
