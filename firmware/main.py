@@ -3,6 +3,18 @@
 
 def start():
     try:
+        run()
+    except KeyboardInterrupt:
+        print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")
+    except Exception as err:
+        import sys
+
+        sys.print_exception(err)
+        print("Buzón could not go on: the lines above say why. Ctrl-D starts it again.")
+
+
+def run():
+    try:
         import asyncio  # noqa: F401  (before all else, where it leaves no hole)
 
         import buzon.boot
@@ -16,13 +28,10 @@ def start():
 
             machine.reset()
         print("Buzón has stopped. Ctrl-D starts it again.")
-    except KeyboardInterrupt:
-        print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")
-    except Exception as err:
-        import sys
+    finally:
+        from buzon import watchdog
 
-        sys.print_exception(err)
-        print("Buzón could not go on: the lines above say why. Ctrl-D starts it again.")
+        watchdog.rest()  # once more: a second Ctrl-C may have come in the middle of the app's end
 
 
 start()

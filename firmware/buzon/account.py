@@ -205,7 +205,7 @@ def tls_of(settings: "Dict[str, Any]") -> "Tls | None":
     if not settings.get("tls_verify", True):
         return Tls(None, False)
     if not clock.valid():
-        raise LinkError(E_CLOCK)
+        raise LinkError(E_CLOCK, clock.says())
     path = settings.get("ca", "")
     try:
         with open(path, "rb") as f:

@@ -9,10 +9,10 @@ import time
 
 from micropython import const
 
-from . import log
+from . import log, watchdog
 from .account import Account, backoff
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_MEMORY, DeviceError, MailError
+from .errors import E_BUG, E_MEMORY, E_WATCHDOG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -31,6 +31,14 @@ _RX = const(1024)
 _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
+_DAY_S = const(86400)
+_STUCK_S = const(7200)  # longer than any connection may last
+_DOES = {
+    "start": "Starting",
+    "wifi": "Joining Wi-Fi",
+    "clock": "Asking for the time",
+    "sync": "Asking for mail",
+}
 # Bytes allocated between two collections. Without it they come when the heap is full, and what lives long ends up
 # all over it.
 _THRESHOLD = const(4096)
@@ -52,7 +60,8 @@ class App:
         self.staged = bytearray()  # what has come of new settings
         self.upload: "List[Any]" = ["", 0]  # the file that is coming: its path, and how much of it has come
         self.state = "start"
-        self.waiting = ""
+        self.waiting = "the start"
+        self._until = -1  # uptime at which the waiting ends, where it is known
         self.error: "List[Any] | None" = None  # [code, sentence, when]
         self.uptime = 0
         self.leaving = ""  # `reboot` or `repl`: what to do when the tasks have ended
@@ -60,7 +69,10 @@ class App:
         self.trouble: "MailError | None" = None  # of settings or Wi-Fi: then nothing goes on
         self._wifi_due = 0
         self._wifi_fails = 0
-        self._clock_due = 0
+        self._clock_due = 0  # uptime at which NTP is asked
+        self._clock_fails = 0
+        self._keep_due = 0  # uptime at which the time is written down
+        self._moved = 0  # uptime when the supervisor last got on
 
     # -- tasks
 
@@ -85,11 +97,12 @@ class App:
         self.reload = False
         apply(self)
         unload()
-        self._wifi_due = self._wifi_fails = self._clock_due = 0
+        self._wifi_due = self._wifi_fails = 0
         gc.collect()
 
     async def _supervise(self) -> None:
         while True:
+            self._moved = self.uptime
             try:
                 await self._step()
             except Exception as err:  # a bug must not stop the board
@@ -104,19 +117,20 @@ class App:
             self._say("test", "the test of the new settings")
             trial = self.trial  # a wipe drops it
             await trial.run(self.wifi, self.link)
+            unload()
             if trial.error:
                 self.wifi.leave()
             return
         if not self.accounts:
-            self._say("unset", "settings: connect a PC and type buzon provision")
+            what = "new settings" if self.trouble else "settings"
+            self._say("unset", what + ": connect a PC and type buzon provision")
         elif not self.wifi.up():
             await self._join()
-        elif not clock.valid() and await self._set_clock():
-            pass
+        elif await self._set_clock():
+            return
         else:
             account = min(self.accounts, key=lambda each: each.due)  # who waits longest: all get their turn
-            wait = account.due - self.uptime
-            if wait <= 0:
+            if account.due <= self.uptime:
                 self._say("sync", "the server of " + account.id)
                 news: "List[bytes]" = []
                 await account.poll(self.link, news, lambda: self._others(account))
@@ -124,15 +138,21 @@ class App:
                 self._notify(account, news)
                 if account.error:
                     self.keep(account.error)
+                elif self.uptime >= self._keep_due:
+                    self._keep_time()
                 return
-            self._say("idle", "the next poll of %s in %d s" % (account.id, wait))
+            self._say(
+                "idle",
+                ("the next try of " if account.error else "the next poll of ") + account.id,
+                account.due,
+            )
         await asyncio.sleep_ms(_TICK_MS)
 
     async def _join(self) -> None:
         if self.uptime < self._wifi_due:
-            self._say("wifi", "Wi-Fi, again in %d s" % (self._wifi_due - self.uptime))
+            self._say("wifi", "Wi-Fi: the next try", self._wifi_due)
             return
-        self._say("wifi", "Wi-Fi")
+        self._say("wifi", "Wi-Fi to let it in")
         try:
             await self.wifi.join((self.settings or {}).get("wifi", []))
         except MailError as err:
@@ -142,21 +162,23 @@ class App:
             raise
         self.trouble = None
         self._wifi_fails = 0
-        for account in self.accounts:  # what failed without Wi-Fi need not wait any longer
-            if account.fails:
-                account.due = min(account.due, self.uptime)
+        self._hurry()
 
     async def _set_clock(self) -> bool:
-        """Ask NTP, once a minute. True: something was tried."""
+        """Ask NTP when it is time to. True: something was tried."""
         ntp = (self.settings or {}).get("time", {}).get("ntp")
         if not ntp or self.uptime < self._clock_due:
             return False
         self._say("clock", "the time from " + ntp)
-        self._clock_due = self.uptime + _WIFI_EVERY_S
         from .net.ntp import ask
 
         try:
-            await ask(ntp)
+            clock.set_to(await ask(ntp) or clock.now())
+            self.clock_is_set(False)
+        except MailError:
+            self._clock_fails += 1
+            self._clock_due = self.uptime + (_DAY_S if clock.sure() else backoff(self._clock_fails))
+            raise
         finally:
             unload()
         return True
@@ -166,7 +188,13 @@ class App:
         button = self._button()
         last = time.ticks_ms()
         down = False
+        openings = 0
         while True:
+            if self.link.openings != openings:
+                openings = self.link.openings
+                self._moved = self.uptime
+            if watchdog.running and self.uptime - self._moved < _STUCK_S:
+                watchdog.running.feed()
             passed = time.ticks_diff(time.ticks_ms(), last) // 1000
             if passed > 0:
                 last = time.ticks_add(last, passed * 1000)
@@ -219,17 +247,40 @@ class App:
 
     # -- what the display and the console ask
 
-    def problem(self) -> "tuple[str, str] | None":
-        """(title, sentence) of what keeps the board from its work, or None."""
+    def problem(self) -> "tuple[str, str, str] | None":
+        """(title, sentence, when it is tried again) of what keeps the board from its work, or None."""
         if self.trouble:
-            return "Problem", str(self.trouble)
+            return "Problem", str(self.trouble), self._retry(self._wifi_due) if self.accounts else ""
         for account in self.accounts:
             if account.error:
-                return account.id, str(account.error)
+                return (
+                    account.id,
+                    str(account.error),
+                    "" if account.state == "sync" else self._retry(account.due),
+                )
         return None
 
+    def _retry(self, due: int) -> str:
+        """Changes seldom: each time the display is drawn anew."""
+        wait = due - self.uptime
+        return "retry " + span(wait) if wait >= 60 else "retry soon"
+
+    def waits(self) -> str:
+        """What the board waits for, in words."""
+        if self.state == "sync":
+            if not self.wifi.up():
+                return "Wi-Fi, which went away in a session"
+            return "%s (%s)" % (self.waiting, self.link.step)
+        if self.state == "test" and self.trial:
+            return "%s (%s)" % (self.waiting, self.trial.step)
+        if self._until < 0:
+            return self.waiting
+        return "%s in %s" % (self.waiting, span(self._until - self.uptime))
+
     def note(self) -> str:
-        """The idle page's last line: what a person should not forget."""
+        """The idle page's last line: what the board does, or what a person should not forget."""
+        if self.state in _DOES:
+            return _DOES[self.state]
         for account in self.accounts:
             if account.settings.get("tls") == "none" or not account.settings.get("tls_verify", True):
                 return "TLS not verified!"
@@ -239,7 +290,7 @@ class App:
         if not self.accounts:
             return ""
         wait = min(account.due for account in self.accounts) - self.uptime
-        return "Next check in %d min" % max(1, (wait + 59) // 60)
+        return "Next check in " + span(max(60, wait))
 
     def _others(self, account: Account) -> bool:
         """Whether another account is due."""
@@ -257,9 +308,31 @@ class App:
                 n += 1
         return n
 
-    def _say(self, state: str, waiting: str) -> None:
+    def _hurry(self) -> None:
+        """What was missing has come: accounts that failed need not wait any longer."""
+        for account in self.accounts:
+            if account.fails:
+                account.due = min(account.due, self.uptime)
+
+    def clock_is_set(self, keep: bool) -> None:
+        """NTP need not be asked for a day. `keep`: write the time down for the next start."""
+        self._clock_fails = 0
+        self._clock_due = self.uptime + _DAY_S
+        self._hurry()
+        if keep:
+            self._keep_time()
+
+    def _keep_time(self) -> None:
+        from .timekeeper import keep
+
+        self._keep_due = self.uptime + _DAY_S
+        keep()
+        unload()
+
+    def _say(self, state: str, waiting: str, until: int = -1) -> None:
         self.state = state
         self.waiting = waiting
+        self._until = until
 
     def _caught(self, err: Exception, what: str) -> None:
         """Keep what should not have happened. Never raises: the task it happened in must go on."""
@@ -282,6 +355,15 @@ class App:
         self.error = [error.code, text, clock.now()]
 
 
+def span(seconds: int) -> str:
+    """A time to wait, rounded up: seconds, then minutes, then hours."""
+    if seconds < 60:
+        return "%d s" % max(0, seconds)
+    if seconds <= 5400:
+        return "%d min" % ((seconds + 59) // 60)
+    return "%d h" % ((seconds + 3599) // 3600)
+
+
 def main(board: "Dict[str, Any]") -> str:
     """Run the app on a board (`setup.board`); returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
     gc.threshold(_THRESHOLD)
@@ -289,6 +371,18 @@ def main(board: "Dict[str, Any]") -> str:
     for folder in ("/certs", "/lib"):
         if fs.exists(folder):
             fs.tidy(folder)  # uploads that were cut off
+    from machine import WDT_RESET, reset_cause
+
+    from .timekeeper import start
+
+    start()
+    unload()
     app = App(board)
-    asyncio.run(app.run())
+    if reset_cause() == WDT_RESET:
+        app.keep(DeviceError(E_WATCHDOG))
+    try:
+        watchdog.start(board.get("watchdog_s", 0))
+        asyncio.run(app.run())
+    finally:
+        watchdog.rest()
     return app.leaving

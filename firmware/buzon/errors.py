@@ -32,6 +32,9 @@ E_TLS = const(212)
 E_NO_CA = const(213)
 E_LOW_HEAP = const(214)
 E_NO_STLS = const(215)
+E_NTP = const(216)
+E_CERT_SELF = const(217)
+E_CERT_PIN = const(218)
 # We used a dialogue in a way the protocol does not allow: 3xx
 E_LOCAL = const(300)
 # The server said what the protocol does not allow: 4xx
@@ -66,6 +69,7 @@ E_TOO_LONG = const(706)
 E_DISPLAY = const(800)
 E_BUG = const(801)
 E_MEMORY = const(802)
+E_WATCHDOG = const(803)
 
 
 class MailError(Exception):

@@ -52,11 +52,11 @@ class Trial:
         self.step = "clock"
         self.path = "time"
         ntp = settings.get("time", {}).get("ntp")
-        if not clock.valid() and ntp:
+        if not clock.sure() and ntp:
             try:
                 from .net.ntp import ask
 
-                await ask(ntp)
+                clock.set_to(await ask(ntp) or clock.now())
             except MailError:
                 pass  # whoever needs the clock says so
         accounts = settings.get("account", [])

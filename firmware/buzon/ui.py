@@ -85,14 +85,14 @@ class Ui:
         if self._alert and not (problem and app.uptime // _TURN_S & 1):
             return "alert", self._alert[0], self._alert[1], new
         if problem:
-            return "notice", problem[0], problem[1]
+            return "notice", problem[0], problem[1], problem[2]
         if not app.accounts:
             return "notice", "Buzón", "Connect this board to a PC and type: buzon provision"
         stored = sum(account.journal.stored for account in app.accounts)
         return "idle", self._time(), stored, new, app.note()
 
     def _time(self) -> str:
-        if not clock.valid():
+        if not clock.sure():
             return ""
         now = time.gmtime(int(time.time()) + self._zone * 60)
         return "%02d:%02d" % (now[3], now[4])

@@ -81,7 +81,8 @@ class Board(_Part):
     """One board, as its `board.toml` describes it. `arch` is what `mpy-cross -march` takes.
 
     `tls_heap`: bytes that a TLS connection takes of MicroPython's heap, in its largest block and in all the others,
-    which the firmware keeps for it; 0 where TLS has memory of its own.
+    which the firmware keeps for it; 0 where TLS has memory of its own. `watchdog_s`: seconds within which a board that
+    hangs is reset; 0: never. Only for chips where a new WDT takes the place of the last, as on an ESP32.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
@@ -90,6 +91,7 @@ class Board(_Part):
     arch: str
     heap_kib: Annotated[int, Field(ge=16, le=65536)]
     tls_heap: Annotated[list[Bytes], Field(min_length=2, max_length=2)] = [0, 0]
+    watchdog_s: Annotated[int, Field(ge=0, le=3600)] = 0
     flash: Flash
     filesystem: FileSystem
     display: Display
@@ -103,7 +105,7 @@ class Board(_Part):
         return self
 
     def cbor_map(self) -> dict[str, object]:
-        """What `/board.cbor` holds: name, default display settings, led, button, tls_heap."""
+        """What `/board.cbor` holds: name, default display settings, led, button, tls_heap, watchdog_s."""
         display = self.display.model_dump()
         return {
             "name": self.name,
@@ -111,6 +113,7 @@ class Board(_Part):
             "led": self.pins.led,
             "button": self.pins.button,
             "tls_heap": self.tls_heap,
+            "watchdog_s": self.watchdog_s,
         }
 
 

@@ -21,6 +21,7 @@ def test_the_esp32_is_wired_as_its_description_says() -> None:
         "led": 2,
         "button": 0,
         "tls_heap": [0, 0],
+        "watchdog_s": 30,
         "display": {
             "driver": "ssd1306",
             "bus": 0,

@@ -26,12 +26,12 @@ TOP = {
 
 # The parts of the firmware, from the bottom up. One imports from the lines below its own, and from itself.
 LAYERS = (
-    ("errors", "log", "sentences"),
+    ("errors", "log", "sentences", "watchdog"),
     ("core",),
     ("net", "store", "text", "display", "plugins"),
     ("policy", "envelope", "notify"),
     ("sync",),
-    ("account",),
+    ("account", "timekeeper"),
     ("trial",),
     ("console", "setup", "ui"),
     ("app",),

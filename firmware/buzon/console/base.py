@@ -63,9 +63,7 @@ def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if epoch >> 32:
         raise ConsoleError(E_PARAMS, "epoch")
     clock.set_to(epoch)
-    for account in app.accounts:
-        if account.fails:  # perhaps for want of a clock
-            account.due = app.uptime
+    app.clock_is_set(True)
     return {"epoch": clock.now()}
 
 

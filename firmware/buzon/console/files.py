@@ -68,6 +68,8 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
             _remove_below("/certs")
         if what != "settings":
             _remove_below("/mail")
+        if what == "all":
+            fs.remove("/clock")
     except OSError as err:
         raise fs.trouble(err)
     app.reload = True

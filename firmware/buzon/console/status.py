@@ -61,7 +61,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "version": __version__,
         "uptime": app.uptime,
         "state": app.state,
-        "waiting": _short(app.waiting),
+        "waiting": _short(app.waits()),
         "epoch": clock.now() or None,
         "wifi": app.wifi.state(),
         "heap": heap(),

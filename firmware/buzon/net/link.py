@@ -39,6 +39,7 @@ class Link:
 
     `tls_heap`: bytes of heap that TLS takes, in its largest block and in all the others; 0 where TLS has memory
     of its own. They are never free to others: before, between and after connections they are held.
+    `step`: what it waits for: `DNS`, `connect`, `TLS` or `reply`; `openings`: how many connections there were.
     Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
 
@@ -64,7 +65,8 @@ class Link:
         self._armed = False
         self._late = False
         self._shaking = False  # TLS has begun and nothing has come through it yet
-        self._step = ""
+        self.step = ""
+        self.openings = 0
         self._tls_heap = tls_heap
         self._block: "io.BytesIO | None" = None
         self._rest: "list[io.BytesIO]" = []
@@ -83,6 +85,8 @@ class Link:
         self.host = host
         self._tls = tls
         self._shaking = False
+        self.openings += 1
+        self.step = "DNS"
         try:
             address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][-1]
         except (OSError, IndexError):
@@ -95,7 +99,7 @@ class Link:
                 await self._guard(self._handshake(), "TLS", _HANDSHAKE_MS)
         except (OSError, ValueError) as err:
             # Before TLS's memory is taken again: too little of it may be the cause.
-            why = explain(err, host) if self._shaking else None
+            why = explain(err, host, tls) if self._shaking else None
             self.close()
             raise why or LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
         except BaseException:
@@ -110,7 +114,7 @@ class Link:
             return await self._guard(self._drive(dialogue), "reply", self.wait_ms)
         except (OSError, ValueError) as err:
             if self._shaking:
-                raise explain(err, self.host)
+                raise explain(err, self.host, self._tls)
             if isinstance(err, OSError):
                 raise LinkError(E_CLOSED, _name(err))
             raise
@@ -211,7 +215,13 @@ class Link:
         if not n:
             raise LinkError(E_TLS, "closed")
         rx.got(n)
+        self._shaken()
+
+    def _shaken(self) -> None:
+        """The handshake has ended well: nothing need be explained."""
         self._shaking = False
+        if self._tls:
+            self._tls.seen = None
 
     def _drive(self, dialogue: "Dialogue[Any]") -> "Generator[Any, None, Any]":
         rx = self.rx
@@ -231,9 +241,10 @@ class Link:
                     n = sock.readinto(rx.space())
                     turn = time.ticks_ms()
                 if not n:
-                    raise LinkError(E_CLOSED, self._step)
+                    raise LinkError(E_CLOSED, self.step)
                 rx.got(n)
-                self._shaking = False
+                if self._shaking:
+                    self._shaken()
                 got += n
                 if got >= _PROGRESS:
                     got = 0
@@ -261,7 +272,7 @@ class Link:
 
     async def _guard(self, work: "Any", step: str, ms: int) -> "Any":
         """Await `work` under a deadline that progress moves on."""
-        self._step = step
+        self.step = step
         self._task = asyncio.current_task()
         self._due = time.ticks_add(time.ticks_ms(), ms)
         self._late = False

@@ -1,20 +1,22 @@
-"""Sets the clock from an NTP server (RFC 4330). Imported only then."""
+"""Asks an NTP server for the time (RFC 4330). Imported only then; sets nothing."""
 
 import asyncio
+import os
 import socket
 
 from micropython import const
 
-from ..errors import E_CLOCK, LinkError
-from .clock import set_to, valid
+from ..errors import E_NTP, LinkError
+from .clock import possible, sure
 
 _NTP_TO_UNIX = const(2208988800)
 _TRIES = const(3)
 _WAIT_MS = const(2000)
 
 
-async def ask(host: str) -> None:
-    """Set the clock from an NTP server: three tries, 2 s each. Raises LinkError(E_CLOCK)."""
+async def ask(host: str) -> int:
+    """Seconds since 1970: three tries, 2 s each. 0: the PC has set the clock meanwhile. Raises LinkError(E_NTP)."""
+    was_sure = sure()
     for _ in range(_TRIES):
         sock = None
         try:
@@ -23,22 +25,37 @@ async def ask(host: str) -> None:
             sock.setblocking(False)
             packet = bytearray(48)
             packet[0] = 0x23  # version 4, client
+            # Random, and the server gives it back: who does not see the question cannot answer it.
+            packet[40:48] = os.urandom(8)
             sock.sendto(packet, address)
             for _ in range(_WAIT_MS // 100):
                 await asyncio.sleep_ms(100)
-                if valid():  # by the answer, or by the PC
-                    return
+                if sure() and not was_sure:
+                    return 0
                 try:
-                    answer = sock.recv(48)
-                except OSError:
+                    answer = sock.recv(64)
+                except OSError:  # nothing yet
                     continue
-                if len(answer) == 48 and answer[0] & 7 == 4 and answer[1]:
-                    epoch = (int.from_bytes(answer[40:44], "big") - _NTP_TO_UNIX) & 0xFFFFFFFF
-                    set_to(epoch)
+                epoch = time_in(answer, packet)
+                if epoch:
+                    return epoch
         except (OSError, IndexError):
             await asyncio.sleep_ms(500)
         finally:
             if sock:
                 sock.close()
-    if not valid():
-        raise LinkError(E_CLOCK)
+    raise LinkError(E_NTP, host)
+
+
+def time_in(answer: bytes, asked: "bytes | bytearray") -> int:
+    """The time in an answer; 0 when it is none, not to `asked`, of a server that does not know, or too early."""
+    if (
+        len(answer) < 48
+        or answer[0] & 7 != 4  # a server
+        or answer[0] >> 6 == 3  # which is not synchronized
+        or not 0 < answer[1] < 16  # or refuses (stratum 0)
+        or answer[24:32] != asked[40:48]
+    ):
+        return 0
+    epoch = (int.from_bytes(answer[40:44], "big") - _NTP_TO_UNIX) & 0xFFFFFFFF
+    return epoch if possible(epoch) else 0

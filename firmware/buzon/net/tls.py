@@ -3,13 +3,24 @@
 Never makes a connection itself. A context lives as long as its connection: on a Pico it holds heap.
 """
 
+import gc
 import ssl
 
-from ..errors import E_NO_CA, LinkError
+from micropython import const
+
+from ..errors import E_LOW_HEAP, E_NO_CA, LinkError
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+# Below this much free heap in a handshake it fails in ways that look like a bad certificate.
+_LOW_HEAP = const(4096)
 
 
 class Tls:
-    """How to secure a connection. `ca`: one DER certificate (its own issuer, or the server's itself).
+    """How to secure a connection. `ca`: one DER certificate. The server's must be signed by it, for its name, and in
+    date. One that may not sign others is the server's own, pinned: no other is taken.
 
     `verify=False` must be written out in the settings; then anybody can be in the middle.
     """
@@ -17,27 +28,62 @@ class Tls:
     def __init__(self, ca: "bytes | None", verify: bool = True) -> None:
         self.ca = ca
         self.verify = verify
+        self.seen: "bytes | None" = (
+            None  # the server's certificate, while a handshake may have to be explained
+        )
+        self.pinned = False
 
     def context(self) -> ssl.SSLContext:
         """A new context. Raises LinkError(E_NO_CA) when there is nothing to verify with."""
-        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx: "Any" = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.verify:
             if not self.ca:
                 raise LinkError(E_NO_CA, "-")
-            ctx.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]
+            ctx.verify_mode = ssl.CERT_REQUIRED
             try:
                 ctx.load_verify_locations(cadata=self.ca)
             except (ValueError, OSError):
                 raise LinkError(E_NO_CA, "damaged")
+            if hasattr(ctx, "verify_flags"):  # CPython's OpenSSL: pinning as well
+                ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            else:
+                self.pinned = not _signs(self.ca)
+                if self.pinned:  # Mbed TLS would want the one that issued it: `_look` decides
+                    ctx.verify_mode = ssl.CERT_OPTIONAL
+                ctx._context.verify_callback = self._look
         else:
             if hasattr(ctx, "check_hostname"):  # CPython's
                 ctx.check_hostname = False
-            ctx.verify_mode = ssl.CERT_NONE  # type: ignore[attr-defined]
-        return ctx
+            ctx.verify_mode = ssl.CERT_NONE
+        return ctx  # type: ignore[no-any-return]
+
+    def _look(self, cert: "Any", depth: int) -> int:
+        """Mbed TLS shows each certificate of the server's, its own at depth 0; it goes on only when this returns 0.
+
+        No exception may pass through it.
+        """
+        if depth:
+            return 0
+        try:
+            self.seen = bytes(cert)
+        except MemoryError:  # only for a sentence
+            pass
+        return -1 if self.pinned and cert != self.ca else 0
 
 
-def explain(err: Exception, host: str) -> LinkError:
+def _signs(cert: bytes) -> bool:
+    """Whether it may sign others: BasicConstraints (RFC 5280 §4.2.1.9) with CA true, with or without a length."""
+    at = cert.find(b"\x06\x03\x55\x1d\x13")
+    part = cert[at + 5 : at + 16] if at >= 0 else b""
+    return b"\x30\x03\x01\x01\xff" in part or b"\x30\x06\x01\x01\xff" in part
+
+
+def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     """The LinkError for what a handshake raised: ValueError (Mbed TLS's words) or OSError."""
+    if hasattr(gc, "mem_free"):
+        gc.collect()
+        if gc.mem_free() < _LOW_HEAP:
+            return LinkError(E_LOW_HEAP, str(gc.mem_free()))
     from .trouble import explain as explain_it
 
-    return explain_it(err, host)
+    return explain_it(err, host, tls)

@@ -1,31 +1,46 @@
 """Which of the many ways a TLS handshake failed. Imported only then."""
 
-import gc
-import time
-
 from micropython import const
 
-from ..errors import E_CERT, E_CERT_EXPIRED, E_CERT_NAME, E_CERT_UNKNOWN, E_LOW_HEAP, E_TLS, LinkError
+from ..errors import (
+    E_CERT,
+    E_CERT_EXPIRED,
+    E_CERT_NAME,
+    E_CERT_PIN,
+    E_CERT_SELF,
+    E_CERT_UNKNOWN,
+    E_TLS,
+    LinkError,
+)
+from .cert import look
+from .clock import says
 
-# Below this much free heap in a handshake it fails in ways that look like a bad certificate.
-_LOW_HEAP = const(4096)
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from .tls import Tls
 
 
-def explain(err: Exception, host: str) -> LinkError:
+def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     """The LinkError for what a handshake raised: ValueError (Mbed TLS's words) or OSError."""
-    text = str(err)
-    low = text.lower()
-    gc.collect()
-    free = gc.mem_free() if hasattr(gc, "mem_free") else _LOW_HEAP
-    if free < _LOW_HEAP:
-        return LinkError(E_LOW_HEAP, str(free))
+    text = str(err).strip()
+    low = text.lower().replace("self signed", "self-signed")
+    name = ""
+    own = "self-signed" in low and "certificate chain" not in low
+    if tls and tls.seen:
+        if tls.pinned and tls.seen != tls.ca:
+            return LinkError(E_CERT_PIN, host)
+        try:
+            name, own = look(tls.seen)
+        except IndexError:
+            pass
     if "common name" in low or "hostname mismatch" in low or "not valid for" in low:
-        return LinkError(E_CERT_NAME, host)
-    if "expired" in low or "in the future" in low or "not yet valid" in low:
-        now = time.gmtime()
-        return LinkError(E_CERT_EXPIRED, "%04d-%02d-%02d" % (now[0], now[1], now[2]))
-    if "correctly signed" in low or "unable to get" in low or "self-signed" in low or "self signed" in low:
-        return LinkError(E_CERT_UNKNOWN, host)
+        return LinkError(E_CERT_NAME, "%s, not %s" % (name or "another name", host))
+    if "expired" in low:
+        return LinkError(E_CERT_EXPIRED, "has expired (the clock says %s)" % says())
+    if "in the future" in low or "not yet valid" in low:
+        return LinkError(E_CERT_EXPIRED, "is not valid yet (the clock says %s)" % says())
+    if "correctly signed" in low or "unable to get" in low or "self-signed" in low:
+        return LinkError(E_CERT_SELF if own else E_CERT_UNKNOWN, host)
     if "certificate" in low:
         return LinkError(E_CERT, text[:60])
     return LinkError(E_TLS, text[:60])

@@ -66,10 +66,11 @@ def alert(d: "Display", sender: str, subject: str, waiting: int) -> None:
     d.show()
 
 
-def notice(d: "Display", title: str, message: str) -> None:
-    """A step or an error: a title, and as much of the sentence as fits (105 characters on 128x64)."""
+def notice(d: "Display", title: str, message: str, right: str = "") -> None:
+    """A step or an error: a title, what is `right` of it, and of the sentence as much as fits (105 characters
+    on 128x64)."""
     d.fill(0)
-    _title(d, title, "")
+    _title(d, title, right)
     if d.h < 64:
         _lines(d, message, 11, 2, _TIGHT)
     elif len(wrap(glyphs(message), d.w // _W, 5)) < 5:

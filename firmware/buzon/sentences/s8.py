@@ -4,4 +4,5 @@ TEXT = """
 800 The display does not answer ({}): check its wiring and address.
 801 Something unexpected happened ({}): please report it.
 802 The board ran out of memory ({}): please report it.
+803 The board hung, and its watchdog started it again: please report it.
 """

@@ -184,6 +184,8 @@ class VirtualBoard:
             "running": not self._off.is_set(),
             "wifi": self._hardware.wifi_on,
             "pins": dict(self._hardware.pins),
+            "watchdog": self._hardware.timeout,
+            "watchdog_gap": self._hardware.gap,
         }
 
     def power_cycle(self) -> None:

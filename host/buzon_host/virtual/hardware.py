@@ -46,6 +46,7 @@ class Hardware:
         self.wifi = list(wifi)
         self.wifi_on = True
         self.changed = False  # the display was written to
+        self.gap = 0.0  # the longest time between two feeds of the watchdog, in seconds
         self._send = send
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
@@ -63,13 +64,14 @@ class Hardware:
     def hard_reset(self) -> None:
         """The chip starts again: the clock too, which is board time minus ours, in ns."""
         self.clock = -time.time_ns()
+        self.deadline: float | None = None  # of the watchdog, which only a reset of the chip stops
+        self.timeout = 0.0
+        self.fed = 0.0
         self.reset()
 
     def reset(self) -> None:
         """What every start of the interpreter puts back."""
-        self.deadline: float | None = None  # of the watchdog
         self.pins: dict[int, int] = {}
-        self._timeout = 0.0
         self._wanted: tuple[int, str, str] | None = None
         self._status = 0
         self._timers.clear()
@@ -91,10 +93,13 @@ class Hardware:
                 self.changed = True
         elif letter == b"F":
             if self.deadline is not None:
-                self.deadline = now + self._timeout
+                self.gap = max(self.gap, now - self.fed)
+                self.fed = now
+                self.deadline = now + self.timeout
         elif letter == b"T":
-            self._timeout = struct.unpack("<I", body)[0] / 1000
-            self.deadline = now + self._timeout
+            self.timeout = struct.unpack("<I", body)[0] / 1000
+            self.fed = now
+            self.deadline = now + self.timeout
         elif letter == b"P":
             self.pins[a] = body[0]
         elif letter == b"W":
