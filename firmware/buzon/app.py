@@ -82,7 +82,8 @@ class App:
 
         self.apply()
         console = Console(self)
-        tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._tick())]
+        supervisor = asyncio.create_task(self._supervise())
+        tasks = [supervisor, asyncio.create_task(self._tick(supervisor))]
         try:
             await console.serve()  # type: ignore[misc]
         finally:
@@ -183,8 +184,8 @@ class App:
             unload()
         return True
 
-    async def _tick(self) -> None:
-        """Uptime, button, display."""
+    async def _tick(self, supervisor: "Any") -> None:
+        """Uptime, button, display; and the watchdog, as long as the supervisor gets on."""
         button = self._button()
         last = time.ticks_ms()
         down = False
@@ -193,7 +194,7 @@ class App:
             if self.link.openings != openings:
                 openings = self.link.openings
                 self._moved = self.uptime
-            if watchdog.running and self.uptime - self._moved < _STUCK_S:
+            if watchdog.running and not supervisor.done() and self.uptime - self._moved < _STUCK_S:
                 watchdog.running.feed()
             passed = time.ticks_diff(time.ticks_ms(), last) // 1000
             if passed > 0:

@@ -87,24 +87,28 @@ def test_it_is_fed_while_servers_and_wifi_do_not_answer(boot: Any, serve: Any, s
     assert stats["boots"] == 1
 
 
-HANGS = """
+PLUGIN = """
 class Plugin:
     API = 1
     def __init__(self, config, ui):
         pass
     def alert(self, sender, subject, new):
-        while True:
-            pass
+        %s
 """
 
 
-def test_a_board_that_hangs_is_reset_and_says_so(boot: Any, serve: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "how",
+    ["while True: pass", "import asyncio; raise asyncio.CancelledError"],
+    ids=["loop", "no-supervisor"],
+)
+def test_a_board_that_hangs_is_reset_and_says_so(boot: Any, serve: Any, tmp_path: Path, how: str) -> None:
     server = serve(samples=False)
     server.deliver(message(1))
     rig: Rig = boot(board=board_of(tmp_path, 3))
     rig.provision(server)
     rig.settled()
-    rig.client.put_file("/lib/hangs.py", HANGS.encode())
+    rig.client.put_file("/lib/hangs.py", (PLUGIN % how).encode())
     rig.stage({**rig.settings(), "notify": [{"kind": "hangs:Plugin"}]})
     rig.client.commit(untested=True)
     until(lambda: rig.status()["notify"] == [["hangs:Plugin", None]], 10)
