@@ -418,7 +418,7 @@ def test_300_random_frames_change_nothing(shared: tuple[Rig, LocalServer], wire:
     wire.ask("settings.discard")
     assert files_on(rig.board.flash_file)["settings.cbor"] == settings
     assert mail_on(rig.board.flash_file) == Counter([message(1, 1500), message(2, 1500)])
-    assert set(files_on(rig.board.flash_file)) == {"board.cbor", "settings.cbor"}
+    assert set(files_on(rig.board.flash_file)) == {"board.cbor", "clock", "settings.cbor"}
 
 
 # The same request again
