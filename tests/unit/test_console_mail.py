@@ -7,7 +7,7 @@ import os
 import time
 from binascii import crc32, hexlify
 
-from buzon import envelope, errors
+from buzon import errors
 from buzon.console import listing, mailbox
 from buzon.core.cbor import Encoder, decode
 from buzon.core.frames import OUT_ROOM
@@ -181,13 +181,13 @@ def test_one_search_request_looks_at_a_bounded_number_of_messages():
     app, account = fresh()
     want = stored(account, 50)
     opened = []
-    scan_file = envelope.scan_file
+    pour = Spool.pour
 
-    def counted(scan, path, block):
-        opened.append(path)
-        scan_file(scan, path, block)
+    def counted(spool, name, scan, block):
+        opened.append(name)
+        pour(spool, name, scan, block)
 
-    envelope.scan_file = counted
+    Spool.pour = counted
     try:
         page = ask(app, {"account": "acc", "n": 8, "text": "nowhere"})
         assert page["items"] == [] and page["next"] == want[7]
@@ -196,19 +196,19 @@ def test_one_search_request_looks_at_a_bounded_number_of_messages():
         assert (found, requests) == ([], 7)
         assert ids(pages(app, text="message 3")[0]) == [want[49 - i] for i in range(39, 29, -1)] + [want[46]]
     finally:
-        envelope.scan_file = scan_file
+        Spool.pour = pour
 
 
 def test_a_slow_flash_ends_a_search_request_after_a_quarter_of_a_second():
     app, account = fresh()
     want = stored(account, 20)
-    scan_file = envelope.scan_file
+    pour = Spool.pour
 
-    def slow(scan, path, block):
+    def slow(spool, name, scan, block):
         time.sleep_ms(100)
-        scan_file(scan, path, block)
+        pour(spool, name, scan, block)
 
-    envelope.scan_file = slow
+    Spool.pour = slow
     try:
         begun = time.ticks_ms()
         page = ask(app, {"account": "acc", "n": 8, "text": "nowhere"})
@@ -216,7 +216,7 @@ def test_a_slow_flash_ends_a_search_request_after_a_quarter_of_a_second():
         assert page["next"] == want[2]
         assert len(pages(app, subject="message")[0]) == 20
     finally:
-        envelope.scan_file = scan_file
+        Spool.pour = pour
 
 
 def test_the_longest_texts_fit_a_frame():

@@ -186,7 +186,7 @@ def test_status_fits_a_frame_whatever_fails():
                 ),
                 uptime=1,
                 state="unset",
-                waiting="the time from " + "x" * 253,
+                waits=lambda: "the time from " + "x" * 253,
                 wifi=Wifi(),
                 error=[501, str(error), 1 << 31],
                 notifiers=[
