@@ -44,7 +44,7 @@ def ask(it, number, method, params=None, session=5):
 
 
 def with_method(name, call):
-    server._STAY = ("base",)  # else it would be loaded anew, without the method
+    server.unload = lambda: None  # else it would be loaded anew, without the method
     setattr(base, "do_" + name, call)
 
 
