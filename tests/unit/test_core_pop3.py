@@ -165,6 +165,25 @@ def test_stls_must_happen_and_nothing_may_come_before_it():
     assert server.secured == 1
 
 
+def test_the_apop_stamp_is_found_behind_a_long_banner():
+    server = Server(b"+OK " + b"a long banner " * 20 + b"<1.2@example.org> ready\r\n", size=1024)
+    server.run(server.pop.greeting())
+    assert server.pop.stamp == b"<1.2@example.org>"
+
+
+def test_capabilities_are_whole_tokens_in_any_case_and_limited():
+    server = Server(
+        b"+OK\r\n+OK\r\nuidl\r\nXPIPELINING\r\nTOPS\r\nsasl\tplain\r\nSaSl  Plain\xff login\r\n.\r\n"
+    )
+    server.run(server.pop.greeting())
+    server.run(server.pop.capa())
+    assert server.pop.caps == {b"UIDL": b"", b"SASL": b"PLAIN\xff LOGIN"}
+    server = Server(b"+OK\r\n+OK\r\n" + b"X-A b\r\n" * 300)
+    server.run(server.pop.greeting())
+    fails(errors.RemoteProtocolError, errors.E_REMOTE, server.run, server.pop.capa())
+    assert server.replies  # long before the end
+
+
 def test_commands_out_of_their_state_are_our_own_mistake():
     server = Server(b"")
     fails(errors.LocalProtocolError, errors.E_LOCAL, server.run, server.pop.stat())
@@ -175,7 +194,7 @@ def test_commands_out_of_their_state_are_our_own_mistake():
 def test_listings_skip_what_is_no_entry():
     server = Server(
         b"+OK\r\n0 5\r\n-1 5\r\n9223372036854775808 1\r\n1\r\n\r\nx y\r\n7 99999999999\r\n3 30 more\r\n3 31\r\n.\r\n"
-        b"+OK\r\n1 a\x01b\r\n2\r\n3  \r\n4 " + b"u" * 300 + b"\r\n5 x y\r\n6 ok\r\n.\r\n",
+        b"+OK\r\n1 a\x01b\r\n1 a\x7fb\r\n2\r\n3  \r\n4 " + b"u" * 300 + b"\r\n5 x y\r\n6 ok\r\n.\r\n",
         size=600,
     )
     pop = server.login()
@@ -250,7 +269,7 @@ def test_auth_answers_challenges_and_keeps_the_reply():
         server.run(server.pop.greeting())
         server.run(server.pop.auth("LOGIN", sasl.login(b"me", b"pw")))
         assert server.sent == b"AUTH LOGIN\r\nbWU=\r\ncHc=\r\n"
-    server = Server(b"+OK\r\n+ eyJzdGF0dXMiOiI0MDAifQ==\r\n-ERR [AUTH] expired\r\n")
+    server = Server(b"+OK\r\n+ \r\n+ eyJzdGF0dXMiOiI0MDAifQ==\r\n-ERR [AUTH] expired\r\n")
     server.run(server.pop.greeting())
     err = fails(
         errors.ServerError,
@@ -259,6 +278,7 @@ def test_auth_answers_challenges_and_keeps_the_reply():
         server.pop.auth("XOAUTH2", sasl.xoauth2(b"me", b"token")),
     )
     assert "token" not in str(err)
+    assert server.sent.startswith(b"AUTH XOAUTH2\r\n")  # the token is a line of its own
     assert server.sent.endswith(b"\r\n\r\n")  # the empty answer to the error
 
 

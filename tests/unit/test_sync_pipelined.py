@@ -85,3 +85,45 @@ def test_what_a_refused_login_knew_of_the_server_is_asked_again():
     except errors.ServerError:
         pass
     assert "caps" not in memory
+
+
+def test_new_keys_of_scram_leave_what_is_known_of_the_server():
+    from buzon.core.login import login
+    from buzon.core.pop3 import Pop3
+    from buzon.core.wire import RxBuffer, TxBuffer
+
+    memory = {"flight": 1}
+    challenge = b"+ cj1meWtvK2QybGJiRmdPTlJ2OXFreGRhd0wzcmZjTkhZSlkxWlZ2V1ZzN2oscz1RU1hDUitRNnNlazhiZjkyLGk9NDA5Ng==\r\n"
+    rx = RxBuffer(bytearray(512))
+    pop = Pop3(rx, TxBuffer(bytearray(256)))
+    pop.state = 1
+    pop.caps = {}
+    account = {"user": "user", "password": "pencil", "auth": "scram-sha-1"}
+    dialogue = login(pop, account, b"fyko+d2lbbFgONRv9qkxdawL", memory)
+    dialogue.send(None)  # the initial response
+    rx.space()[: len(challenge)] = challenge
+    rx.got(len(challenge))
+    while not memory.get("scram"):
+        dialogue.send(None)
+    assert memory["flight"] == 1
+
+
+def test_capabilities_are_asked_again_after_login_where_something_was_missing():
+    for caps, times in (
+        (b"USER\r\n", 2),
+        (b"UIDL\r\n", 2),
+        (b"PIPELINING\r\n", 2),
+        (_CAPS, 1),
+        (None, 1),
+    ):
+        drop = model.Drop(model.numbered(model.bodies(1)))
+        drop.caps = caps
+        _run(drop, {})
+        assert drop.commands.count(b"CAPA") == times, caps
+
+
+def test_capabilities_are_asked_again_after_stls_whatever_was_known():
+    drop = model.Drop([])
+    drop.caps = _CAPS
+    _run(drop, {"caps": b"UIDL            \nSASL            PLAIN\nPIPELINING      "}, tls="starttls")
+    assert drop.commands[:3] == [b"STLS", b"CAPA", b"USER"]

@@ -19,24 +19,23 @@ _HIDDEN = ("scram-sha-256", "scram-sha-1", "cram-md5", "apop")  # what does not 
 _SHOWN = ("plain", "login")
 
 
-def login(
-    pop: "Pop3", account: "Dict[str, Any]", nonce: bytes, cache: "Dict[bytes, Any]"
-) -> "Dialogue[None]":
+def login(pop: "Pop3", account: "Dict[str, Any]", nonce: bytes, cache: "Dict[Any, Any]") -> "Dialogue[None]":
     """Greeting is over, TLS (if any) is up. `account`: user, password or oauth, auth, tls, host, port.
 
-    `nonce`: random printable bytes, for SCRAM; `cache`: as `sasl.scram` says. `pop.caps` is asked for if it is
-    not known. Raises ConfigError, ServerError(E_NO_MECHANISM) or what the server's refusal says.
+    `nonce`: random printable bytes, for SCRAM; `cache`: kept from login to login, SCRAM puts its keys there.
+    `pop.caps` is asked for if it is not known. Raises ConfigError before anything is sent,
+    ServerError(E_NO_MECHANISM) or what the server's refusal says.
     """
-    if pop.caps is None:
-        yield from pop.capa()
-    caps = pop.caps or {}
-    name = choose(account, caps.get(b"SASL", b""), pop.stamp, not caps or b"USER" in caps)
     user = credential(account["user"], "user")
     token = account.get("oauth")
     if token:
         secret = credential(token, "oauth")
     else:
         secret = credential(account["password"], "password")
+    if pop.caps is None:
+        yield from pop.capa()
+    caps = pop.caps or {}
+    name = choose(account, caps.get(b"SASL", b""), pop.stamp, not caps or b"USER" in caps)
     if name == "user":
         yield from pop.login(account["user"], account["password"])
     elif name == "plain":
@@ -52,7 +51,7 @@ def login(
 def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool = True) -> str:
     """The way in: a SASL mechanism in lower case, `apop` or `user`. `offered`: CAPA's SASL arguments; `user`: whether
     the server may take USER and PASS."""
-    have = str(offered, "utf-8").lower().split()
+    have = offered.lower().split()  # bytes: a server may say anything
     wanted = account.get("auth", "auto")
     if wanted not in ("auto", "apop"):
         return wanted  # type: ignore[no-any-return]
@@ -60,14 +59,14 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool =
         from . import sasl
 
         if sasl.apop(stamp, b""):
-            have.append("apop")
+            have.append(b"apop")
     if wanted == "apop":
-        if "apop" not in have:
+        if b"apop" not in have:
             raise ServerError(E_NO_MECHANISM, wanted)
         return "apop"
     if account.get("oauth"):
         for name in ("oauthbearer", "xoauth2"):
-            if name in have:
+            if name.encode() in have:
                 return name
         raise ServerError(E_NO_MECHANISM, "oauth")
     if account.get("tls", "implicit") == "none":
@@ -75,7 +74,7 @@ def choose(account: "Dict[str, Any]", offered: bytes, stamp: bytes, user: bool =
     else:
         ways = _SHOWN + (() if user else _HIDDEN)
     for name in ways:
-        if name in have:
+        if name.encode() in have:
             return name
     return "user"
 
@@ -86,7 +85,7 @@ def plain(user: bytes, password: bytes) -> "Mechanism":
 
 
 def _mechanism(
-    name: str, user: bytes, secret: bytes, account: "Dict[str, Any]", nonce: bytes, cache: "Dict[bytes, Any]"
+    name: str, user: bytes, secret: bytes, account: "Dict[str, Any]", nonce: bytes, cache: "Dict[Any, Any]"
 ) -> "Mechanism":
     from . import sasl
 
@@ -99,5 +98,6 @@ def _mechanism(
     if name == "oauthbearer":
         return sasl.oauthbearer(user, secret, account["host"], account.get("port", 995))
     if name in ("scram-sha-1", "scram-sha-256"):
-        return sasl.scram("sha1" if name == "scram-sha-1" else "sha256", user, secret, nonce, cache)
+        keys = cache.setdefault("scram", {})  # one of its own: it is emptied when the salt changes
+        return sasl.scram("sha1" if name == "scram-sha-1" else "sha256", user, secret, nonce, keys)
     raise ServerError(E_NO_MECHANISM, name)

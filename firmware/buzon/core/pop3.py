@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     Dialogue = Generator[int, None, T]
 
 _LINES = const(200000)  # in a listing; a server that sends more is not serious
+_CAPS = const(200)  # lines of CAPA
 _COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
 _PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
 _READS = const(20000)  # for one line; one that takes more has no end
@@ -91,14 +92,15 @@ class Pop3:
         """The server speaks first. Raises RemoteProtocolError when it is no POP3 server, ServerError on -ERR."""
         self._need(_CONNECTED)
         try:
-            ok = yield from self._status()
+            line = yield from self._line()
+            ok = self._judge(line)
         except RemoteProtocolError as err:
             raise RemoteProtocolError(E_GREETING, err.detail)
         if not ok:
             raise self._refusal(E_REFUSED)
-        a = self.text.find(b"<")
-        b = self.text.find(b">", a)
-        self.stamp = self.text[a : b + 1] if 0 <= a < b else b""
+        a = line.find(b"<")  # perhaps behind more text than is kept
+        b = line.find(b">", a)
+        self.stamp = line[a : b + 1] if 0 <= a < b else b""
         self.state = _AUTHORIZATION
 
     def capa(self) -> "Dialogue[bool]":
@@ -116,7 +118,7 @@ class Pop3:
             if name and (b" %s " % name) in _KNOWN:
                 caps[name] = args.strip().upper()[:_TEXT]
 
-        yield from self._listing(each)
+        yield from self._listing(each, _CAPS)
         self.caps = caps
         return True
 
@@ -247,7 +249,7 @@ class Pop3:
             if len(fields) > 1:
                 n = number(fields[0])
                 uid = fields[1].rstrip()
-                if n > 0 and uid and min(uid) > 32:
+                if n > 0 and uid and _plain(uid):
                     each(n, uid)
 
         yield from self._listing(line)
@@ -257,7 +259,7 @@ class Pop3:
         """UIDL n: the uid, or b""."""
         yield from self._do("UIDL ", n)
         fields = self.text.split(None, 2)
-        return fields[1] if len(fields) > 1 and min(fields[1]) > 32 else b""
+        return fields[1] if len(fields) > 1 and _plain(fields[1]) else b""
 
     def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
         """RETR n: the message, un-stuffed, to `sink`. ServerError on -ERR: nothing reached the sink."""
@@ -382,8 +384,8 @@ class Pop3:
         code = codes.get(_printable(self.code), code)
         return ServerError(code, _printable(self.text or self.code))
 
-    def _listing(self, each: "Callable[[bytes], object]") -> "Dialogue[None]":
-        for _ in range(_LINES):
+    def _listing(self, each: "Callable[[bytes], object]", most: int = _LINES) -> "Dialogue[None]":
+        for _ in range(most):
             line = yield from self._line()
             if line.startswith(b"."):
                 if len(line) == 1:
@@ -399,6 +401,11 @@ def credential(text: str, what: str) -> bytes:
     if not data or b"\r" in data or b"\n" in data or b"\0" in data:
         raise ConfigError(E_SECRET_CHARS, what)
     return data
+
+
+def _plain(uid: bytes) -> bool:
+    """Neither blanks nor controls in it."""
+    return min(uid) > 32 and b"\x7f" not in uid
 
 
 def _printable(data: bytes) -> str:

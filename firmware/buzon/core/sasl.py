@@ -38,7 +38,9 @@ def cram_md5(user: bytes, password: bytes) -> "Mechanism":
 
 
 def xoauth2(user: bytes, token: bytes) -> "Mechanism":
-    """Google's and Microsoft's XOAUTH2. A challenge is an error's JSON: the empty answer fetches the -ERR."""
+    """Google's and Microsoft's XOAUTH2, in two steps, as Microsoft's needs it. A second challenge is an error's
+    JSON: the empty answer fetches the -ERR."""
+    yield None
     yield b"user=" + user + b"\1auth=Bearer " + token + b"\1\1"
     yield b""
 
@@ -65,10 +67,16 @@ def scram(
     salt = _decoded(fields.get(b"s", b""))
     rounds = fields.get(b"i", b"")
     whole = fields.get(b"r", b"")
-    if not salt or not rounds.isdigit() or not whole.startswith(nonce) or len(whole) == len(nonce):
+    if (
+        not salt
+        or not rounds.isdigit()
+        or len(rounds) > 8
+        or not whole.startswith(nonce)
+        or len(whole) == len(nonce)
+    ):
         raise RemoteProtocolError(E_REMOTE, "SCRAM challenge")
-    if not _ROUNDS_MIN <= int(rounds[:8]) <= _ROUNDS_MAX:
-        raise RemoteProtocolError(E_REMOTE, "SCRAM, %s rounds" % str(rounds[:8], "utf-8"))
+    if not _ROUNDS_MIN <= int(rounds) <= _ROUNDS_MAX:
+        raise RemoteProtocolError(E_REMOTE, "SCRAM, %d rounds" % int(rounds))
     key = hash_name.encode() + b":" + salt + b":" + rounds
     salted = cache.get(key)
     if salted is None:

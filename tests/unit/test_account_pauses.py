@@ -1,0 +1,42 @@
+"""What an account does after each kind of failure: how long it waits, and that it keeps its password."""
+
+from buzon import errors
+from buzon.account import Account
+
+SETTINGS = {"id": "acc", "host": "h", "user": "u", "password": "p", "poll_s": 300}
+
+
+def pause(code, times=1):
+    """Seconds from the `times`-th failure in a row to the next try."""
+    account = Account(dict(SETTINGS))
+    for _ in range(times):
+        account.error = errors.ServerError(code, "")
+        account.settle(1000)
+    assert account.state == "error"
+    assert account.settings["password"] == "p"
+    return account.due - 1000
+
+
+def test_a_mailbox_in_use_or_a_server_in_trouble_is_tried_again_soon_and_then_more_seldom():
+    for code in (errors.E_IN_USE, errors.E_SYS_TEMP, errors.E_LOGIN_DELAY):
+        assert 5 <= pause(code) < 7
+        assert 10 <= pause(code, 2) < 13
+        assert 900 <= pause(code, 30) < 1130
+
+
+def test_a_refused_login_keeps_the_password_whatever_the_reason():
+    for code in (errors.E_LOGIN, errors.E_PASSWORD, errors.E_IN_USE):
+        pause(code, 30)
+
+
+def test_a_server_that_needs_a_person_is_left_alone_for_a_day():
+    assert pause(errors.E_SYS_PERM) == 86400
+
+
+def test_what_goes_well_ends_the_pauses():
+    account = Account(dict(SETTINGS))
+    account.error = errors.ServerError(errors.E_IN_USE, "")
+    account.settle(1000)
+    account.error = None
+    account.settle(2000)
+    assert (account.fails, account.due) == (0, 2300)
