@@ -1,5 +1,6 @@
 """Runs sync.py on the real MicroPython, over its blocking driver, against a real server."""
 
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -10,7 +11,13 @@ from buzon_host.build.mpy import compiled_firmware
 from buzon_host.virtual.interpreter import command
 
 _SCRIPT = Path(__file__).with_name("session.py")
-_HEAP = "192k"  # room for the script itself, which is compiled there; the bounds are tested elsewhere
+_HEAP = 192  # KB: room for the script itself, which is compiled there; the bounds are tested elsewhere
+
+
+@functools.cache
+def _firmware() -> Path:
+    """Compiled once for each run of the tests: even finding that nothing changed takes most of a session's time."""
+    return compiled_firmware(paths.firmware())
 
 
 def session(
@@ -18,8 +25,10 @@ def session(
 ) -> dict[str, Any]:
     """One session; the mail lands below `folder`. Returns what the script reports.
 
-    `options`: `asyncio` (the board's driver instead of the blocking one), `wait_ms`, `whole_ms`, `rx`.
+    `options`: `asyncio` (the board's driver instead of the blocking one), `wait_ms`, `whole_ms`, `rx`, `heap` (KB), `cwd`.
     """
+    cwd = options.pop("cwd", None)
+    heap = options.pop("heap", _HEAP)
     job = {
         "mail": str(folder),
         "host": host,
@@ -30,11 +39,12 @@ def session(
         **options,
     }
     done = subprocess.run(
-        [*command(), "-X", f"heapsize={_HEAP}", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
+        [*command(), "-X", f"heapsize={heap}k", str(_SCRIPT), str(_firmware())],
         input=json.dumps(job) + "\n",
         capture_output=True,
         text=True,
         timeout=60,
+        cwd=cwd,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ A job is a line of JSON on stdin, its result one on stdout. What is known of the
 for the same folder.
 """
 
+import builtins
 import gc
 import json
 import os
@@ -19,6 +20,18 @@ from buzon.net.tls import Tls
 from buzon.store.journal import Journal
 from buzon.store.spool import Spool
 from buzon.sync import Session
+
+_open = builtins.open
+written = set()  # files that were opened to be written
+
+
+def _noting(path, mode="r"):
+    if mode[0] != "r":
+        written.add(path)
+    return _open(path, mode)
+
+
+builtins.open = _noting
 
 
 def work(job, memory):
@@ -88,7 +101,9 @@ def work(job, memory):
         result["ticks"] = ticks[0]  # what other tasks did meanwhile
     result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
     result["pending"] = len(journal.pending)
+    result["written"] = sorted(written)
     link.close()
+    written.clear()
     gc.collect()
     result["heap"] = gc.mem_alloc()
     if session:
