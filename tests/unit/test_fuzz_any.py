@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import recorded
 import replay
 import test_fuzz as fuzz
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 ONLY = "cpython"
 
+SHORT = 250  # bytes of a reply that is tried in every split
 KNOWN = fuzz.keys()
 servers = st.sampled_from([*replay.SERVERS, *recorded.servers()])
 damages = st.lists(
@@ -58,3 +60,23 @@ def test_every_split_of_any_damage(server: Server, damage: Any) -> None:
     """Each short reply of the damaged server comes in two pieces, at each place in turn."""
     replies = damaged(server, damage)
     fuzz.every_split(replies, server[2], KNOWN, 40)
+
+
+@pytest.mark.skipif(not recorded.names(), reason="the recorded replies are not here")
+def test_recorded_replies_in_every_split() -> None:
+    """Each short one in its place, in two pieces, at each byte."""
+    replayed = splits = 0
+    for name in recorded.names():
+        place, data = recorded.place(name), recorded.reply(name)
+        if not place or len(data) > SHORT:
+            continue
+        replies, account = recorded.server(name)
+        replay.clean()
+        want = replay.session(replies, (10000,), 1024, **account)
+        for at in range(1, len(data)):
+            replay.clean()
+            assert replay.session(replies, (10000,), 1024, split=(place, at), **account) == want, (name, at)
+            splits += 1
+        replayed += 1
+    print(f"{replayed} of {len(recorded.names())} recorded replies, {splits} splits")
+    assert replayed > 20

@@ -233,7 +233,7 @@ class Pop3:
         """LIST n: octets, or -1."""
         yield from self._do("LIST ", n)
         fields = self.text.split(None, 2)
-        return number(fields[1]) if len(fields) > 1 else -1
+        return number(fields[1]) if len(fields) > 1 and number(fields[0]) == n else -1
 
     def uidl(self, each: "Callable[[int, bytes], object]") -> "Dialogue[bool]":
         """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
@@ -259,7 +259,7 @@ class Pop3:
         """UIDL n: the uid, or b""."""
         yield from self._do("UIDL ", n)
         fields = self.text.split(None, 2)
-        return fields[1] if len(fields) > 1 and _plain(fields[1]) else b""
+        return fields[1] if len(fields) > 1 and number(fields[0]) == n and _plain(fields[1]) else b""
 
     def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
         """RETR n: the message, un-stuffed, to `sink`. ServerError on -ERR: nothing reached the sink."""
