@@ -186,7 +186,7 @@ class Session:
     def cut_off(self) -> None:
         """The connection ended in the middle, or nothing came any more: some servers cannot bear commands in
         flight, so that this one gets one at a time from now on."""
-        if len(self._queue) > 1:
+        if self._queue:  # besides the one whose reply is being read
             self.memory["flight"] = 1
 
     # -- the maildrop, a window at a time

@@ -14,7 +14,7 @@ from binascii import hexlify
 sys.path.append(sys.argv[1])
 from buzon.core.pop3 import Pop3
 from buzon.core.wire import RxBuffer, TxBuffer
-from buzon.errors import MailError
+from buzon.errors import LinkError, MailError, RemoteProtocolError
 from buzon.net.blocking import BlockingLink
 from buzon.net.tls import Tls
 from buzon.store.journal import Journal
@@ -97,6 +97,8 @@ def work(job, memory):
             link.run(session.run())
     except MailError as err:
         result["error"] = [err.code, str(err)]
+        if session and isinstance(err, (LinkError, RemoteProtocolError)):
+            session.cut_off()
     if job.get("asyncio"):
         result["ticks"] = ticks[0]  # what other tasks did meanwhile
     result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]

@@ -127,3 +127,34 @@ def test_capabilities_are_asked_again_after_stls_whatever_was_known():
     drop.caps = _CAPS
     _run(drop, {"caps": b"UIDL            \nSASL            PLAIN\nPIPELINING      "}, tls="starttls")
     assert drop.commands[:3] == [b"STLS", b"CAPA", b"USER"]
+
+
+def test_two_messages_are_not_taken_for_one():
+    """One lacks its last line end, so that its end is none: the reply to the next seems to be part of it."""
+    for n in (2, 3, 6):
+        for which in range(n - 1):
+            texts = [b"Subject: %d\r\n\r\nend\r\n" % i for i in range(n)]
+            whole = texts[which]
+            texts[which] = whole[:-2]
+            drop = model.Drop(model.numbered(texts))
+            drop.caps = _CAPS
+            board = model.Board()
+            board.memory = {}
+            try:
+                board.session(drop)
+                raise ValueError("it ended")
+            except errors.RemoteProtocolError:
+                board.last.cut_off()
+            assert board.memory["flight"] == 1
+            try:
+                board.session(drop)
+                raise ValueError("it ended")
+            except AssertionError as err:  # one at a time its end never comes
+                assert "both wait" in str(err)
+            held = model.stored(board.spool)
+            assert sorted(held) == sorted(texts[:which])
+            assert len(drop.mail) == n  # nothing was removed
+            texts[which] = whole
+            drop.mail = model.numbered(texts)
+            board.session(drop)
+            board.check(texts)

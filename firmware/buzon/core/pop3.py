@@ -46,6 +46,7 @@ _COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
 _PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
 _READS = const(20000)  # for one line; one that takes more has no end
 _POSTED = const(20)  # octets of a command with a message number
+_MERGED = b".\r\n+OK"  # an end that is none, for want of a line end before it, and the next reply
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
@@ -85,6 +86,8 @@ class Pop3:
         self._secret = b""  # how what was sent last and must not be shown begins
         self._bare = b""  # and the same before its encoding
         self._dots = DotReader()
+        self._due = 0  # replies to what was posted
+        self._seen = 0  # bytes of _MERGED that what came last ends with
 
     # -- session
 
@@ -292,20 +295,33 @@ class Pop3:
         tx.put(verb)
         tx.put("" if arg is None else str(arg))
         tx.put("\r\n")
+        self._due += 1
 
     def reply(self) -> "Dialogue[None]":
         """The next reply to what was posted. Raises ServerError on -ERR."""
         if self.tx.n:
             yield WRITE
+        self._due -= 1
         if not (yield from self._status()):
             raise self._refusal(E_REFUSED)
 
     def content(self, sink: "Sink") -> "Dialogue[None]":
-        """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`."""
+        """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`.
+
+        Raises RemoteProtocolError when it seems to run on into the next reply, with other commands in flight: some
+        servers send no line end before the last line's, and one at a time there is no next reply to be taken for it.
+        """
         dots = self._dots
         rx = self.rx
         dots.reset()
-        while not dots.feed(rx, sink):
+        self._seen = 0
+        while True:
+            r = rx.r
+            ended = dots.feed(rx, sink)
+            if self._due and self._runs_on(r, rx.r):
+                raise RemoteProtocolError(E_REMOTE, "two messages in one")
+            if ended:
+                return
             yield READ
 
     # -- pieces
@@ -318,6 +334,27 @@ class Pop3:
         """A command of the TRANSACTION state that must succeed."""
         yield from self.post(verb, arg)
         yield from self.reply()
+
+    def _runs_on(self, r: int, w: int) -> bool:
+        """Whether _MERGED ends in the received bytes r to w; what ends with its beginning is remembered."""
+        buf = self.rx.buf
+        n = self._seen
+        while r < w and n and buf[r] == _MERGED[n]:
+            r += 1
+            n += 1
+            if n == len(_MERGED):
+                return True
+        if r < w:
+            if buf.find(_MERGED, r, w) >= 0:
+                return True
+            n = 0
+            at = buf.rfind(b".", max(r, w - len(_MERGED) + 1), w)
+            while 0 <= at + n < w and at >= 0 and buf[at + n] == _MERGED[n]:
+                n += 1
+            if at + n < w:
+                n = 0
+        self._seen = n
+        return False
 
     def _ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
         tx = self.tx
