@@ -68,7 +68,9 @@ ANSWERS: dict[str, Any] = {
 def test_in_its_place_over_a_socket(name: str, tmp_path: Path) -> None:
     """A kept maildrop of three messages, of which one reply is the recorded one."""
     replies, account = recorded.server(name)
-    result = visit(script(replies), tmp_path, account={"keep": "forever", **account})
+    result = visit(
+        script(replies), tmp_path, account={"keep": "forever", **account}, wait_ms=5000, whole_ms=15000
+    )
     code, fetched = OUTCOMES.get(name, (None, 3))
     assert (result["error"] and result["error"][0], result["fetched"]) == (code, fetched), result
     if recorded.place(name).startswith("RETR"):
