@@ -86,7 +86,7 @@ def test_the_split_changes_nothing():
 
 
 def test_the_split_of_recorded_replies_changes_nothing():
-    for _, replies, account in recorded.servers(600):
+    for _, replies, account in recorded.servers(600)[::3]:  # all of them: test_fuzz_any.py
         every_split(replies, account, {}, 40)
 
 
