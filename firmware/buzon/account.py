@@ -11,10 +11,8 @@ from . import log
 from .core.pop3 import Pop3
 from .errors import (
     E_BUG,
-    E_CLOCK,
     E_LOGIN_DELAY,
     E_MEMORY,
-    E_NO_CA,
     E_SYS_PERM,
     DeviceError,
     LinkError,
@@ -22,7 +20,7 @@ from .errors import (
     RemoteProtocolError,
 )
 from .net import clock
-from .net.tls import Tls
+from .net.tls import tls_of
 from .plugins import unload
 from .store.journal import Journal
 from .store.spool import Spool
@@ -196,19 +194,3 @@ def backoff(fails: int) -> int:
 
     wait = min(_BACKOFF_S << min(fails - 1, 8), _BACKOFF_MAX_S)
     return wait + wait * (getrandbits(8) & 63) // 256
-
-
-def tls_of(settings: "Dict[str, Any]") -> "Tls | None":
-    """How the account's connection is secured; None: not at all, as its settings say. Raises LinkError."""
-    if settings.get("tls", "implicit") == "none":
-        return None
-    if not settings.get("tls_verify", True):
-        return Tls(None, False)
-    if not clock.valid():
-        raise LinkError(E_CLOCK, clock.says())
-    path = settings.get("ca", "")
-    try:
-        with open(path, "rb") as f:
-            return Tls(f.read())
-    except OSError:
-        raise LinkError(E_NO_CA, path)

@@ -40,7 +40,6 @@ _SUB = const(
 )  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
 _GONE = const(256)  # records of messages that are not here, from which on they are looked through
 _DAY_S = const(86400)
-_DELAY_MAX_S = const(3600)  # of a server's LOGIN-DELAY
 _HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
 
 _DELE = const(256)  # more than any place in the window
@@ -131,38 +130,12 @@ class Session:
         self._undated = False
 
     def login(self) -> "Dialogue[None]":
-        """Greeting to TRANSACTION state. What the server can is asked once, and again when it refused somebody."""
-        pop = self.pop
-        account = self.account
-        memory = self.memory
-        yield from pop.greeting()
-        if account.get("tls") == "starttls":
-            yield from pop.stls()
-        else:
-            saved = memory.get("caps")
-            if saved is not None:
-                pop.caps = {line[:16].rstrip(): line[16:] for line in saved.split(b"\n") if line}
-        known = pop.caps is not None
-        memory.pop("caps", None)
-        from .core.login import login
+        """Greeting to TRANSACTION state."""
+        from .core.login import enter
 
-        yield from login(pop, account, self.nonce, memory)
-        del login
+        yield from enter(self.pop, self.account, self.nonce, self.memory)
+        del enter
         unload()
-        caps = pop.caps
-        if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps):
-            yield from pop.capa()  # some say all of it only now
-        caps = pop.caps = pop.caps or {}
-        memory["caps"] = b"\n".join(
-            b"%-16s%s" % (name, caps[name]) for name in caps
-        )  # a dict takes much more
-        delay = caps.get(b"LOGIN-DELAY", b"").split(b" ")[
-            0
-        ]  # kept apart: `caps` is forgotten by a refused login
-        if delay.isdigit():
-            memory["delay"] = min(int(delay), _DELAY_MAX_S)
-        if b"PIPELINING" in pop.caps:
-            self.flight = memory.get("flight", _FLIGHT_FIRST)
 
     def count(self) -> "Dialogue[None]":
         """STAT: `listed` and `octets`."""
@@ -171,6 +144,12 @@ class Session:
     def run(self) -> "Dialogue[None]":
         """The whole session. MailErrors of the session come out; those of one message are kept in `error`."""
         yield from self.login()
+        yield from self.work()
+
+    def work(self) -> "Dialogue[None]":
+        """The session from login to QUIT."""
+        if self.pop.caps and b"PIPELINING" in self.pop.caps:
+            self.flight = self.memory.get("flight", _FLIGHT_FIRST)
         try:
             yield from self._maildrop()
         finally:

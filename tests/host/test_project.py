@@ -31,7 +31,7 @@ LAYERS = (
     ("net", "store", "text", "display", "plugins"),
     ("policy", "envelope", "notify"),
     ("sync",),
-    ("account", "timekeeper"),
+    ("account", "mailbox", "timekeeper"),
     ("trial",),
     ("console", "setup", "ui"),
     ("app",),
@@ -138,6 +138,7 @@ def test_versions_agree() -> None:
         "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"],
         "manifest.py": manifest["version"],
         "package.json": json.loads((FIRMWARE / "package.json").read_text("utf-8"))["version"],
+        "library.json": json.loads((FIRMWARE / "library.json").read_text("utf-8"))["version"],
         "firmware": assigned(FIRMWARE / "buzon" / "__init__.py"),
         "host": assigned(HOST / "buzon_host" / "__init__.py"),
     }
@@ -145,10 +146,31 @@ def test_versions_agree() -> None:
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def test_package_json_lists_the_files_there_are() -> None:
-    listed = json.loads((FIRMWARE / "package.json").read_text("utf-8"))["urls"]
+def listed_in(package: str) -> list[str]:
+    listed = json.loads((FIRMWARE / package).read_text("utf-8"))["urls"]
     assert all(target == source for target, source in listed)
-    assert [target for target, _ in listed] == firmware_files()
+    return [target for target, _ in listed]
+
+
+def test_package_json_lists_the_files_there_are() -> None:
+    assert listed_in("package.json") == firmware_files()
+
+
+def test_library_json_lists_what_the_library_imports() -> None:
+    uses: dict[str, set[str]] = {}
+    for module, imported, how in firmware_imports():
+        if how != "types":
+            uses.setdefault(module, set()).add(imported)
+    # The sentences are imported by their numbers; those of the serial protocol and of the board itself are the app's.
+    wanted = {f"buzon.sentences.s{hundred}" for hundred in range(1, 7)}
+    found = {"buzon.mailbox", "buzon.core.client", "buzon.net.link", "buzon.net.blocking"}
+    while found:
+        wanted |= found
+        found = {imported for module in found for imported in uses.get(module, ())} - wanted
+    wanted |= {name.rpartition(".")[0] for name in wanted}
+    listed = listed_in("library.json")
+    assert listed == sorted(listed)
+    assert {module_name(Path(name), Path()) for name in listed} == wanted
 
 
 def test_top_level() -> None:

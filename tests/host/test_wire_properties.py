@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 use_firmware()
 
 from buzon.core.cbor import Encoder, decode
+from buzon.core.client import Pop3Client
 from buzon.core.frames import FrameReader, send
-from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, WRITE, DotReader, RxBuffer, TxBuffer
 from buzon.errors import MailError
 
@@ -99,7 +99,7 @@ def test_a_session_ends_or_raises_a_mail_error_whatever_the_server_sends(
 ) -> None:
     stream = b"".join(parts)
     rx, tx = RxBuffer(bytearray(64)), TxBuffer(bytearray(128))
-    pop = Pop3(rx, tx)
+    pop = Pop3Client(rx, tx)
 
     def session():  # type: ignore[no-untyped-def]
         yield from pop.greeting()

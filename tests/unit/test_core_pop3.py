@@ -1,8 +1,9 @@
 """The POP3 dialogue against scripted bytes: what it sends, what it makes of every kind of reply."""
 
 from buzon import errors
-from buzon.core.login import plain
-from buzon.core.pop3 import Pop3, number
+from buzon.core.client import Pop3Client
+from buzon.core.login import auth, plain
+from buzon.core.pop3 import number
 from buzon.core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
 
 
@@ -24,7 +25,7 @@ class Server:
         self.tx = TxBuffer(bytearray(256))
         self.sent = b""
         self.secured = 0
-        self.pop = Pop3(self.rx, self.tx)
+        self.pop = Pop3Client(self.rx, self.tx)
 
     def run(self, dialogue):
         while True:
@@ -246,14 +247,14 @@ def test_auth_sends_the_initial_response_when_the_line_stays_short():
 
     server = Server(b"+OK\r\n+OK in\r\n+OK 0 0\r\n")
     server.run(server.pop.greeting())
-    server.run(server.pop.auth("PLAIN", plain(b"me", b"pw")))
+    server.run(auth(server.pop, "PLAIN", plain(b"me", b"pw")))
     assert server.sent == b"AUTH PLAIN AG1lAHB3\r\n"
     assert server.run(server.pop.stat()) == (0, 0)
     assert bytes(server.tx.buf) == bytes(256)
 
     server = Server(b"+OK\r\n+ \r\n+OK in\r\n")
     server.run(server.pop.greeting())
-    server.run(server.pop.auth("PLAIN", plain(b"me", b"p" * 300)))
+    server.run(auth(server.pop, "PLAIN", plain(b"me", b"p" * 300)))
     first, second, end = server.sent.split(b"\r\n")
     assert (first, end) == (b"AUTH PLAIN", b"")
     from binascii import a2b_base64
@@ -267,7 +268,7 @@ def test_auth_answers_challenges_and_keeps_the_reply():
     for piece in (1, 3, 1000):
         server = Server(b"+OK\r\n+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n+OK in\r\n", piece)
         server.run(server.pop.greeting())
-        server.run(server.pop.auth("LOGIN", sasl.login(b"me", b"pw")))
+        server.run(auth(server.pop, "LOGIN", sasl.login(b"me", b"pw")))
         assert server.sent == b"AUTH LOGIN\r\nbWU=\r\ncHc=\r\n"
     server = Server(b"+OK\r\n+ \r\n+ eyJzdGF0dXMiOiI0MDAifQ==\r\n-ERR [AUTH] expired\r\n")
     server.run(server.pop.greeting())
@@ -275,7 +276,7 @@ def test_auth_answers_challenges_and_keeps_the_reply():
         errors.ServerError,
         errors.E_PASSWORD,
         server.run,
-        server.pop.auth("XOAUTH2", sasl.xoauth2(b"me", b"token")),
+        auth(server.pop, "XOAUTH2", sasl.xoauth2(b"me", b"token")),
     )
     assert "token" not in str(err)
     assert server.sent.startswith(b"AUTH XOAUTH2\r\n")  # the token is a line of its own
@@ -292,13 +293,13 @@ def test_auth_takes_no_nonsense():
             errors.RemoteProtocolError,
             errors.E_REMOTE,
             server.run,
-            server.pop.auth("LOGIN", sasl.login(b"a", b"b")),
+            auth(server.pop, "LOGIN", sasl.login(b"a", b"b")),
         )
     server = Server(b"+OK\r\n+OK welcome\r\n")  # it never proved that it knows the password
     server.run(server.pop.greeting())
     mechanism = sasl.scram("sha1", b"u", b"p", b"nonce", {})
     try:
-        server.run(server.pop.auth("SCRAM-SHA-1", mechanism))
+        server.run(auth(server.pop, "SCRAM-SHA-1", mechanism))
     except errors.RemoteProtocolError:
         pass
     else:

@@ -113,7 +113,7 @@ def test_capabilities_are_asked_again_after_login_where_something_was_missing():
         (b"USER\r\n", 2),
         (b"UIDL\r\n", 2),
         (b"PIPELINING\r\n", 2),
-        (_CAPS, 1),
+        (CAPS, 1),
         (None, 1),
     ):
         drop = model.Drop(model.numbered(model.bodies(1)))
@@ -124,7 +124,7 @@ def test_capabilities_are_asked_again_after_login_where_something_was_missing():
 
 def test_capabilities_are_asked_again_after_stls_whatever_was_known():
     drop = model.Drop([])
-    drop.caps = _CAPS
+    drop.caps = CAPS
     _run(drop, {"caps": b"UIDL            \nSASL            PLAIN\nPIPELINING      "}, tls="starttls")
     assert drop.commands[:3] == [b"STLS", b"CAPA", b"USER"]
 
@@ -137,7 +137,7 @@ def test_two_messages_are_not_taken_for_one():
             whole = texts[which]
             texts[which] = whole[:-2]
             drop = model.Drop(model.numbered(texts))
-            drop.caps = _CAPS
+            drop.caps = CAPS
             board = model.Board()
             board.memory = {}
             try:

@@ -4,8 +4,6 @@ Each command is a generator that yields READ, WRITE or STARTTLS to its driver an
 `yield from` it inside a dialogue, or give it to a driver's `run`.
 """
 
-from binascii import a2b_base64, b2a_base64
-
 from micropython import const
 
 from ..errors import (
@@ -13,28 +11,24 @@ from ..errors import (
     E_IN_USE,
     E_INJECTION,
     E_LOCAL,
-    E_LOGIN,
     E_LOGIN_DELAY,
     E_NO_STLS,
     E_PASSWORD,
     E_REFUSED,
     E_REMOTE,
-    E_SECRET_CHARS,
     E_SYS_PERM,
     E_SYS_TEMP,
-    ConfigError,
     LinkError,
     LocalProtocolError,
     RemoteProtocolError,
     ServerError,
 )
-from .wire import READ, STARTTLS, TURN, WRITE, DotReader, RxBuffer, TxBuffer
+from .wire import READ, STARTTLS, WRITE, DotReader, RxBuffer, TxBuffer
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Callable, Generator, TypeVar
 
-    from .sasl import Mechanism
     from .wire import Sink
 
     T = TypeVar("T")
@@ -42,8 +36,6 @@ if TYPE_CHECKING:
 
 _LINES = const(200000)  # in a listing; a server that sends more is not serious
 _CAPS = const(200)  # lines of CAPA
-_COMMAND = const(255)  # octets of a command line (RFC 2449 section 4)
-_PART = const(90)  # bytes of an AUTH answer that are encoded at once: a multiple of 3
 _READS = const(20000)  # for one line; one that takes more has no end
 _POSTED = const(20)  # octets of a command with a message number
 _MERGED = b".\r\n+OK"  # an end that is none, for want of a line end before it, and the next reply
@@ -54,8 +46,8 @@ _KNOWN = b" UIDL TOP USER PIPELINING SASL EXPIRE LOGIN-DELAY "
 
 # States (RFC 1939 section 3): only what a state allows is sent.
 _CONNECTED = const(0)
-_AUTHORIZATION = const(1)
-_TRANSACTION = const(2)
+AUTHORIZATION = const(1)
+TRANSACTION = const(2)
 _ENDED = const(3)
 
 
@@ -83,8 +75,8 @@ class Pop3:
         self.code = b""
         self.stamp = b""
         self.caps: "dict[bytes, bytes] | None" = None
-        self._secret = b""  # how what was sent last and must not be shown begins
-        self._bare = b""  # and the same before its encoding
+        self._sent = b""  # how what was sent last and must not be shown begins
+        self._secret = b""  # and the same before its encoding
         self._dots = DotReader()
         self._due = 0  # replies to what was posted
         self._seen = 0  # bytes of _MERGED that what came last ends with
@@ -93,25 +85,25 @@ class Pop3:
 
     def greeting(self) -> "Dialogue[None]":
         """The server speaks first. Raises RemoteProtocolError when it is no POP3 server, ServerError on -ERR."""
-        self._need(_CONNECTED)
+        self.need(_CONNECTED)
         try:
-            line = yield from self._line()
-            ok = self._judge(line)
+            line = yield from self.line()
+            ok = self.judge(line)
         except RemoteProtocolError as err:
             raise RemoteProtocolError(E_GREETING, err.detail)
         if not ok:
-            raise self._refusal(E_REFUSED)
+            raise self.refusal(E_REFUSED)
         a = line.find(b"<")  # perhaps behind more text than is kept
         b = line.find(b">", a)
         self.stamp = line[a : b + 1] if 0 <= a < b else b""
-        self.state = _AUTHORIZATION
+        self.state = AUTHORIZATION
 
     def capa(self) -> "Dialogue[bool]":
         """RFC 2449. False, and `caps` None: the server does not know the command."""
-        if self.state not in (_AUTHORIZATION, _TRANSACTION):
+        if self.state not in (AUTHORIZATION, TRANSACTION):
             raise LocalProtocolError(E_LOCAL, "CAPA")
         self.caps = None
-        if not (yield from self._ask("CAPA")):
+        if not (yield from self.ask("CAPA")):
             return False
         caps: "dict[bytes, bytes]" = {}
 
@@ -127,83 +119,19 @@ class Pop3:
 
     def stls(self) -> "Dialogue[None]":
         """RFC 2595 section 4. It happens or the session fails: no password ever goes over what was stripped."""
-        self._need(_AUTHORIZATION)
-        if not (yield from self._ask("STLS")):
+        self.need(AUTHORIZATION)
+        if not (yield from self.ask("STLS")):
             raise LinkError(E_NO_STLS, _printable(self.text))
         if self.rx.r != self.rx.w:  # somebody put bytes before TLS: command injection
             raise LinkError(E_INJECTION)
         yield STARTTLS
         self.caps = None  # must be asked again
 
-    def login(self, user: str, password: str) -> "Dialogue[None]":
-        """USER and PASS. Raises ConfigError before anything is sent when they hold CR, LF or NUL."""
-        self._need(_AUTHORIZATION)
-        name = credential(user, "user")
-        secret = credential(password, "password")
-        if not (yield from self._ask("USER ", name)):
-            raise self._refusal(E_LOGIN)
-        self._hide(secret)
-        if not (yield from self._ask("PASS ", secret)):
-            raise self._refusal(E_LOGIN)
-        self.state = _TRANSACTION
-
-    def apop(self, user: str, digest: bytes) -> "Dialogue[None]":
-        """APOP (RFC 1939 section 7); `digest`: of `sasl.apop`."""
-        self._need(_AUTHORIZATION)
-        if not (yield from self._ask("APOP ", credential(user, "user") + b" " + digest)):
-            raise self._refusal(E_LOGIN)
-        self.state = _TRANSACTION
-
-    def auth(self, name: str, mechanism: "Mechanism", secret: bytes = b"") -> "Dialogue[None]":
-        """AUTH with a mechanism of `sasl` (RFC 5034). The initial response goes along when the line stays short.
-
-        `secret`: what no reply may show, the password or token.
-        """
-        self._need(_AUTHORIZATION)
-        self._bare = secret[:4].lower()
-        tx = self.tx
-        answer = mechanism.send(None)
-        first = None if answer is None else b2a_base64(answer).rstrip() or b"="
-        if first and len(first) > 1:
-            self._hide(first)
-        tx.put("AUTH ")
-        tx.put(name)
-        if first is not None and len(name) + len(first) < _COMMAND - 8:
-            tx.put(" ")
-            tx.put(first)
-            answer = None
-        while True:
-            tx.put("\r\n")
-            yield WRITE
-            line = yield from self._line()
-            if not line.startswith(b"+ ") and line != b"+":
-                break
-            if answer is None:
-                try:
-                    answer = mechanism.send(a2b_base64(line[2:]))
-                except (ValueError, StopIteration):
-                    raise RemoteProtocolError(E_REMOTE, "AUTH challenge")
-                while answer is None:
-                    yield TURN
-                    answer = mechanism.send(None)
-            self._hide(b2a_base64(answer[:_PART]).rstrip())
-            for at in range(0, len(answer), _PART):  # a token may be longer than the buffer
-                tx.put(b2a_base64(answer[at : at + _PART]).rstrip())
-                yield WRITE
-            answer = None
-        if not self._judge(line):
-            raise self._refusal(E_LOGIN)
-        try:  # the mechanism may know that this server is none (SCRAM)
-            mechanism.send(None)
-        except StopIteration:
-            pass
-        self.state = _TRANSACTION
-
     def quit(self) -> "Dialogue[bool]":
         """True: the server has removed what was marked. False (-ERR): some or none of it."""
-        if self.state not in (_AUTHORIZATION, _TRANSACTION):
+        if self.state not in (AUTHORIZATION, TRANSACTION):
             raise LocalProtocolError(E_LOCAL, "QUIT")
-        ok = yield from self._ask("QUIT")
+        ok = yield from self.ask("QUIT")
         self.state = _ENDED
         return ok
 
@@ -211,7 +139,7 @@ class Pop3:
 
     def stat(self) -> "Dialogue[tuple[int, int]]":
         """(messages, octets), as the server counts them: advice; -1 where it gave no number."""
-        yield from self._do("STAT")
+        yield from self.do("STAT")
         fields = self.text.split(None, 2)
         return (
             number(fields[0]) if fields else -1,
@@ -220,7 +148,7 @@ class Pop3:
 
     def list(self, each: "Callable[[int, int], object]") -> "Dialogue[None]":
         """LIST: `each(number, octets)` for every line that has both; other lines are skipped."""
-        yield from self._do("LIST")
+        yield from self.do("LIST")
 
         def line(text: bytes) -> None:
             fields = text.split(None, 2)
@@ -232,19 +160,13 @@ class Pop3:
 
         yield from self._listing(line)
 
-    def list_one(self, n: int) -> "Dialogue[int]":
-        """LIST n: octets, or -1."""
-        yield from self._do("LIST ", n)
-        fields = self.text.split(None, 2)
-        return number(fields[1]) if len(fields) > 1 and number(fields[0]) == n else -1
-
     def uidl(self, each: "Callable[[int, bytes], object]") -> "Dialogue[bool]":
         """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
 
         A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted.
         """
-        self._need(_TRANSACTION)
-        if not (yield from self._ask("UIDL")):
+        self.need(TRANSACTION)
+        if not (yield from self.ask("UIDL")):
             return False
 
         def line(text: bytes) -> None:
@@ -258,37 +180,11 @@ class Pop3:
         yield from self._listing(line)
         return True
 
-    def uidl_one(self, n: int) -> "Dialogue[bytes]":
-        """UIDL n: the uid, or b""."""
-        yield from self._do("UIDL ", n)
-        fields = self.text.split(None, 2)
-        return fields[1] if len(fields) > 1 and number(fields[0]) == n and _plain(fields[1]) else b""
-
-    def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
-        """RETR n: the message, un-stuffed, to `sink`. ServerError on -ERR: nothing reached the sink."""
-        yield from self._do("RETR ", n)
-        yield from self.content(sink)
-
-    def top(self, n: int, lines: int, sink: "Sink") -> "Dialogue[None]":
-        """TOP n lines: header and first lines of the body. A preview: never the message."""
-        yield from self._do("TOP %d " % n, lines)
-        yield from self.content(sink)
-
-    def dele(self, n: int) -> "Dialogue[None]":
-        """DELE n: marked; gone only when `quit` returns True."""
-        yield from self._do("DELE ", n)
-
-    def noop(self) -> "Dialogue[None]":
-        yield from self._do("NOOP")
-
-    def rset(self) -> "Dialogue[None]":
-        yield from self._do("RSET")
-
     # -- several commands in flight (RFC 2449 section 6.6), only for a server that has PIPELINING
 
     def post(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
         """A command, its reply to be read later: `reply` for each, in the order they were posted."""
-        self._need(_TRANSACTION)
+        self.need(TRANSACTION)
         tx = self.tx
         if tx.n > len(tx.buf) - _POSTED:
             yield WRITE
@@ -303,7 +199,7 @@ class Pop3:
             yield WRITE
         self._due -= 1
         if not (yield from self._status()):
-            raise self._refusal(E_REFUSED)
+            raise self.refusal(E_REFUSED)
 
     def content(self, sink: "Sink") -> "Dialogue[None]":
         """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`.
@@ -324,13 +220,14 @@ class Pop3:
                 return
             yield READ
 
-    # -- pieces
+    # -- pieces, for dialogues that add commands
 
-    def _need(self, state: int) -> None:
+    def need(self, state: int) -> None:
+        """Raises LocalProtocolError in any other state."""
         if self.state != state:
             raise LocalProtocolError(E_LOCAL, "state %d" % self.state)
 
-    def _do(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
+    def do(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
         """A command of the TRANSACTION state that must succeed."""
         yield from self.post(verb, arg)
         yield from self.reply()
@@ -356,7 +253,8 @@ class Pop3:
         self._seen = n
         return False
 
-    def _ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
+    def ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
+        """A command and its reply. True: +OK."""
         tx = self.tx
         tx.put(verb)
         tx.put(arg)
@@ -364,7 +262,8 @@ class Pop3:
         yield WRITE
         return (yield from self._status())
 
-    def _line(self) -> "Dialogue[bytes]":
+    def line(self) -> "Dialogue[bytes]":
+        """The next line, without its end."""
         rx = self.rx
         for _ in range(_READS):
             line = rx.line()
@@ -374,9 +273,9 @@ class Pop3:
         raise RemoteProtocolError(E_REMOTE, "endless line")
 
     def _status(self) -> "Dialogue[bool]":
-        return self._judge((yield from self._line()))
+        return self.judge((yield from self.line()))
 
-    def _judge(self, line: bytes) -> bool:
+    def judge(self, line: bytes) -> bool:
         """Exactly +OK or -ERR begins a reply; the response code and the text are kept."""
         if line.startswith(b"+OK"):
             n = 3
@@ -399,17 +298,22 @@ class Pop3:
         self.text = text[:_TEXT]
         return n == 3
 
-    def _hide(self, secret: bytes) -> None:
-        """From now on nothing of a reply is shown that has the beginning of `secret` in it."""
-        self._secret = secret[:4].lower()
+    def hide(self, sent: bytes, secret: bytes = b"") -> None:
+        """From now on nothing of a reply is shown that has the beginning of `sent` or of `secret` in it.
+
+        `secret`: what `sent` is the encoding of; once told it stays.
+        """
+        self._sent = sent[:4].lower()
+        if secret:
+            self._secret = secret[:4].lower()
 
     def _shown(self, text: bytes) -> bytes:
         """Some servers repeat what they did not understand, in capitals even."""
         low = text.lower()
-        hidden = (self._secret and self._secret in low) or (self._bare and self._bare in low)
+        hidden = (self._sent and self._sent in low) or (self._secret and self._secret in low)
         return b"" if hidden else text
 
-    def _refusal(self, code: int) -> ServerError:
+    def refusal(self, code: int) -> ServerError:
         """The reply's own code says what is wrong; without one it stays what the caller thinks."""
         codes = {  # RFC 2449 section 8, RFC 3206. Made here: a table at hand would cost heap for good.
             "IN-USE": E_IN_USE,
@@ -423,21 +327,13 @@ class Pop3:
 
     def _listing(self, each: "Callable[[bytes], object]", most: int = _LINES) -> "Dialogue[None]":
         for _ in range(most):
-            line = yield from self._line()
+            line = yield from self.line()
             if line.startswith(b"."):
                 if len(line) == 1:
                     return
                 line = line[1:]
             each(line)
         raise RemoteProtocolError(E_REMOTE, "endless list")
-
-
-def credential(text: str, what: str) -> bytes:
-    """User or password as sent. Raises ConfigError when it holds CR, LF or NUL: it would be another command."""
-    data = text.encode()
-    if not data or b"\r" in data or b"\n" in data or b"\0" in data:
-        raise ConfigError(E_SECRET_CHARS, what)
-    return data
 
 
 def _plain(uid: bytes) -> bool:

@@ -24,11 +24,13 @@ _MICROPYTHON = sys.implementation.name == "micropython"
 
 
 class BlockingLink:
-    """One connection at a time. `rx` and `tx` are lent: RxBuffer(bytearray(1024)), TxBuffer(bytearray(512))."""
+    """One connection at a time. `rx` and `tx` are lent; without them it makes its own."""
 
-    def __init__(self, rx: RxBuffer, tx: TxBuffer, wait_ms: int = 45000) -> None:
-        self.rx = rx
-        self.tx = tx
+    def __init__(
+        self, rx: "RxBuffer | None" = None, tx: "TxBuffer | None" = None, wait_ms: int = 45000
+    ) -> None:
+        self.rx = rx or RxBuffer(bytearray(1024))
+        self.tx = tx or TxBuffer(bytearray(256))
         self.wait_ms = wait_ms
         self.host = ""
         self._raw: "Any" = None

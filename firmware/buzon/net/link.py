@@ -35,7 +35,9 @@ _TURN_MS = const(20)  # then other tasks get their turn
 
 
 class Link:
-    """One connection at a time. `rx` and `tx` are lent. `wait_ms`, `whole_ms` override the deadlines.
+    """One connection at a time. `rx` and `tx` are lent; without them it makes its own.
+
+    `wait_ms`, `whole_ms` override the deadlines.
 
     `tls_heap`: bytes of heap that TLS takes, in its largest block and in all the others; 0 where TLS has memory
     of its own. They are never free to others: before, between and after connections they are held.
@@ -45,14 +47,14 @@ class Link:
 
     def __init__(
         self,
-        rx: RxBuffer,
-        tx: TxBuffer,
+        rx: "RxBuffer | None" = None,
+        tx: "TxBuffer | None" = None,
         tls_heap: "tuple[int, int]" = (0, 0),
         wait_ms: int = _QUIET_MS,
         whole_ms: int = _WHOLE_MS,
     ) -> None:
-        self.rx = rx
-        self.tx = tx
+        self.rx = rx or RxBuffer(bytearray(1024))
+        self.tx = tx or TxBuffer(bytearray(256))
         self.wait_ms = wait_ms
         self.whole_ms = whole_ms
         self.host = ""
@@ -198,6 +200,7 @@ class Link:
             piece.close()
         self._rest.clear()
         ctx = self._tls.context()
+        self._tls = None  # the certificate in it is in the context now
         gc.collect()
         if self._block:
             self._block.close()

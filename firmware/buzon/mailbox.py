@@ -1,0 +1,151 @@
+"""One mailbox for a script: settings in, messages in files out. The app has `account` instead.
+
+No sockets: the script lends a driver of `net`.
+"""
+
+import gc
+import os
+import sys
+from binascii import hexlify
+
+from micropython import const
+
+from .core.pop3 import Pop3
+from .errors import LinkError, RemoteProtocolError
+from .net import clock
+from .net.tls import tls_of
+from .store.journal import Journal
+from .store.spool import Buffers, Spool
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator
+
+    from .core.pop3 import Dialogue
+    from .errors import MailError
+    from .net.blocking import BlockingLink
+    from .net.link import Link
+    from .net.tls import Tls
+    from .sync import Session
+
+
+def _ignore(key: bytes) -> None:
+    pass
+
+
+def _unload(package: str, *names: str) -> None:
+    for name in names:
+        if sys.modules.pop(package + "." + name, None):
+            delattr(sys.modules[package], name)
+    gc.collect()
+
+
+class Mailbox:
+    """`open` once, then `collect` (blocking) or `acollect` (asyncio) as often as one likes.
+
+    `settings`: those of an account (docs/library.md). `root`: the folder in which a folder is made for it.
+    `buffers`: lent; without them it makes its own.
+    After `collect`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages to fetch and
+    fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `error` (the first MailError that
+    concerned single messages, or None).
+    """
+
+    def __init__(
+        self, settings: "Dict[str, Any]", root: str = "/mail", buffers: "Buffers | None" = None
+    ) -> None:
+        self.settings = settings
+        self.id: str = settings.get("id", "main")
+        self.spool = Spool(self.id, root, buffers or Buffers())
+        self.journal = Journal(self.spool.folder)
+        self._session: "Session | None" = None
+        self._reset()
+        self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
+
+    def open(self) -> None:
+        """Make the folder fit for use after whatever happened before. Raises StoreError."""
+        self.spool.prepare()
+        self.journal.open(self.spool)
+
+    def server(self) -> "tuple[str, int, Tls | None, bool]":
+        """What `open` of a link takes: host, port, TLS, whether TLS comes first. Raises LinkError."""
+        settings = self.settings
+        way = settings.get("tls", "implicit")
+        port = settings.get("port", 995 if way == "implicit" else 110)
+        return settings["host"], port, tls_of(settings), way == "implicit"
+
+    def collect(self, link: "BlockingLink", arrived: "Callable[[bytes], object]" = _ignore) -> None:
+        """One session from connect to close. `arrived(key)`: called for each message that was stored.
+
+        Raises MailError; what concerned single messages only is in `error`.
+        """
+        try:
+            self._reset()
+            link.open(*self.server())
+            pop = Pop3(link.rx, link.tx)
+            link.run(self._login(pop))
+            link.run(self._begin(pop, arrived))
+        except (LinkError, RemoteProtocolError):
+            self._cut_off()
+            raise
+        finally:
+            link.close()
+            self._end()
+
+    async def acollect(self, link: "Link", arrived: "Callable[[bytes], object]" = _ignore) -> None:
+        """The same with asyncio: other tasks run meanwhile."""
+        try:
+            self._reset()
+            await link.open(*self.server())
+            pop = Pop3(link.rx, link.tx)
+            await link.run(self._login(pop))
+            await link.run(self._begin(pop, arrived))
+        except (LinkError, RemoteProtocolError):
+            self._cut_off()
+            raise
+        finally:
+            link.close()
+            self._end()
+
+    # The login's modules and the session's are loaded one after the other and go again, so that in a small heap the
+    # second has the place of the first.
+
+    def _reset(self) -> None:
+        self.listed = -1
+        self.todo = self.fetched = self.deleted = 0
+        self.held = False
+        self.error: "MailError | None" = None
+
+    def _login(self, pop: Pop3) -> "Dialogue[None]":
+        from .core.login import enter
+
+        yield from enter(pop, self.settings, hexlify(os.urandom(12)), self.memory)
+
+    def _begin(self, pop: Pop3, arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
+        _unload("buzon.core", "login", "sasl")
+        from .sync import Session
+
+        gc.collect()
+        self._session = Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory)
+        return self._session.work()
+
+    def _cut_off(self) -> None:
+        if self._session:
+            self._session.cut_off()
+
+    def _end(self) -> None:
+        session = self._session
+        if session:
+            self.listed = session.listed
+            self.todo = session.todo
+            self.fetched = session.fetched
+            self.deleted = session.deleted
+            self.held = session.held
+            self.error = session.error
+        self._session = session = None
+        _unload("buzon.core", "login", "sasl")
+        _unload("buzon", "sync")
+
+    def messages(self) -> "Iterator[tuple[str, int, bool]]":
+        """(file name, time of arrival, seen) of each message stored here, the last to arrive first."""
+        for key, time, seen in self.journal.newest():
+            yield self.spool.name(key), time, seen

@@ -1,0 +1,145 @@
+"""docs/library.md word for word: `mip` installs the library, its examples run, and what it takes of the heap."""
+
+import re
+from pathlib import Path
+
+import pytest
+from buzon_host import paths
+from buzon_host.build import library as build
+from buzon_host.server.run import LocalServer
+from dovecot import Dovecot
+from library import example, install, run
+
+HEAP = "64k"
+MAIL = sorted(b"Subject: %d\r\n\r\n.dots\r\n..\r\n" % i for i in range(70))  # more than one window
+
+Server = Dovecot | LocalServer
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library as `mip` installs it from the repository."""
+    target = tmp_path_factory.mktemp("source") / "lib"
+    install(paths.firmware() / "library.json", target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library as `mip` installs it after it was compiled."""
+    folder = tmp_path_factory.mktemp("compiled")
+    build.build(paths.firmware(), folder / "package")
+    install(folder / "package" / "package.json", folder / "lib")
+    return folder / "lib"
+
+
+def prepared(folder: Path, library: Path, server: Server, name: str, **settings: object) -> str:
+    """The folder as the document says it is, and the example with this server's values in it."""
+    (folder / "lib").symlink_to(library)
+    (folder / "ca.der").write_bytes(server.ca_der.read_bytes())
+    script = example(name)
+    for theirs, ours in (
+        ("pop.example.org", "localhost"),
+        ("me@example.org", server.user),
+        ('"secret"', f'"{server.password}"'),
+        ("995", str(server.pop3s)),
+    ):
+        assert theirs in script
+        script = script.replace(theirs, ours)
+    return script
+
+
+def with_settings(script: str, **settings: object) -> str:
+    """The example with other settings after its own."""
+    assert '"keep": "forever",\n}' in script
+    more = "".join(f"    {key!r}: {value!r},\n" for key, value in settings.items())
+    return script.replace('"keep": "forever",\n}', '"keep": "forever",\n' + more + "}")
+
+
+def stored(folder: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in (folder / "mail" / "main").glob("*.eml"))
+
+
+def fill(server: Dovecot) -> None:
+    for message in MAIL:
+        server.add(message)
+
+
+def test_mip_installs_the_files_that_are_listed_and_no_others(source: Path, compiled: Path) -> None:
+    listed = sorted(path.as_posix() for path in build.files(paths.firmware()))
+    assert sorted(path.relative_to(source).as_posix() for path in source.rglob("*.py")) == listed
+    assert {path.suffix for path in compiled.rglob("*") if path.is_file()} == {".mpy"}
+
+
+@pytest.mark.parametrize("form", ["source", "compiled"])
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_the_example_collects_a_mailbox_once(
+    name: str, form: str, dovecot: Dovecot, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    fill(dovecot)
+    script = prepared(tmp_path, request.getfixturevalue(form), dovecot, name)
+    first = run(tmp_path, script)
+    assert f"new: {len(MAIL)} on the server: {len(MAIL)}" in first.stdout, first.stdout + first.stderr
+    assert stored(tmp_path) == MAIL
+    names = {path.name for path in (tmp_path / "mail" / "main").glob("*.eml")}
+    assert set(re.findall(r"[0-9a-f]{16}-\S+\.eml", first.stdout)) == names
+    dovecot.add(b"Subject: more\r\n\r\nbody\r\n")
+    again = run(tmp_path, script)
+    assert f"new: 1 on the server: {len(MAIL) + 1}" in again.stdout, again.stdout + again.stderr
+    assert len(stored(tmp_path)) == len(MAIL) + 1 == dovecot.left()
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_the_example_says_what_failed(name: str, source: Path, dovecot: Dovecot, tmp_path: Path) -> None:
+    script = prepared(tmp_path, source, dovecot, name)
+    wrong = run(tmp_path, script.replace(dovecot.password, "wrong"))
+    assert "Failed: The password is wrong" in wrong.stdout, wrong.stdout + wrong.stderr
+    assert "wrong:" not in wrong.stdout.replace("is wrong (", "")
+
+
+@pytest.mark.parametrize("form", ["source", "compiled"])
+def test_the_client_prints_the_subjects(
+    form: str, dovecot: Dovecot, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    for message in MAIL[:3]:
+        dovecot.add(message)
+    done = run(tmp_path, prepared(tmp_path, request.getfixturevalue(form), dovecot, "client"))
+    assert done.stdout.splitlines() == ["1 Subject: 0", "2 Subject: 1", "3 Subject: 10"], done.stderr
+    assert dovecot.left() == 3
+
+
+def test_the_local_server_too(source: Path, tmp_path: Path) -> None:
+    with LocalServer() as server:
+        for name in ("client", "blocking", "asyncio"):
+            folder = tmp_path / name
+            folder.mkdir()
+            done = run(folder, prepared(folder, source, server, name))
+            assert "Failed" not in done.stdout + done.stderr
+            if name != "client":
+                assert stored(folder) == sorted(server.expected().values()), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls", "none"])
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_a_mailbox_is_collected_in_a_small_heap(
+    name: str, tls: str, compiled: Path, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    """The whole of it: three sessions in one run, which fetch, find nothing new, and delete."""
+    fill(dovecot)
+    dovecot.add(b"X: 1\r\n\r\n" + b"a line of a large message\r\n" * 40000)
+    script = with_settings(prepared(tmp_path, compiled, dovecot, name), tls=tls)
+    if tls != "implicit":
+        script = script.replace(str(dovecot.pop3s), str(dovecot.pop3))
+    collect = "box.collect(BlockingLink())" if name == "blocking" else "asyncio.run(main())"
+    script += f"""
+{collect}
+settings["keep"] = "delete"
+settings["delete_confirmed"] = True
+{collect}
+print("left", sum(1 for _ in box.messages()))
+"""
+    done = run(tmp_path, script, HEAP)
+    assert done.stdout.endswith(f"left {len(MAIL) + 1}\n"), done.stdout[-500:] + done.stderr
+    assert "Failed" not in done.stdout
+    assert len(stored(tmp_path)) == len(MAIL) + 1
+    assert dovecot.left() == 0
