@@ -11,7 +11,7 @@ from binascii import hexlify
 from micropython import const
 
 from .core.pop3 import Pop3
-from .errors import LinkError, RemoteProtocolError
+from .errors import RemoteProtocolError
 from .net import clock
 from .net.tls import tls_of
 from .store.journal import Journal
@@ -26,17 +26,24 @@ if TYPE_CHECKING:
     from .net.blocking import BlockingLink
     from .net.link import Link
     from .net.tls import Tls
-    from .sync import Session
+
+# Of one part of a session, or of what failed.
+_SELDOM = (
+    "core.login core.sasl sync store.mend net.trouble "
+    "sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
+)
 
 
 def _ignore(key: bytes) -> None:
     pass
 
 
-def _unload(package: str, *names: str) -> None:
-    for name in names:
-        if sys.modules.pop(package + "." + name, None):
-            delattr(sys.modules[package], name)
+def _tidy() -> None:
+    """Give back what the seldom used modules take; the next import loads them again."""
+    for name in _SELDOM.split():
+        if sys.modules.pop("buzon." + name, None):
+            package, _, last = name.rpartition(".")
+            delattr(sys.modules["buzon." + package if package else "buzon"], last)
     gc.collect()
 
 
@@ -57,14 +64,13 @@ class Mailbox:
         self.id: str = settings.get("id", "main")
         self.spool = Spool(self.id, root, buffers or Buffers())
         self.journal = Journal(self.spool.folder)
-        self._session: "Session | None" = None
-        self._reset()
         self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
 
     def open(self) -> None:
         """Make the folder fit for use after whatever happened before. Raises StoreError."""
         self.spool.prepare()
         self.journal.open(self.spool)
+        _tidy()
 
     def server(self) -> "tuple[str, int, Tls | None, bool]":
         """What `open` of a link takes: host, port, TLS, whether TLS comes first. Raises LinkError."""
@@ -78,72 +84,62 @@ class Mailbox:
 
         Raises MailError; what concerned single messages only is in `error`.
         """
+        dialogue = self.session(link, arrived)
         try:
-            self._reset()
             link.open(*self.server())
-            pop = Pop3(link.rx, link.tx)
-            link.run(self._login(pop))
-            link.run(self._begin(pop, arrived))
-        except (LinkError, RemoteProtocolError):
-            self._cut_off()
-            raise
+            link.run(dialogue)
         finally:
             link.close()
-            self._end()
 
     async def acollect(self, link: "Link", arrived: "Callable[[bytes], object]" = _ignore) -> None:
         """The same with asyncio: other tasks run meanwhile."""
+        dialogue = self.session(link, arrived)
         try:
-            self._reset()
             await link.open(*self.server())
-            pop = Pop3(link.rx, link.tx)
-            await link.run(self._login(pop))
-            await link.run(self._begin(pop, arrived))
-        except (LinkError, RemoteProtocolError):
-            self._cut_off()
-            raise
+            await link.run(dialogue)
         finally:
             link.close()
-            self._end()
 
-    # The login's modules and the session's are loaded one after the other and go again, so that in a small heap the
-    # second has the place of the first.
-
-    def _reset(self) -> None:
+    def session(self, link: "Link | BlockingLink", arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
+        """What `link` is to run once it is open."""
+        _tidy()
         self.listed = -1
         self.todo = self.fetched = self.deleted = 0
         self.held = False
         self.error: "MailError | None" = None
+        return self._whole(Pop3(link.rx, link.tx), arrived)
+
+    def _whole(self, pop: Pop3, arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
+        """The modules of login and session are loaded one after the other and go again: in a small heap the second
+        has the place of the first."""
+        session = None
+        try:
+            yield from self._login(pop)
+            _tidy()
+            from .sync import Session
+
+            gc.collect()
+            session = Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory)
+            yield from session.work()
+        except (RemoteProtocolError, GeneratorExit):  # the latter: the link ended it
+            if session:
+                session.cut_off()
+            raise
+        finally:
+            if session:
+                self.listed = session.listed
+                self.todo = session.todo
+                self.fetched = session.fetched
+                self.deleted = session.deleted
+                self.held = session.held
+                self.error = session.error
+            session = None
+            _tidy()
 
     def _login(self, pop: Pop3) -> "Dialogue[None]":
         from .core.login import enter
 
         yield from enter(pop, self.settings, hexlify(os.urandom(12)), self.memory)
-
-    def _begin(self, pop: Pop3, arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
-        _unload("buzon.core", "login", "sasl")
-        from .sync import Session
-
-        gc.collect()
-        self._session = Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory)
-        return self._session.work()
-
-    def _cut_off(self) -> None:
-        if self._session:
-            self._session.cut_off()
-
-    def _end(self) -> None:
-        session = self._session
-        if session:
-            self.listed = session.listed
-            self.todo = session.todo
-            self.fetched = session.fetched
-            self.deleted = session.deleted
-            self.held = session.held
-            self.error = session.error
-        self._session = session = None
-        _unload("buzon.core", "login", "sasl")
-        _unload("buzon", "sync")
 
     def messages(self) -> "Iterator[tuple[str, int, bool]]":
         """(file name, time of arrival, seen) of each message stored here, the last to arrive first."""

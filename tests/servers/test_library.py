@@ -143,3 +143,66 @@ print("left", sum(1 for _ in box.messages()))
     assert "Failed" not in done.stdout
     assert len(stored(tmp_path)) == len(MAIL) + 1
     assert dovecot.left() == 0
+    # And after a cut that kept the journal from being written.
+    (tmp_path / "mail" / "main" / "journal").unlink()
+    dovecot.add(b"Subject: more\r\n\r\nbody\r\n")
+    done = run(tmp_path, script, HEAP)
+    assert done.stdout.endswith(f"left {len(MAIL) + 2}\n"), done.stdout[-500:] + done.stderr
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_many_sessions_do_not_grow(name: str, compiled: Path, dovecot: Dovecot, tmp_path: Path) -> None:
+    """Good ones and failed ones at the heap limit: what is loaded for each session goes with it."""
+    fill(dovecot)
+    collect = "box.collect(link)" if name == "blocking" else "asyncio.run(box.acollect(link))"
+    script = prepared(tmp_path, compiled, dovecot, name).replace("BlockingLink()", "link")
+    script = script.replace(
+        'box = Mailbox(settings, "mail")', 'box = Mailbox(settings, "mail")\nlink = LINK()'
+    )
+    script = script.replace("LINK", "BlockingLink" if name == "blocking" else "Link")
+    script += f"""
+port = settings["port"]
+
+
+def session(password):
+    settings["password"] = password
+    try:
+        {collect}
+    except MailError as err:
+        print("refused", err.code, err)
+    gc.collect()
+    return gc.mem_free()
+
+
+good = settings["password"]
+for i in range(11):
+    settings["port"] = 1
+    session(good)
+    settings["port"] = port
+    session("wrong")
+    after = session(good)
+    if not i:
+        before = after
+print("grown by", before - after)
+"""
+    done = run(tmp_path, script, HEAP)
+    assert "Traceback" not in done.stdout, done.stdout[-500:] + done.stderr
+    assert done.stdout.count("refused 502 The password") == 11
+    assert done.stdout.count("refused 204 ") == 11
+    grown = int(done.stdout.rpartition("grown by ")[2])
+    assert grown <= 256, grown
+    assert len(stored(tmp_path)) == len(MAIL)
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_a_session_that_was_cut_goes_on_where_it_ended(name: str, source: Path, tmp_path: Path) -> None:
+    with LocalServer(faults={"close_in_message": 3}) as server:
+        script = prepared(tmp_path, source, server, name)
+        script = script.replace("BlockingLink()", "BlockingLink(wait_ms=2000)")
+        script = script.replace("Link()", "Link(wait_ms=2000)")
+        first = run(tmp_path, script)
+        assert "Failed: The server" in first.stdout, first.stdout + first.stderr
+        assert len(stored(tmp_path)) == 2
+        again = run(tmp_path, script)
+        assert f"new: {server.messages - 2} on" in again.stdout, again.stdout + again.stderr
+        assert stored(tmp_path) == sorted(server.expected().values())

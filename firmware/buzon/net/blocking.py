@@ -29,7 +29,7 @@ class BlockingLink:
     def __init__(
         self, rx: "RxBuffer | None" = None, tx: "TxBuffer | None" = None, wait_ms: int = 45000
     ) -> None:
-        self.rx = rx or RxBuffer(bytearray(1024))
+        self.rx = rx or RxBuffer(bytearray(512))
         self.tx = tx or TxBuffer(bytearray(256))
         self.wait_ms = wait_ms
         self.host = ""

@@ -53,7 +53,7 @@ class Link:
         wait_ms: int = _QUIET_MS,
         whole_ms: int = _WHOLE_MS,
     ) -> None:
-        self.rx = rx or RxBuffer(bytearray(1024))
+        self.rx = rx or RxBuffer(bytearray(512))
         self.tx = tx or TxBuffer(bytearray(256))
         self.wait_ms = wait_ms
         self.whole_ms = whole_ms

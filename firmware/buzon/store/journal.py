@@ -5,6 +5,7 @@ changes in it have become many. Memory: one block of records, and one Window.
 """
 
 import struct
+from array import array
 from binascii import hexlify
 
 from micropython import const
@@ -15,7 +16,7 @@ from .spool import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Iterator, List
+    from typing import Any, Iterator
 
     from .spool import Spool
 
@@ -260,7 +261,7 @@ class Walk:
         self._n = 0
         # From where to where it went, a pair for each leap: a record stands for one message of a listing, so that
         # none is found twice.
-        self._been: "List[int]" = [0, 0]
+        self._been = array("I", (0, 0))
         self._file: "Any" = None
         try:
             self._file = open(path, "rb")
@@ -270,6 +271,8 @@ class Walk:
 
     def known(self, key: bytes) -> int:
         """The kind of its last record. 0 says nothing: the order may be another. Raises StoreError."""
+        if not self._n:
+            return 0
         been = self._been
         at = been[-1]
         i = self._find(key, at, at + _NEAR)
@@ -326,7 +329,10 @@ class Walk:
 
     def _was(self, i: int) -> bool:
         been = self._been
-        return any(been[k] <= i < been[k + 1] for k in range(0, len(been), 2))
+        for k in range(0, len(been), 2):  # noqa: SIM110 (`any` would allocate)
+            if been[k] <= i < been[k + 1]:
+                return True
+        return False
 
     def close(self) -> None:
         if self._file:
