@@ -200,7 +200,9 @@ def test_a_session_that_was_cut_goes_on_where_it_ended(name: str, source: Path, 
         script = prepared(tmp_path, source, server, name)
         script = script.replace("BlockingLink()", "BlockingLink(wait_ms=2000)")
         script = script.replace("Link()", "Link(wait_ms=2000)")
+        script += 'print("in flight from now on:", box.memory.get("flight"))\n'
         first = run(tmp_path, script)
+        assert "in flight from now on: 1\n" in first.stdout
         assert "Failed: The server" in first.stdout, first.stdout + first.stderr
         assert len(stored(tmp_path)) == 2
         again = run(tmp_path, script)

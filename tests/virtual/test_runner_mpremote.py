@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from buzon_host import paths
+from buzon_host.build import library
 from buzon_host.virtual.board import VirtualBoard
 
 MAIN = "import time\nprint('main runs')\nwhile True: time.sleep_ms(50)\n"
@@ -67,3 +69,13 @@ def test_an_endless_program_is_interrupted_fast(make_board) -> None:
     start = time.monotonic()
     assert mpremote(board, "exec", "print(2)").strip() == "2"
     assert time.monotonic() - start < 5
+
+
+def test_mip_installs_the_library(board: VirtualBoard, tmp_path: Path) -> None:
+    """As docs/library.md says: the compiled one, from a folder on the PC."""
+    library.build(paths.firmware(), tmp_path)
+    assert mpremote(board, "mip", "install", "--target", "/lib", f"{tmp_path}/package.json").endswith(
+        "Done\n"
+    )
+    script = "import sys; sys.path[:] = ['/lib', '.frozen']; import buzon.mailbox as m; print(m.Mailbox, m.__file__)"
+    assert "/lib/buzon/mailbox.mpy" in mpremote(board, "exec", script)
