@@ -208,3 +208,25 @@ def test_a_session_that_was_cut_goes_on_where_it_ended(name: str, source: Path, 
         again = run(tmp_path, script)
         assert f"new: {server.messages - 2} on" in again.stdout, again.stdout + again.stderr
         assert stored(tmp_path) == sorted(server.expected().values())
+
+
+def test_what_was_deleted_here_does_not_come_again(compiled: Path, dovecot: Dovecot, tmp_path: Path) -> None:
+    """As the document's table says, in the compiled form: with the numbers."""
+    for message in MAIL[:3]:
+        dovecot.add(message)
+    script = prepared(tmp_path, compiled, dovecot, "blocking")
+    script += """
+from binascii import unhexlify
+
+names = [name for name, time, seen in box.messages()]
+box.journal.change(2, unhexlify(names[0][:16]), False)
+box.journal.change(3, unhexlify(names[1][:16]), False)
+box.spool.remove(names[1])
+print("stored", box.journal.stored, "unseen", box.journal.new)
+box.collect(BlockingLink())
+print("again", box.fetched, [seen for name, time, seen in box.messages()])
+"""
+    done = run(tmp_path, script)
+    assert "stored 2 unseen 1\nagain 0 [True, False]\n" in done.stdout, done.stdout + done.stderr
+    assert len(stored(tmp_path)) == 2
+    assert dovecot.left() == 3
