@@ -5,7 +5,6 @@ No sockets: the script lends a driver of `net`.
 
 import gc
 import os
-import sys
 from binascii import hexlify
 
 from micropython import const
@@ -14,6 +13,7 @@ from .core.pop3 import Pop3
 from .errors import RemoteProtocolError
 from .net import clock
 from .net.tls import tls_of
+from .plugins import unload
 from .store.journal import Journal
 from .store.spool import Buffers, Spool
 
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from .net.link import Link
     from .net.tls import Tls
 
-# Of one part of a session, or of what failed.
-_SELDOM = (
-    "core.login core.sasl sync store.mend net.trouble "
-    "sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
-)
+# What goes too: one part of a session, and what was said of its errors.
+_MORE = " core.sasl sync sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
 
 
 def _ignore(key: bytes) -> None:
@@ -39,11 +36,7 @@ def _ignore(key: bytes) -> None:
 
 
 def _tidy() -> None:
-    """Give back what the seldom used modules take; the next import loads them again."""
-    for name in _SELDOM.split():
-        if sys.modules.pop("buzon." + name, None):
-            package, _, last = name.rpartition(".")
-            delattr(sys.modules["buzon." + package if package else "buzon"], last)
+    unload(_MORE)
     gc.collect()
 
 
@@ -53,8 +46,8 @@ class Mailbox:
     `settings`: those of an account (docs/library.md). `root`: the folder in which a folder is made for it.
     `buffers`: lent; without them it makes its own.
     After `collect`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages to fetch and
-    fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `error` (the first MailError that
-    concerned single messages, or None).
+    fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: a next session has
+    more to do), `error` (the first MailError that concerned single messages, or None).
     """
 
     def __init__(
@@ -105,7 +98,7 @@ class Mailbox:
         _tidy()
         self.listed = -1
         self.todo = self.fetched = self.deleted = 0
-        self.held = False
+        self.held = self.more = False
         self.error: "MailError | None" = None
         return self._whole(Pop3(link.rx, link.tx), arrived)
 
@@ -119,7 +112,16 @@ class Mailbox:
             from .sync import Session
 
             gc.collect()
-            session = Session(pop, self.settings, self.spool, self.journal, arrived, clock.now, self.memory)
+            session = Session(
+                pop,
+                self.settings,
+                self.spool,
+                self.journal,
+                arrived,
+                clock.now,
+                self.memory,
+                sure=clock.sure,
+            )
             yield from session.work()
         except (RemoteProtocolError, GeneratorExit):  # the latter: the link ended it
             if session:
@@ -132,6 +134,7 @@ class Mailbox:
                 self.fetched = session.fetched
                 self.deleted = session.deleted
                 self.held = session.held
+                self.more = session.more
                 self.error = session.error
             session = None
             _tidy()

@@ -40,10 +40,10 @@ def load(kind: str, name: str) -> "Any":
     return implementation
 
 
-def unload() -> None:
-    """Give back what the seldom used modules take of the heap; the next import loads them again. What runs goes on;
-    nothing in them may be kept."""
-    for name in SELDOM.split():
+def unload(more: str = "") -> None:
+    """Give back what the seldom used modules, and `more`, take of the heap; the next import loads them again. What
+    runs goes on; nothing in them may be kept."""
+    for name in (SELDOM + more).split():
         name = "buzon." + name
         if name in sys.modules:
             del sys.modules[name]

@@ -10,7 +10,8 @@ from buzon_host.server.run import LocalServer
 from dovecot import Dovecot
 from library import example, install, run
 
-HEAP = "64k"
+# What the examples need with TLS, on 64 bit. Before the policies came 62 KB did for both; 64 KB is the aim.
+HEAP = {"blocking": "68k", "asyncio": "76k"}
 MAIL = sorted(b"Subject: %d\r\n\r\n.dots\r\n..\r\n" % i for i in range(70))  # more than one window
 
 Server = Dovecot | LocalServer
@@ -138,7 +139,7 @@ settings["delete_confirmed"] = True
 {collect}
 print("left", sum(1 for _ in box.messages()))
 """
-    done = run(tmp_path, script, HEAP)
+    done = run(tmp_path, script, HEAP[name])
     assert done.stdout.endswith(f"left {len(MAIL) + 1}\n"), done.stdout[-500:] + done.stderr
     assert "Failed" not in done.stdout
     assert len(stored(tmp_path)) == len(MAIL) + 1
@@ -146,7 +147,7 @@ print("left", sum(1 for _ in box.messages()))
     # And after a cut that kept the journal from being written.
     (tmp_path / "mail" / "main" / "journal").unlink()
     dovecot.add(b"Subject: more\r\n\r\nbody\r\n")
-    done = run(tmp_path, script, HEAP)
+    done = run(tmp_path, script, HEAP[name])
     assert done.stdout.endswith(f"left {len(MAIL) + 2}\n"), done.stdout[-500:] + done.stderr
 
 
@@ -185,7 +186,7 @@ for i in range(11):
         before = after
 print("grown by", before - after)
 """
-    done = run(tmp_path, script, HEAP)
+    done = run(tmp_path, script, HEAP[name])
     assert "Traceback" not in done.stdout, done.stdout[-500:] + done.stderr
     assert done.stdout.count("refused 502 The password") == 11
     assert done.stdout.count("refused 204 ") == 11
@@ -219,8 +220,10 @@ def test_what_was_deleted_here_does_not_come_again(compiled: Path, dovecot: Dove
 from binascii import unhexlify
 
 names = [name for name, time, seen in box.messages()]
-box.journal.change(2, unhexlify(names[0][:16]), False)
-box.journal.change(3, unhexlify(names[1][:16]), False)
+for name, state in (names[0], 2), (names[1], 3):
+    key = unhexlify(name[:16])
+    was = box.journal.state(key)
+    box.journal.change(was & ~15 | state, key, was)
 box.spool.remove(names[1])
 print("stored", box.journal.stored, "unseen", box.journal.new)
 box.collect(BlockingLink())

@@ -16,7 +16,7 @@ from .spool import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any, Iterator, List
 
     from .spool import Spool
 
@@ -261,7 +261,7 @@ class Walk:
         self._n = 0
         # From where to where it went, a pair for each leap: a record stands for one message of a listing, so that
         # none is found twice.
-        self._been = array("I", (0, 0))
+        self._been: "List[int]" = [0, 0]
         self._file: "Any" = None
         try:
             self._file = open(path, "rb")
