@@ -35,9 +35,7 @@ _FLIGHT_FIRST = const(4)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
 _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 
-_SUB = const(
-    256
-)  # messages deleted in one session: it ends then, so that they are gone, and a next one goes on
+_SUB = const(256)  # deleted in one session: it ends then, so that they are gone, and a next one goes on
 _GONE = const(256)  # records of messages that are not here, from which on they are looked through
 _DAY_S = const(86400)
 _HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else

@@ -5,7 +5,6 @@ changes in it have become many. Memory: one block of records, and one Window.
 """
 
 import struct
-from array import array
 from binascii import hexlify
 
 from micropython import const
@@ -281,16 +280,13 @@ class Walk:
         else:
             if len(been) > 2 * _LEAPS:
                 return 0
-            i = self._find(
-                key, max(0, been[-2] - 2 * _NEAR), been[-2]
-            )  # fetched after it: the newest were first
+            # Fetched after it, where the newest were first.
+            i = self._find(key, max(0, been[-2] - 2 * _NEAR), been[-2])
             if i < 0:
                 i = self._find(key, at, self._n)
             if i < 0:
                 i = self._find(key, 0, at)
-            if (
-                len(been) > 2 and been[-1] == been[-4]
-            ):  # where the last leap went is now joined to what was before it
+            if len(been) > 2 and been[-1] == been[-4]:  # the last two are one piece now
                 been[-4] = been[-2]
                 been.pop()
                 been.pop()
