@@ -164,4 +164,9 @@ def test_no_firmware_module_looks_into_another_ones_private_names() -> None:
                 known = {"self", "_core", "info"}
                 assert isinstance(owner, ast.Name | ast.Attribute), (relative, node.lineno)
                 name = owner.id if isinstance(owner, ast.Name) else owner.attr
-                assert name in known or name == "_io_queue", (str(relative), node.lineno, name, node.attr)
+                assert name in known or name == "_io_queue" or node.attr == "_context", (
+                    str(relative),
+                    node.lineno,
+                    name,
+                    node.attr,
+                )
