@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from buzon_host.server.run import LocalServer
-
 
 @dataclass
 class Tally:
@@ -25,31 +23,36 @@ class Tally:
     corrupted: int = 0
 
     def add(
-        self, sent: Sequence[bytes], stored: Iterable[bytes], left: Iterable[bytes], delete: bool
+        self, board: Iterable[bytes], server: Iterable[bytes], stored: Iterable[bytes], left: Iterable[bytes]
     ) -> None:
-        """One cut point, when all sessions after it have ended. `left`: what the server still has."""
-        on_board = Counter(stored)
-        on_server = Counter(left)
+        """One cut point, when all sessions after it have ended. `board`, `server`: what must be there; `stored`,
+        `left`: what is."""
+        want, there = Counter(board), Counter(stored)
+        keep, kept = Counter(server), Counter(left)
         self.cuts += 1
-        for message in sent:
-            self.lost += not on_board[message]
-            self.duplicated += max(0, on_board[message] - 1)
-            if delete:
-                self.orphaned += on_server[message]
+        self.lost += (want - there).total() + (keep - kept).total()
+        self.orphaned += (kept - keep).total()
+        for message, extra in (there - want).items():
+            if message in want:
+                self.duplicated += extra
             else:
-                self.lost += not on_server[message]  # it had to be kept there
-        self.corrupted += sum(n for message, n in on_board.items() if message not in sent)
+                self.corrupted += extra
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        self.cuts += other.cuts
+        self.lost += other.lost
+        self.duplicated += other.duplicated
+        self.orphaned += other.orphaned
+        self.corrupted += other.corrupted
+        return self
+
+    @property
+    def wrong(self) -> int:
+        return self.lost + self.duplicated + self.orphaned + self.corrupted
 
     @property
     def good(self) -> bool:
-        return bool(self.cuts) and not (self.lost or self.duplicated or self.orphaned or self.corrupted)
-
-
-def empty(server: LocalServer) -> None:
-    """Take all mail from a server that was to keep it."""
-    for path in server.maildir.glob("*/*"):
-        if path.parent.name in ("new", "cur"):
-            path.unlink()
+        return bool(self.cuts) and not self.wrong
 
 
 def points(first: int, last: int, samples: int, quick: bool) -> list[int]:
@@ -61,10 +64,10 @@ def points(first: int, last: int, samples: int, quick: bool) -> list[int]:
 
 def report(tallies: Sequence[Tally], path: Path) -> None:
     """Print the table and write the same as JSON."""
-    print(f"{'campaign':<34}{'cuts':>7}{'lost':>7}{'duplicated':>12}{'orphaned':>10}{'corrupted':>11}")
+    print(f"{'campaign':<60}{'cuts':>7}{'lost':>7}{'duplicated':>12}{'orphaned':>10}{'corrupted':>11}")
     for one in tallies:
         print(
-            f"{one.campaign:<34}{one.cuts:>7}{one.lost:>7}{one.duplicated:>12}{one.orphaned:>10}{one.corrupted:>11}"
+            f"{one.campaign:<60}{one.cuts:>7}{one.lost:>7}{one.duplicated:>12}{one.orphaned:>10}{one.corrupted:>11}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(one) for one in tallies], indent=1) + "\n", "utf-8")

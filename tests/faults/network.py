@@ -1,122 +1,189 @@
 """The network campaign: a relay closes the connection, or goes silent, after the k-th byte in either direction.
 
-The sessions run on the real MicroPython against the local server, in plain text; after the cut one, others follow
-until the server is done with. Never touches a whole board.
+In plain text after every byte; with TLS at every edge of a record and its neighbours. The sessions run on the real
+MicroPython against the local server and Dovecot, with commands in flight and one at a time; after the cut one, others
+follow until the server is done with. Never touches a whole board.
 """
 
-import json
 import shutil
-import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from buzon_host import paths
-from buzon_host.build.mpy import compiled_firmware
 from buzon_host.server.run import LocalServer
-from buzon_host.virtual.interpreter import command
-from servers.relay import Relay
+from servers.dovecot import Dovecot
+from servers.relay import Cut, Relay
 
-from .campaign import Tally, empty, points
+from .campaign import Tally, points
+from .interpreter import Interpreter
+from .mail import Maildrop
+from .policies import BY_NAME, POLICIES, Policy
+from .pool import Bench
 
-_SCRIPT = Path(__file__).parents[1] / "servers" / "session.py"
-_CUT_MS = 120  # deadline of the session that is cut: so long it waits where the relay goes silent
+_CUT_MS = 100  # deadline of the session that is cut: so long it waits where the relay goes silent
+_LONGER_MS = (400, 1500)  # when it was too short for this computer to come to the cut
 _WAIT_MS = 3000  # of those that follow
-_AGAIN = 4  # sessions after the cut one, at most
-
-MAIL = [
-    *(
-        b"Subject: small %d\r\n\r\n" % n + b"%d line of a small message, with a dot:\r\n.dot\r\n" % n * 6
-        for n in range(3)
-    ),
-    b"Subject: larger\r\n\r\n" + b".A line that begins with a dot, and some more of it after that.\r\n" * 78,
-]
+_AGAIN_S = 20  # for them all
+_EDGE = 8  # a server's greeting and listing may be so much longer than in the dry run
+_BATCHES = 12
+_NOW = 1_800_000_000
+_DAY = 86400
 
 
-class Worker:
-    """A MicroPython that runs one session after another."""
+@dataclass(frozen=True)
+class Row:
+    """One campaign: how the sessions run, and what the relay does."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [*command(), "-X", "heapsize=192k", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    policy: str
+    server: str  # local, Dovecot
+    tls: bool
+    pipelined: bool
+    silent: bool
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("MicroPython ended: see what it printed above")
-        result: dict[str, Any] = json.loads(line)
-        return result
+    @property
+    def name(self) -> str:
+        flight = "pipelined" if self.pipelined else "one at a time"
+        wire = "TLS" if self.tls else "plain"
+        return f"network, {self.policy}, {self.server}, {wire}, {flight}, {'silent' if self.silent else 'closed'}"
 
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(10)
+
+@dataclass(frozen=True)
+class Points:
+    """A batch: of the row's points, every `of`-th from the `first` on."""
+
+    row: Row
+    first: int
+    of: int
+    samples: int  # 0: all
+
+    @property
+    def campaign(self) -> str:
+        return self.row.name
+
+    def run(self, bench: Bench) -> Tally:
+        rig: _Rig = bench.get(self.row.server, lambda bench: _Rig(bench, self.row.server))
+        tally = Tally(self.row.name)
+        rig.one(Tally("without a cut"), self.row, None)
+        cuts = list(self._tls(rig) if self.row.tls else self._plain(rig))
+        for cut, must in cuts[self.first :: self.of]:
+            for wait_ms in (_CUT_MS, *_LONGER_MS) if must else (_CUT_MS,):
+                if rig.one(tally, self.row, cut, wait_ms):
+                    break
+            else:
+                if must:
+                    raise RuntimeError(f"no session came to {cut}")
+        return tally
+
+    def _plain(self, rig: "_Rig") -> Iterator[tuple[Cut, bool]]:
+        for way in (0, 1):
+            last = rig.relay.passed[way]
+            for k in points(1, last + _EDGE, self.samples, bool(self.samples)):
+                yield Cut(way, k, self.row.silent), k <= last - _EDGE
+
+    def _tls(self, rig: "_Rig") -> Iterator[tuple[Cut, bool]]:
+        for way in (0, 1):
+            last = len(rig.relay.ends[way])
+            for record in points(1, last, self.samples, bool(self.samples)):
+                for by in (-1, 0, 1):
+                    # What goes into one record is a matter of time: the last ones may not come.
+                    yield Cut(way, by, self.row.silent, record), record < last - 4
 
 
 class _Rig:
-    def __init__(self, server: LocalServer, relay: Relay, worker: Worker, folder: Path) -> None:
-        self.server = server
-        self.relay = relay
-        self.worker = worker
-        self.folder = folder
+    """A server with a relay before it, and an interpreter that runs the sessions."""
 
-    def session(self, mail: Path, keep: str, port: int, wait_ms: int = _WAIT_MS) -> dict[str, Any]:
-        account = {
-            "user": self.server.user,
-            "password": self.server.password,
-            "tls": "none",
-            "auth": "user",
-            "keep": keep,
-            "delete_confirmed": True,
+    def __init__(self, bench: Bench, server: str) -> None:
+        enter = bench.stack.enter_context
+        self.server: LocalServer | Dovecot = (
+            enter(LocalServer(samples=False)) if server == "local" else enter(Dovecot())
+        )
+        self.drop = Maildrop(self.server.maildir)
+        self.plain = Relay(self.server.pop3)
+        self.tls = Relay(self.server.pop3s)
+        self.relay = self.plain  # the one that the last session went through
+        self.folder = bench.folder
+        self.interpreter = enter(Interpreter())
+
+    def _session(
+        self, row: Row, mail: Path, policy: Policy, port: int, wait_ms: int = _WAIT_MS, days: int = 0
+    ) -> dict[str, Any]:
+        # Where it goes silent the driver with the one deadline for all steps is taken, else the board's own.
+        job = {
+            "mail": str(mail),
+            "host": "localhost" if row.tls else "127.0.0.1",
+            "port": port,
+            "ca": str(self.server.ca_der),
+            "asyncio": row.tls and not row.silent,
+            "wait_ms": wait_ms,
+            "memory": {} if row.pipelined else {"flight": 1},
+            "now": _NOW + days * _DAY,
+            "account": {
+                "user": self.server.user,
+                "password": self.server.password,
+                "tls": "implicit" if row.tls else "none",
+                "auth": "auto" if row.tls else "user",
+                "delete_confirmed": True,
+                **policy.account,
+            },
         }
-        job = {"mail": str(mail), "host": "127.0.0.1", "port": port, "ca": "", "account": account}
-        job["wait_ms"] = wait_ms
-        return self.worker.run(job)
+        return self.interpreter.run(job)
 
-    def one(self, tally: Tally, keep: str, cut: tuple[int, int, bool] | None) -> list[int]:
-        """A whole sync with one cut in it; the bytes that passed in each direction before."""
-        mail = Path(tempfile.mkdtemp(dir=self.folder))
-        for message in MAIL:
-            self.server.deliver(message)
-        self.relay.cut = cut
-        self.session(mail, keep, self.relay.port, _CUT_MS if cut else _WAIT_MS)
-        passed = list(self.relay.passed)
-        for _ in range(_AGAIN):
-            result = self.session(mail, keep, self.server.pop3)
+    def _finish(self, row: Row, mail: Path, policy: Policy, days: int = 0) -> None:
+        """Sessions until one ends well."""
+        end = time.monotonic() + _AGAIN_S
+        port = self.server.pop3s if row.tls else self.server.pop3
+        while True:
+            result = self._session(row, mail, policy, port, days=days)
             if result["error"] is None and result["skipped"] is None:
-                break
-        stored = [path.read_bytes() for path in (mail / "test").glob("*.eml")]
-        tally.add(MAIL, stored, self.server.expected().values(), keep == "delete")
-        empty(self.server)
+                return
+            if time.monotonic() > end:
+                return  # what is left undone is counted
+            time.sleep(0.005)  # the server may hold the maildrop for the one that was cut
+
+    def one(self, tally: Tally, row: Row, cut: Cut | None, wait_ms: int = _WAIT_MS) -> bool:
+        """A whole sync with one cut in it. Returns whether it came to the cut: else it is not counted."""
+        policy = BY_NAME[row.policy]
+        mail = Path(tempfile.mkdtemp(dir=self.folder))
+        self.drop.put(policy.mail)
+        self.relay = relay = self.tls if row.tls else self.plain
+        relay.cut = cut
+        self._session(row, mail, policy, relay.port, wait_ms if cut and cut.silent else _WAIT_MS)
+        reached = relay.reached or cut is None
+        self._finish(row, mail, policy)
+        if policy.late or policy.days:
+            self.drop.put(policy.late)
+            self._finish(row, mail, policy, policy.days)
+        board, server = policy.expected
+        left = self.drop.left()
+        if reached:
+            stored = [path.read_bytes() for path in (mail / "test").glob("*.eml")]
+            tally.add(board, server, stored, left)
+        self.drop.clear()
         shutil.rmtree(mail)
-        return passed
+        return reached
 
 
-def campaigns(quick: bool) -> Iterator[Tally]:
-    folder = Path(tempfile.mkdtemp(prefix="buzon-faults-"))
-    worker = Worker()
-    try:
-        with LocalServer(samples=False) as server:
-            relay = Relay(server.pop3)
-            rig = _Rig(server, relay, worker, folder)
-            for keep in ("delete", "forever"):
-                whole = rig.one(Tally("without a cut"), keep, None)
-                for silent in (False, True):
-                    tally = Tally(f"network, {keep}, {'silent' if silent else 'closed'}")
-                    for way in (0, 1):
-                        for k in points(1, whole[way], 12 if silent else 40, quick):
-                            rig.one(tally, keep, (way, k, silent))
-                    yield tally
-            relay.close()
-    finally:
-        worker.close()
-        shutil.rmtree(folder, ignore_errors=True)
+def rows() -> Iterator[Row]:
+    """Each policy in plain text and with TLS, closed and silent: those of `everywhere` with each server and with and
+    without commands in flight, the others in plain text with one server, in TLS with the other."""
+    for policy in POLICIES:
+        for server in ("local", "Dovecot"):
+            for tls in (False, True):
+                for pipelined in (True, False):
+                    if policy.everywhere or (pipelined and tls == (server == "Dovecot")):
+                        for silent in (False, True):
+                            yield Row(policy.name, server, tls, pipelined, silent)
+
+
+def batches(quick: bool) -> Iterator[Points]:
+    """Of all campaigns by turns: some wait where others work."""
+    if quick:
+        for row in rows():
+            yield Points(row, 0, 1, 2 if row.tls else 4 if row.silent else 8)
+        return
+    for first in range(_BATCHES):
+        for row in rows():
+            yield Points(row, first, _BATCHES, 0)

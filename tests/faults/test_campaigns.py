@@ -2,27 +2,28 @@
 
 import pytest
 
-from . import network
+from . import network, policies, power
 from .campaign import Tally, points
+from .pool import Failed, run
 
 SENT = [b"one", b"two"]
 
 
 @pytest.mark.parametrize(
-    ("stored", "left", "delete", "found"),
+    ("stored", "left", "server", "found"),
     [
-        ([b"one", b"two"], [], True, (0, 0, 0, 0)),
-        ([b"one", b"two"], SENT, False, (0, 0, 0, 0)),
-        ([b"one"], [], True, (1, 0, 0, 0)),
-        ([b"one", b"two", b"two"], [], True, (0, 1, 0, 0)),
-        ([b"one", b"two"], [b"two"], True, (0, 0, 1, 0)),
-        ([b"one", b"two", b"tw"], [], True, (0, 0, 0, 1)),
-        ([b"one", b"two"], [b"two"], False, (1, 0, 0, 0)),
+        ([b"one", b"two"], [], [], (0, 0, 0, 0)),
+        ([b"one", b"two"], SENT, SENT, (0, 0, 0, 0)),
+        ([b"one"], [], [], (1, 0, 0, 0)),
+        ([b"one", b"two", b"two"], [], [], (0, 1, 0, 0)),
+        ([b"one", b"two"], [b"two"], [], (0, 0, 1, 0)),
+        ([b"one", b"two", b"tw"], [], [], (0, 0, 0, 1)),
+        ([b"one", b"two"], [b"two"], SENT, (1, 0, 0, 0)),
     ],
 )
-def test_what_went_wrong_is_counted(stored, left, delete, found) -> None:
+def test_what_went_wrong_is_counted(stored, left, server, found) -> None:
     tally = Tally("test")
-    tally.add(SENT, stored, left, delete)
+    tally.add(SENT, server, stored, left)
     assert (tally.lost, tally.duplicated, tally.orphaned, tally.corrupted) == found
     assert tally.good == (found == (0, 0, 0, 0))
 
@@ -36,8 +37,25 @@ def test_points_are_all_of_them_or_a_sample_with_both_ends() -> None:
     assert points(1, 100, 4, quick=True) == [1, 34, 67, 100]
 
 
-def test_network() -> None:
-    tallies = list(network.campaigns(quick=True))
-    assert len(tallies) == 4
+def test_network_with_every_policy() -> None:
+    batches = [
+        network.Points(network.Row(policy.name, "local", tls, True, silent), 0, 1, 3 if tls else 6)
+        for policy in policies.POLICIES
+        for tls in (False, True)
+        for silent in (False, True)
+    ]
+    tallies = [tally for tally, _ in run(batches, 2)]
+    assert len(tallies) == len(batches)
     assert all(tally.good for tally in tallies), tallies
-    assert all(tally.cuts >= 20 for tally in tallies)
+    assert all(tally.cuts >= 9 for tally in tallies)
+
+
+def test_power_with_every_policy() -> None:
+    tallies = [tally for tally, _ in run(list(power.batches(quick=True)), 1)]
+    assert all(tally.good for tally in tallies), tallies
+    assert all(tally.cuts >= 24 for tally in tallies)
+
+
+def test_a_batch_that_fails_is_told() -> None:
+    with pytest.raises(Failed, match="nobody"):
+        list(run([network.Points(network.Row("nobody", "local", False, True, False), 0, 1, 3)], 1))

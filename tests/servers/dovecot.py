@@ -38,6 +38,7 @@ mail_gid = {gid}
 first_valid_uid = 1
 first_valid_gid = 1
 mail_location = maildir:{folder}/Maildir
+mail_fsync = never
 auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 disable_plaintext_auth = {tls_only}
@@ -59,8 +60,12 @@ service anvil {{
 service stats {{
   chroot =
 }}
+service pop3 {{
+  service_count = 200
+}}
 service pop3-login {{
   chroot =
+  service_count = 0
   inet_listener pop3 {{
     port = {pop3}
   }}

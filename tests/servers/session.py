@@ -1,7 +1,7 @@
 """Runs on MicroPython: sessions of sync.py over the blocking driver, for tests. Argument: firmware folder.
 
 A job is a line of JSON on stdin, its result one on stdout. What is known of the server is kept while the jobs are
-for the same folder.
+for the same folder; `memory` in the first of them is known before. `now`: the time that the session goes by.
 """
 
 import builtins
@@ -71,7 +71,7 @@ def work(job, memory):
             spool,
             journal,
             came,
-            lambda: 1000,
+            lambda: job.get("now", 1000),
             memory,
             hexlify(os.urandom(12)),
         )
@@ -99,12 +99,13 @@ def work(job, memory):
         result["error"] = [err.code, str(err)]
         if session and isinstance(err, (LinkError, RemoteProtocolError)):
             session.cut_off()
+    finally:
+        link.close()
     if job.get("asyncio"):
         result["ticks"] = ticks[0]  # what other tasks did meanwhile
     result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
     result["pending"] = len(journal.pending)
     result["written"] = sorted(written)
-    link.close()
     written.clear()
     gc.collect()
     result["heap"] = gc.mem_alloc()
@@ -122,15 +123,21 @@ def work(job, memory):
     return result
 
 
-memory = {}
-folder = ""
-while True:
-    line = sys.stdin.readline()
-    if not line:
-        break
-    job = json.loads(line)
-    if job["mail"] != folder:
-        folder = job["mail"]
-        memory = {}
-    gc.collect()
-    sys.stdout.write(json.dumps(work(job, memory)) + "\n")
+def serve(work):
+    """Do jobs until there is none."""
+    memory = {}
+    folder = ""
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            break
+        job = json.loads(line)
+        if job["mail"] != folder:
+            folder = job["mail"]
+            memory = job.get("memory", {})
+        gc.collect()
+        sys.stdout.write(json.dumps(work(job, memory)) + "\n")
+
+
+if __name__ == "__main__":
+    serve(work)
