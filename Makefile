@@ -19,8 +19,8 @@ demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-faults: setup ## cut network and power everywhere, count what became of the mail (about an hour; QUICK=1: a minute)
-	cd tests && ../$(BIN)/python -m faults
+faults: setup ## cut network and power everywhere, count what became of the mail (half an hour; QUICK=1: a minute)
+	cd tests && ../$(BIN)/python -m faults $(ARGS)
 
 lint: setup ## ruff over everything
 	$(BIN)/ruff check .

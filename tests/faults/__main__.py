@@ -9,11 +9,11 @@ from pathlib import Path
 
 from . import board, campaign, network, power, soak
 from .campaign import Tally
-from .pool import WORKERS, Failed, run
+from .pool import WORKERS, Batch, Failed, run
 
 _BUILD = Path(__file__).parents[2] / "build"
 _CAMPAIGNS = {"network": network, "power": power, "board": board}
-_BOARDS = 3  # workers that run whole boards
+_FEW = 4  # workers for whole boards, and where there is little to do
 
 
 def main() -> int:
@@ -25,10 +25,13 @@ def main() -> int:
         if name not in parts:
             continue
         start = time.monotonic()
-        for tally, seconds in run(list(kind.batches(quick)), _BOARDS if kind is board else WORKERS):
-            tallies.append(tally)
+        batches: list[Batch] = list(kind.batches(quick))
+        found: dict[str, Tally | None] = {batch.campaign: None for batch in batches}  # in their order
+        for tally, seconds in run(batches, _FEW if quick or kind is board else WORKERS):
+            found[tally.campaign] = tally
             wrong = f", {tally.wrong} wrong" if tally.wrong else ""
             print(f"{tally.campaign}: {tally.cuts} cuts in {seconds:.0f} s of a worker{wrong}", flush=True)
+        tallies += [tally for tally in found.values() if tally]
         print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
     if tallies:
         campaign.report(tallies, _BUILD / "faults.json")

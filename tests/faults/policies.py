@@ -9,6 +9,8 @@ from typing import Any
 
 from .mail import MAIL
 
+LATE = b"Subject: late\r\n\r\nIt comes when all others have been dealt with.\r\n"
+
 Outcome = tuple[Sequence[bytes], Sequence[bytes]]
 """What must be on the board, each once, and on the server, when all sessions have ended."""
 
@@ -46,5 +48,6 @@ def _copied(mail: Sequence[bytes]) -> Outcome:
 POLICIES = (
     Policy("delete", {"keep": "delete"}, _moved, everywhere=True),
     Policy("forever", {"keep": "forever"}, _copied, everywhere=True),
+    Policy("unconfirmed", {"keep": "delete", "delete_confirmed": False}, _copied, late=[LATE]),
 )
 BY_NAME = {policy.name: policy for policy in POLICIES}

@@ -41,8 +41,7 @@ def test_network_with_every_policy() -> None:
     batches = [
         network.Points(network.Row(policy.name, "local", tls, True, silent), 0, 1, 3 if tls else 6)
         for policy in policies.POLICIES
-        for tls in (False, True)
-        for silent in (False, True)
+        for tls, silent in ((False, False), (False, True), (True, False))
     ]
     tallies = [tally for tally, _ in run(batches, 2)]
     assert len(tallies) == len(batches)
