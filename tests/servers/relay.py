@@ -58,7 +58,10 @@ class Relay:
             start = time.monotonic()
             with near:
                 if self.to:
-                    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.to)) as far:
+                    with (
+                        contextlib.suppress(OSError),
+                        socket.create_connection(("127.0.0.1", self.to)) as far,
+                    ):
                         for each in (near, far):
                             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         self._pass(near, far)
