@@ -120,6 +120,7 @@ class _Rig:
             "wait_ms": wait_ms,
             "memory": {} if row.pipelined else {"flight": 1},
             "now": _NOW + days * _DAY,
+            **policy.storage,
             "account": {
                 "user": self.server.user,
                 "password": self.server.password,
@@ -137,7 +138,7 @@ class _Rig:
         port = self.server.pop3s if row.tls else self.server.pop3
         while True:
             result = self._session(row, mail, policy, port, days=days)
-            if result["error"] is None and result["skipped"] is None:
+            if result["error"] is None and result["skipped"] is None and not result["more"]:
                 return
             if time.monotonic() > end:
                 return  # what is left undone is counted
@@ -159,7 +160,7 @@ class _Rig:
         board, server = policy.expected
         left = self.drop.left()
         if reached:
-            stored = [path.read_bytes() for path in (mail / "test").glob("*.eml")]
+            stored = [path.read_bytes() for path in (mail / "test").glob("*.*")]
             tally.add(board, server, stored, left)
         self.drop.clear()
         shutil.rmtree(mail)

@@ -27,6 +27,7 @@ class Policy:
     name: str
     account: dict[str, Any]
     outcome: Callable[[Sequence[bytes]], Outcome]
+    storage: dict[str, Any] = field(default_factory=dict)  # `quota` and `full`
     late: Sequence[bytes] = field(default=())
     days: int = 0
     everywhere: bool = False
@@ -45,9 +46,45 @@ def _copied(mail: Sequence[bytes]) -> Outcome:
     return mail, mail
 
 
+def _head(message: bytes) -> bytes:
+    return message[: message.index(b"\r\n\r\n") + 4]
+
+
+def _left(mail: Sequence[bytes]) -> Outcome:
+    return mail[len(MAIL) :], mail[: len(MAIL)]
+
+
+def _heads(mail: Sequence[bytes]) -> Outcome:
+    return [_head(message) for message in mail], mail
+
+
+def _large_as_heads(mail: Sequence[bytes]) -> Outcome:
+    return [*mail[:-1], _head(mail[-1])], mail[-1:]
+
+
+def _filtered(mail: Sequence[bytes]) -> Outcome:
+    """The first as headers, the second skipped, the third as headers, the last whole."""
+    return [_head(mail[0]), _head(mail[2]), mail[-1]], mail[:-1]
+
+
+def _last(mail: Sequence[bytes]) -> Outcome:
+    return mail[-1:], []
+
+
+_FILTER = [{"subject": "SMALL 1", "fetch": "skip"}, {"subject": "larger", "fetch": "full"}]
+_LARGE = len(MAIL[-1])
+
 POLICIES = (
     Policy("delete", {"keep": "delete"}, _moved, everywhere=True),
     Policy("forever", {"keep": "forever"}, _copied, everywhere=True),
     Policy("unconfirmed", {"keep": "delete", "delete_confirmed": False}, _copied, late=[LATE]),
+    Policy("two days", {"keep": 2}, _moved, days=3),
+    Policy("start now", {"keep": "delete", "start": "now"}, _left, late=[LATE]),
+    Policy("newest", {"keep": "delete", "order": "newest"}, _moved),
+    Policy("headers", {"keep": "delete", "fetch": "headers"}, _heads),
+    Policy("max_bytes", {"keep": "delete", "max_bytes": 1000}, _large_as_heads),
+    Policy("filter", {"keep": "delete", "fetch": "headers", "filter": _FILTER}, _filtered),
+    Policy("full: headers", {"keep": "delete"}, _large_as_heads, {"full": "headers", "quota": 65536 + 1000}),
+    Policy("full: evict", {"keep": "delete"}, _last, {"full": "evict", "quota": _LARGE + 100}),
 )
 BY_NAME = {policy.name: policy for policy in POLICIES}

@@ -120,6 +120,7 @@ class _Rig:
             "now": _NOW + days * _DAY,
             "cut": cut,
             "torn": torn,
+            **policy.storage,
             "account": {
                 "user": self.server.user,
                 "password": self.server.password,
@@ -136,7 +137,7 @@ class _Rig:
         result: dict[str, Any] = {}
         for _ in range(_AGAIN):
             result = self._session(policy, days=days)
-            if result["error"] is None and result["skipped"] is None:
+            if result["error"] is None and result["skipped"] is None and not result["more"]:
                 break
         return result
 
@@ -174,9 +175,9 @@ class _Rig:
         for name in fs.listdir("/mail/test"):
             with fs.open(f"/mail/test/{name}", "rb") as file:
                 content = file.read()
-            if name.endswith(".eml"):
+            if name.endswith((".eml", ".hdr", ".top")):
                 found.append(content)
-                wrong += name[16:] != f"-{len(content):x}-{zlib.crc32(content):08x}.eml"
+                wrong += not name[16:].startswith(f"-{len(content):x}-{zlib.crc32(content):08x}")
             wrong += name.endswith((".part", ".tmp"))
         return found, wrong
 

@@ -17,7 +17,9 @@ from buzon.core.wire import RxBuffer, TxBuffer
 from buzon.errors import LinkError, MailError, RemoteProtocolError
 from buzon.net.blocking import BlockingLink
 from buzon.net.tls import Tls
+from buzon.policy.sift import sift
 from buzon.store.journal import Journal
+from buzon.store.quota import Quota
 from buzon.store.spool import Spool
 from buzon.sync import Session
 
@@ -45,7 +47,8 @@ def work(job, memory):
         link = Link(rx, tx, (0, 0), job.get("wait_ms", 5000), job.get("whole_ms", 60000))
     else:
         link = BlockingLink(rx, tx, job.get("wait_ms", 5000))
-    spool = Spool("test", job["mail"])
+    quota = Quota(job["quota"], job["mail"]) if job.get("quota") else None
+    spool = Spool("test", job["mail"], None, quota, job.get("full", "stop"))
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)
@@ -56,6 +59,9 @@ def work(job, memory):
 
     result = {"error": None}
     session = None
+    more = False
+    if job["account"].get("filter"):
+        sift(job["account"], spool, journal, came)  # what a cut left to be judged
     try:
         tls = None
         if job["account"]["tls"] != "none":
@@ -105,6 +111,9 @@ def work(job, memory):
         result["ticks"] = ticks[0]  # what other tasks did meanwhile
     result["left"] = [entry[0] for entry in os.ilistdir(spool.folder) if not entry[0].endswith(".eml")]
     result["pending"] = len(journal.pending)
+    if job["account"].get("filter"):
+        more = sift(job["account"], spool, journal, came)
+    result["more"] = more or bool(session and session.more)
     result["written"] = sorted(written)
     written.clear()
     gc.collect()
