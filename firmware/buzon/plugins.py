@@ -20,7 +20,7 @@ SELDOM = (
     "core.login envelope text.headers text.words text.address text.charsets net.ntp net.trouble net.cert "
     "timekeeper setup trial store.mend store.quota store.staging policy.baseline policy.evict policy.purge "
     "policy.sift console.change console.config console.files console.mailbox console.listing console.search "
-    "console.base display.null notify.log boot"
+    "console.base display.null notify.log boot store.walk policy.collect"
 )
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`

@@ -17,8 +17,8 @@ from .errors import (
     StoreError,
 )
 from .plugins import unload
-from .store.journal import ARRIVED, DELETED, LEFT, PART, STATE, WANTED
-from .store.spool import Window, key_of
+from .store.journal import ARRIVED, DELETED, PART, STATE
+from .store.spool import BY_CONTENT, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .core.pop3 import Dialogue, Pop3
     from .errors import MailError
-    from .store.journal import Journal, Walk
+    from .store.journal import Journal
     from .store.spool import Spool
 
 WINDOW = const(64)  # messages worked on at a time
@@ -38,18 +38,10 @@ _DROP = const(1 << 26)  # bytes of a message that does not fit that are read to 
 _SUB = const(256)  # deleted in one session: it ends then, so that they are gone, and a next one goes on
 _GONE = const(256)  # records of messages that are not here, from which on they are looked through
 _DAY_S = const(86400)
-_HEADERS_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
+_TOP_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
 
 _DELE = const(256)  # more than any place in the window
 
-# States of a message in the window. First what of it is here, then what is to be done with it.
-_NEW = const(0)  # nothing is here: to be fetched as the settings say
-_STORED = const(1)  # all of it is: to be deleted where that is allowed
-_HEADERS = const(2)  # its headers are
-_BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
-_WHOLE = const(4)  # to be fetched as a whole, whatever the settings say
-_TOP = const(5)  # its headers are to be fetched
-_NOTHING = const(6)
 _HEAD = const(4096)  # bytes that headers alone are thought to take
 
 
@@ -99,23 +91,22 @@ class Session:
         self._dropped = 0  # bytes of it that did not fit
         self._limit = 1 << 31  # octets from which on no message fits
         self._twice = Window(_DUPLICATES)
-        self._walk: "Walk | None" = None
         self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
         self._hurry = hurry
         self._sure = sure
-        self._newest = account.get("order") == "newest"
+        self.newest = account.get("order") == "newest"
         self._judged = bool(account.get("filter"))  # by their headers, after the session
         self._parts = self._judged or account.get("fetch") == "headers"
         self._most: int = account.get("max_bytes", 0)
         keep = account.get("keep", "delete")
         delete = keep == "delete"
-        self._before = 0  # what was stored before this time is deleted
+        self.before = 0  # what was stored before this time is deleted
         if not delete and keep != "forever" and sure():
-            self._before = max(0, now() - keep * _DAY_S)
-        if (delete or self._before) and not account.get("delete_confirmed"):
+            self.before = max(0, now() - keep * _DAY_S)
+        if (delete or self.before) and not account.get("delete_confirmed"):
             self.held = True
             delete = False
-            self._before = 0
+            self.before = 0
         self.delete = delete  # whatever is stored
         # Nothing that is stored ever stays on the server.
         self._plain = delete and not (
@@ -125,7 +116,6 @@ class Session:
             or account.get("start") == "now"
             or journal.apart
         )
-        self._undated = False
 
     def login(self) -> "Dialogue[None]":
         """Greeting to TRANSACTION state."""
@@ -153,8 +143,6 @@ class Session:
         finally:
             self.spool.abort()
             self.journal.flush()
-        if self._undated:
-            self._date()
         if not (yield from self.pop.quit()):
             raise ServerError(E_REFUSED, "QUIT")
         if 1 < self.flight < FLIGHT and self.fetched >= self.flight:
@@ -169,137 +157,19 @@ class Session:
     # -- the maildrop, a window at a time
 
     def _maildrop(self) -> "Dialogue[None]":
-        if self.account.get("start") == "now" and not self.journal.begun():
-            from .policy.baseline import baseline
-
-            yield from baseline(self.pop, self.journal, self.now())
         self.spool.forget()
         window = Window(WINDOW)
         if self._plain:
             yield from self._empty(window)
         else:
-            yield from self._collect(window)
+            from .policy.collect import Collect
+
+            yield from Collect(self, window).run()
         if self.journal.gone >= _GONE and not self.more and self._sure() and (self.listed or self.delete):
             from .policy.purge import purge
 
             self.journal.flush()
             yield from purge(self.pop, self.journal, self.now())
-
-    def _collect(self, window: Window) -> "Dialogue[None]":
-        """Fetch what never arrived here, and delete what may be: the listing is compared with the journal as it
-        comes, so that a maildrop without new mail costs one listing and one look at the journal."""
-        skip = 0  # messages that the walk does not settle and that were worked on
-        done = 0  # the same, had no deleted one gone from the listing
-        total = gone = 0
-        still = False  # see _empty
-        while True:
-            first = 0 if self._newest else skip
-            by_uid, count, n = yield from self._compare(window, first, WINDOW)
-            if gone and count >= total and not still:
-                still = True
-                skip = done
-                continue
-            if self._newest and (skip or n > WINDOW):
-                n -= skip
-                by_uid, count, n = yield from self._compare(
-                    window, max(0, n - WINDOW), max(0, min(WINDOW, n))
-                )
-            if self.listed < 0:
-                self.listed = count
-            total = count
-            if not window.n or not by_uid:
-                return
-            yield from self._choose(window)
-            fetched = self.fetched
-            gone = self.deleted
-            yield from self._work(window)
-            if self.more:
-                return
-            gone = self.deleted - gone
-            fetched = self.fetched - fetched
-            # What was fetched or deleted is settled from now on, and what follows moves up.
-            done += window.n - (0 if self.delete else fetched)
-            if still:
-                skip = done
-            else:
-                skip = 0 if fetched or gone else skip + window.n
-
-    def _compare(self, window: Window, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
-        """The next messages of which the walk does not say that nothing is to be done."""
-        self._walk = self.journal.walk()
-        try:
-            return (yield from self._list(window, first, True, most))
-        finally:
-            self._walk.close()
-            self._walk = None
-
-    def _settled(self, kind: int, time: int) -> bool:
-        """Whether nothing is to be done with a message of which the journal says this."""
-        if not kind:
-            return False
-        if kind & STATE == LEFT:
-            return True
-        if kind & STATE != DELETED and kind & PART:
-            return not kind & WANTED
-        return not self._aged(time)
-
-    def _aged(self, time: int) -> bool:
-        """Whether what was stored then may be deleted on the server."""
-        if not time and self._before:
-            self._undated = True
-        return self.delete or 0 < time < self._before
-
-    def _choose(self, window: Window) -> "Dialogue[None]":
-        """The state of each in the window: from what is here to what is to be done."""
-        self.spool.mark(window, _STORED, _HEADERS)
-        self.journal.mark(window)
-        alone = True
-        for i in range(window.n):
-            kind = window.kind[i]
-            state = window.state[i]
-            if state == _BY_CONTENT:
-                continue
-            if kind & STATE == LEFT:
-                state = _NOTHING
-            elif kind & STATE == DELETED:
-                state = _STORED if self._aged(window.octets[i]) else _NOTHING
-            elif state == _STORED:
-                if kind & PART:  # a cut came between the two
-                    self.journal.change(kind & STATE, window.key(i), kind)
-                if not self._aged(window.octets[i]):
-                    state = _NOTHING
-            elif state == _HEADERS:
-                state = _WHOLE if kind & WANTED else _NOTHING
-            if state != _NEW:
-                alone = False
-            window.state[i] = state
-        for i in range(window.n):
-            window.octets[i] = 0
-        if not alone:
-            yield from self._alone(window)
-
-    def _alone(self, window: Window) -> "Dialogue[None]":
-        """Whose uid stands for several messages is known by its content: the walk may have passed the other one."""
-
-        def each(n: int, uid: bytes) -> None:
-            i = window.find(key_of(uid))
-            if i >= 0:
-                window.octets[i] += 1
-
-        yield from self.pop.uidl(each)
-        for i in range(window.n):
-            if window.octets[i] > 1:
-                window.state[i] = _BY_CONTENT
-            window.octets[i] = 0
-
-    def _date(self) -> None:
-        """What came when there was no clock is now as old as today: later than it was, so nothing goes too early."""
-        from .store.mend import compact
-
-        try:
-            compact(self.journal, self.now())
-        except StoreError as err:
-            self.error = self.error or err
 
     def _empty(self, window: Window) -> "Dialogue[None]":
         """Fetch what is not here, and delete all that is."""
@@ -310,43 +180,47 @@ class Session:
         while total < 0 or done < total:
             first = done - gone
             most = WINDOW
-            if self._newest and total >= 0:
+            if self.newest and total >= 0:
                 most = min(WINDOW, total - done)
                 first = total - done - most
-            by_uid, count, _ = yield from self._list(window, first, by_uid, most)
+            by_uid, count, _ = yield from self.fill(window, first, by_uid, most)
             if total < 0:
                 self.listed = total = count
-                if self._newest and total > WINDOW:
+                if self.newest and total > WINDOW:
                     continue
             elif gone and count >= total:
                 still = True
                 gone = 0
-                if not self._newest:
+                if not self.newest:
                     continue
             if not window.n:
                 return
             if by_uid:
-                self.spool.mark(window, _STORED, _NEW)
+                self.spool.mark(window, STORED, NEW)
                 self.journal.mark(window)
                 for i in range(window.n):
-                    if window.kind[i] & STATE == DELETED and window.state[i] == _NEW:
-                        window.state[i] = _STORED
+                    if window.kind[i] & STATE == DELETED and window.state[i] == NEW:
+                        window.state[i] = STORED
                     window.octets[i] = 0
             deleted = self.deleted
-            yield from self._work(window)
+            yield from self.handle(window)
             if self.more:
                 return
             if not still:
                 gone += self.deleted - deleted
             done += window.n
 
-    def _list(
-        self, window: Window, first: int, by_uid: bool, most: int = WINDOW
+    def fill(
+        self,
+        window: Window,
+        first: int,
+        by_uid: bool,
+        most: int = WINDOW,
+        settled: "Callable[[bytes], bool] | None" = None,
     ) -> "Dialogue[tuple[bool, int, int]]":
         """Fill the window with up to `most` of what is listed from `first` on: (whether by uid, how many are listed,
-        and how many of these count). With a walk those count only that it does not settle."""
+        and how many of these count). `settled(key)`: True for a message that does not count."""
         window.clear()
-        walk = self._walk
         count = 0
         known = 0
         highest = 0
@@ -356,25 +230,25 @@ class Session:
             nonlocal count, known, highest
             key = key_of(uid)
             same = window.find(key)
-            if walk and same < 0 and self._settled(walk.known(key), walk.time):
+            if settled and same < 0 and settled(key):
                 count += 1
                 known += 1
                 return
             if same >= 0:
-                window.state[same] = _BY_CONTENT
+                window.state[same] = BY_CONTENT
             if n > highest:
                 highest = n
             else:  # out of order; or a number for the second time, and nobody knows whose it is
                 for i in range(window.n):
                     if window.number[i] == n:
-                        window.state[i] = _BY_CONTENT
+                        window.state[i] = BY_CONTENT
                         same = i
             if same >= 0 and twice.n < twice.size:
                 twice.add(key)
             if first <= count - known < first + most:
                 window.add(key, n)
                 if same >= 0 or twice.n == twice.size or twice.find(key) >= 0:
-                    window.state[window.n - 1] = _BY_CONTENT
+                    window.state[window.n - 1] = BY_CONTENT
             count += 1
 
         if by_uid and not (yield from self.pop.uidl(each)):
@@ -396,20 +270,20 @@ class Session:
                 if first <= count < first + most:
                     window.add(bytes(8), n)
                     window.octets[window.n - 1] = octets
-                    window.state[window.n - 1] = _BY_CONTENT
+                    window.state[window.n - 1] = BY_CONTENT
                 count += 1
 
             yield from self.pop.list(line)
         return by_uid, count, count - known
 
-    def _work(self, window: Window) -> "Dialogue[None]":
+    def handle(self, window: Window) -> "Dialogue[None]":
         """Fetch, then delete, each message of the window, with up to `flight` commands in flight.
 
         Replies come in the order of the commands (RFC 2449 section 6.6). Nothing is deleted before it is stored.
         """
         new = 0
         for i in range(window.n):
-            new += window.state[i] in (_NEW, _BY_CONTENT, _WHOLE)
+            new += window.state[i] in (NEW, BY_CONTENT, WHOLE)
         self.todo += new
         if new:
             yield from self._sizes(window)
@@ -419,14 +293,14 @@ class Session:
         octets = 0  # of those in flight
         while True:
             while at < window.n and len(queue) < self.flight and not self.more:
-                i = window.n - 1 - at if self._newest else at
-                if window.state[i] == _NEW and (self._parts or 0 < self._most < window.octets[i]):
-                    window.state[i] = _TOP
+                i = window.n - 1 - at if self.newest else at
+                if window.state[i] == NEW and (self._parts or 0 < self._most < window.octets[i]):
+                    window.state[i] = TOP
                 state = window.state[i]
-                need = min(_HEAD, window.octets[i]) if state == _TOP else window.octets[i]
-                if state == _NOTHING:
+                need = min(_HEAD, window.octets[i]) if state == TOP else window.octets[i]
+                if state == NOTHING:
                     pass
-                elif state == _STORED:
+                elif state == STORED:
                     yield from pop.post("DELE ", window.number[i])
                     queue.append(i | _DELE)
                 elif self._fits(need + octets, state):
@@ -436,8 +310,8 @@ class Session:
                     break  # perhaps when those in flight are stored
                 elif need < self._limit and self.spool.full == "evict" and (yield from self._evict(need)):
                     continue  # there is room, or the session ends
-                elif state == _NEW and self.spool.full == "headers":
-                    window.state[i] = _TOP
+                elif state == NEW and self.spool.full == "headers":
+                    window.state[i] = TOP
                     continue
                 else:
                     self._too_large(need)
@@ -457,7 +331,7 @@ class Session:
 
     def _ask_for(self, window: Window, i: int) -> "Dialogue[None]":
         """Post what brings the message, or its headers."""
-        if window.state[i] == _TOP:
+        if window.state[i] == TOP:
             yield from self.pop.post("TOP %d " % window.number[i], 0)
         else:
             yield from self.pop.post("RETR ", window.number[i])
@@ -465,9 +339,9 @@ class Session:
 
     def _fits(self, octets: int, state: int) -> bool:
         """Whether so much can be fetched."""
-        if octets >= self._limit and state != _TOP:
+        if octets >= self._limit and state != TOP:
             return False
-        keep = _HEADERS_ROOM if state != _TOP and self.spool.full == "headers" else 0
+        keep = _TOP_ROOM if state != TOP and self.spool.full == "headers" else 0
         return octets + keep <= self.spool.room()
 
     def _too_large(self, octets: int) -> None:
@@ -503,31 +377,31 @@ class Session:
         """The reply to RETR or TOP into the spool. True: the message is stored, all of it."""
         spool = self.spool
         state = window.state[i]
-        by_content = state == _BY_CONTENT
+        by_content = state == BY_CONTENT
         self._refused = None
         self._dropped = 0
         key = window.key(i)
         try:
             yield from self.pop.reply()
             try:
-                spool.begin(0 if state == _TOP else window.octets[i], by_content)
+                spool.begin(0 if state == TOP else window.octets[i], by_content)
             except StoreError as err:
                 self._refused = err  # it comes in all the same
             yield from self.pop.content(self)
             if self._refused:
                 raise self._refused
-            if state == _TOP:
+            if state == TOP:
                 spool.commit(key, None, "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr"))
             else:
                 key = spool.commit(None, key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
-            if state != _TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
+            if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
             if err.code == E_FLASH_FULL:
                 self._limit = 0  # the size told was wrong: none is tried any more
-                if state == _NEW and spool.full == "headers":
-                    window.state[i] = _TOP
+                if state == NEW and spool.full == "headers":
+                    window.state[i] = TOP
                     yield from self._ask_for(window, i)
                     return False
             self.error = self.error or err
@@ -542,16 +416,16 @@ class Session:
                 spool.remove(spool.name(key))
             if known:
                 return True
-        if state == _WHOLE:  # the record before the removal: `mend` ends it
+        if state == WHOLE:  # the record before the removal: `mend` ends it
             self.journal.change(window.kind[i] & STATE, key, window.kind[i])
             spool.remove(spool.name(key, True))
         else:
-            kind = ARRIVED | PART if state == _TOP else ARRIVED
-            self.journal.arrived(key, self.now(), kind, self._newest)
+            kind = ARRIVED | PART if state == TOP else ARRIVED
+            self.journal.arrived(key, self.now(), kind, self.newest)
         self.fetched += 1
-        if state != _TOP or not self._judged:
+        if state != TOP or not self._judged:
             self.arrived(key)
-        return state != _TOP
+        return state != TOP
 
     def _deleted(self) -> "Dialogue[None]":
         """The reply to DELE."""

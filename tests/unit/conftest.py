@@ -13,6 +13,10 @@ from buzon_host.paths import use_firmware
 
 use_firmware()
 
+from buzon import plugins
+
+plugins.SELDOM = ""  # nothing is unloaded: what a test has changed in a module stays
+
 
 def _ilistdir(path: str = ".") -> Iterator[tuple[str, int]]:
     """MicroPython's `os.ilistdir`, which CPython lacks."""

@@ -3,7 +3,7 @@ A dialogue. What goes is never fetched again."""
 
 from micropython import const
 
-from ..store.journal import LEFT, PART
+from ..store.journal import LEFT, PART, SEEN_ONLY, here
 from ..store.spool import Window, key_of, size_of
 
 TYPE_CHECKING = const(False)
@@ -22,7 +22,7 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
     before anything is deleted in the session: what is, a server does not list, and it would look as if it were gone.
     """
     oldest = Window(_OLDEST)
-    journal.oldest(oldest)
+    _fill(oldest, journal)
     total = 0
     for key, name in spool.files():
         size = size_of(name)
@@ -53,3 +53,20 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
                 spool.remove(spool.name(key))
                 removed = True
     return removed
+
+
+def _fill(window: Window, journal: "Journal") -> None:
+    """With the messages that have been here longest, `kind` set."""
+    journal.flush()
+    changed = journal.changed(SEEN_ONLY)
+    for kind, change, _, key in journal.records():
+        if change:
+            continue
+        i = changed.find(key)
+        if i >= 0:
+            kind = changed.kind[i]
+        if here(kind):
+            if window.n == window.size:
+                return
+            window.add(key)
+            window.kind[window.n - 1] = kind

@@ -15,7 +15,7 @@ from .spool import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Iterator, List
+    from typing import Iterator
 
     from .spool import Spool
 
@@ -30,13 +30,12 @@ WANTED = const(32)  # and the person wants all of it
 MISSED = const(64)  # of one that is not here: once not in a listing either
 MISSES = const(192)
 
-_RECORD = const(16)  # kind, change, 2 spare, time (uint32), key
+RECORD = const(16)  # kind, change, 2 spare, time (uint32), key
 # `change`: 0 the message's first record; 1 it was seen, or not; 2 something that a session must know.
-_SEEN_ONLY = const(1)
-_TURN = const(2)
-_BATCH = const(16)  # records read or written at once
-_NEAR = const(64)  # records that are looked at for each message
-_LEAPS = const(16)
+SEEN_ONLY = const(1)
+TURN = const(2)
+BATCH = const(16)  # records read or written at once
+NEAR = const(64)  # records that are looked at for each message
 CHANGES = const(64)  # changing records before the journal is made anew without them
 
 
@@ -79,7 +78,7 @@ class Journal:
         record = pack(kind, 0, time, key)
         self.pending = bytearray(record + self.pending) if before else self.pending + record
         self._count(0, kind)
-        if len(self.pending) >= (_NEAR if before else _BATCH) * _RECORD:
+        if len(self.pending) >= (NEAR if before else BATCH) * RECORD:
             self.flush()
 
     def change(self, kind: int, key: bytes, was: int) -> None:
@@ -91,13 +90,13 @@ class Journal:
     def note(self, kind: int, key: bytes, was: int) -> None:
         """The same in memory; `flush` and `tidy` after the last one."""
         turn = kind & ~STATE != was & ~STATE or kind & STATE > SEEN
-        self.pending += pack(kind, _TURN if turn else _SEEN_ONLY, 0, key)
+        self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key)
         self._count(was, kind)
         self.changes += 1
         self.turns += turn
 
     def _count(self, was: int, kind: int) -> None:
-        self.stored += _here(kind) - _here(was)
+        self.stored += here(kind) - here(was)
         self.new += (kind & STATE == ARRIVED) - (was & STATE == ARRIVED)
         if kind & (PART | WANTED) or kind & STATE == LEFT:
             self.apart += 1
@@ -121,7 +120,7 @@ class Journal:
         StoreError(E_NO_MESSAGE) when there is no record of it.
         """
         self.flush()
-        changed = self.changed(_SEEN_ONLY)
+        changed = self.changed(SEEN_ONLY)
         for kind, change, time, key in self.backwards():
             if change:
                 continue
@@ -132,7 +131,7 @@ class Journal:
             i = changed.find(key)
             if i >= 0:
                 kind = changed.kind[i]
-            if _here(kind):
+            if here(kind):
                 yield key, time, kind & STATE == SEEN
         if after:
             raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
@@ -156,30 +155,9 @@ class Journal:
                 if not change:
                     window.octets[i] = time
 
-    def walk(self) -> "Walk":
-        """To follow a listing with: what became of those of its messages that are known here."""
-        self.flush()
-        return Walk(self.path, self.changed(_TURN))
-
-    def oldest(self, window: Window) -> None:
-        """Fill it with the messages that have been here longest, `kind` set."""
-        self.flush()
-        changed = self.changed(_SEEN_ONLY)
-        for kind, change, _, key in self.records():
-            if change:
-                continue
-            i = changed.find(key)
-            if i >= 0:
-                kind = changed.kind[i]
-            if _here(kind):
-                if window.n == window.size:
-                    return
-                window.add(key)
-                window.kind[window.n - 1] = kind
-
     def changed(self, least: int) -> Window:
         """Every message that has a change of this kind or a greater one, `kind` set to that of its last."""
-        changed = Window(self.changes if least == _SEEN_ONLY else self.turns)
+        changed = Window(self.changes if least == SEEN_ONLY else self.turns)
         if changed.size:
             for kind, change, _, key in self.backwards():
                 if change >= least and changed.n < changed.size and changed.find(key) < 0:
@@ -191,32 +169,32 @@ class Journal:
 
     def records(self) -> "Iterator[tuple[int, int, int, bytes]]":
         """(kind, change, time, key), oldest first."""
-        block = bytearray(_BATCH * _RECORD)
+        block = bytearray(BATCH * RECORD)
         try:
             f = open(self.path, "rb")
         except OSError:
             return
         with f:
             n = f.readinto(block)
-            while n >= _RECORD:
-                for at in range(0, n - _RECORD + 1, _RECORD):
-                    yield _unpack(block, at)
+            while n >= RECORD:
+                for at in range(0, n - RECORD + 1, RECORD):
+                    yield unpack(block, at)
                 n = f.readinto(block)
 
     def backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
-        block = bytearray(_BATCH * _RECORD)
+        block = bytearray(BATCH * RECORD)
         try:
             f = open(self.path, "rb")
         except OSError:
             return
         with f:
-            end = f.seek(0, 2) // _RECORD
+            end = f.seek(0, 2) // RECORD
             while end > 0:
-                start = max(0, end - _BATCH)
-                f.seek(start * _RECORD)
+                start = max(0, end - BATCH)
+                f.seek(start * RECORD)
                 f.readinto(block)
                 for i in range(end - start - 1, -1, -1):
-                    yield _unpack(block, i * _RECORD)
+                    yield unpack(block, i * RECORD)
                 end = start
 
     def recount(self) -> None:
@@ -225,7 +203,7 @@ class Journal:
         self.tidy()
         self.turns = self.apart = self.gone = 0
         for kind, change, _, _ in self.records():
-            self.turns += change == _TURN
+            self.turns += change == TURN
             self._count(kind, kind)
         self.stored = self.new = 0
         for _, _, seen in self.newest():
@@ -244,99 +222,7 @@ class Journal:
                 pass  # no room for a second journal: again at the next change, which may be a deletion that makes some
 
 
-class Walk:
-    """Follows a server's listing through the journal. Both are in the order of arrival, so that each message is
-    found where the last one was left: one block of records in memory, and the journal is read once.
-
-    Where they are not, it leaps; a few times, as each costs a look at all of the journal. `turned`: messages whose
-    last record says more than the first. `time`: of the record that `known` found. `close` it after use.
-    """
-
-    def __init__(self, path: str, turned: Window) -> None:
-        self.time = 0
-        self._turned = turned
-        self._block = bytearray(_BATCH * _RECORD)
-        self._first = -_BATCH  # the record that the block begins with
-        self._n = 0
-        # From where to where it went, a pair for each leap: a record stands for one message of a listing, so that
-        # none is found twice.
-        self._been: "List[int]" = [0, 0]
-        self._file: "Any" = None
-        try:
-            self._file = open(path, "rb")
-        except OSError:
-            return
-        self._n = self._file.seek(0, 2) // _RECORD
-
-    def known(self, key: bytes) -> int:
-        """The kind of its last record. 0 says nothing: the order may be another. Raises StoreError."""
-        if not self._n:
-            return 0
-        been = self._been
-        at = been[-1]
-        i = self._find(key, at, at + _NEAR)
-        if i >= 0:
-            been[-1] = i + 1
-        else:
-            if len(been) > 2 * _LEAPS:
-                return 0
-            # Fetched after it, where the newest were first.
-            i = self._find(key, max(0, been[-2] - 2 * _NEAR), been[-2])
-            if i < 0:
-                i = self._find(key, at, self._n)
-            if i < 0:
-                i = self._find(key, 0, at)
-            if len(been) > 2 and been[-1] == been[-4]:  # the last two are one piece now
-                been[-4] = been[-2]
-                been.pop()
-                been.pop()
-            been.append(at if i < 0 else i)
-            been.append(at if i < 0 else i + 1)
-        if i < 0:
-            return 0
-        return self._kind(key, i)
-
-    def _kind(self, key: bytes, i: int) -> int:
-        kind, _, self.time, _ = _unpack(self._block, (i - self._first) * _RECORD)
-        turned = self._turned.find(key)
-        return kind if turned < 0 else self._turned.kind[turned]
-
-    def _find(self, key: bytes, i: int, end: int) -> int:
-        """The first record from the i-th on that is of this message's arrival, and was not found before; or -1."""
-        block = self._block
-        end = min(self._n, end)
-        while i < end:
-            if not self._first <= i < self._first + _BATCH:
-                self._first = i
-                try:
-                    self._file.seek(i * _RECORD)
-                    self._file.readinto(block)
-                except OSError as err:
-                    raise fs.trouble(err)
-            stop = min(end, self._first + _BATCH)
-            at = block.find(key, (i - self._first) * _RECORD, (stop - self._first) * _RECORD)
-            while at >= 0:
-                found = self._first + at // _RECORD
-                if at % _RECORD == 8 and not block[at - 7] and not self._was(found):
-                    return found
-                at = block.find(key, at + 1, (stop - self._first) * _RECORD)
-            i = stop
-        return -1
-
-    def _was(self, i: int) -> bool:
-        been = self._been
-        for k in range(0, len(been), 2):  # noqa: SIM110 (`any` would allocate)
-            if been[k] <= i < been[k + 1]:
-                return True
-        return False
-
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._n = 0
-
-
-def _here(kind: int) -> bool:
+def here(kind: int) -> bool:
     return kind & STATE in (ARRIVED, SEEN)
 
 
@@ -344,6 +230,6 @@ def pack(kind: int, change: int, time: int, key: bytes) -> bytes:
     return struct.pack("<BBHI", kind, change, 0, time & 0xFFFFFFFF) + key
 
 
-def _unpack(block: bytearray, at: int) -> "tuple[int, int, int, bytes]":
+def unpack(block: bytearray, at: int) -> "tuple[int, int, int, bytes]":
     kind, change, _, time = struct.unpack_from("<BBHI", block, at)
-    return kind, change, time, bytes(block[at + 8 : at + _RECORD])
+    return kind, change, time, bytes(block[at + 8 : at + RECORD])

@@ -31,6 +31,16 @@ _BLOCKS = const(12288)  # what a message takes at most beside its bytes
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
 
 
+# States of a message in the window. First what of it is here, then what is to be done with it.
+NEW = const(0)  # nothing is here: to be fetched as the settings say
+STORED = const(1)  # all of it is: to be deleted where that is allowed
+HEADERS = const(2)  # its headers are
+BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
+WHOLE = const(4)  # to be fetched as a whole, whatever the settings say
+TOP = const(5)  # its headers are to be fetched
+NOTHING = const(6)
+
+
 def key_of(uid: bytes) -> bytes:
     """The 8 bytes that stand for a uid in names and in the journal."""
     return bytes(sha256(uid).digest()[:KEY])
