@@ -57,7 +57,7 @@ async def work(job):
     for i in range(job["times"]):
         said = await once(job, ca)
         errors[said] = errors.get(said, 0) + 1
-        unload("buzon.net.trouble", "buzon.net.cert")  # as the app does
+        unload()  # as the app does
         for k, end in enumerate((10, job["times"])):
             if end - 5 <= i < end:
                 await asyncio.sleep_ms(300)

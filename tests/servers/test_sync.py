@@ -132,7 +132,7 @@ def test_a_wrong_password_is_named(local: LocalServer, dovecot: Dovecot, tmp_pat
 @pytest.mark.parametrize(
     ("certificate", "code", "words"),
     [
-        ("expired", 210, "not valid at"),
+        ("expired", 210, "has expired"),
         ("other-name", 209, "another name"),
         ("other-ca", 211, "not signed by the CA"),
     ],
