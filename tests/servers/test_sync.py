@@ -133,7 +133,7 @@ def test_a_wrong_password_is_named(local: LocalServer, dovecot: Dovecot, tmp_pat
     ("certificate", "code", "words"),
     [
         ("expired", 210, "has expired"),
-        ("other-name", 209, "another name"),
+        ("other-name", 209, "is for other.example.com, not localhost"),
         ("other-ca", 211, "not signed by the CA"),
     ],
 )

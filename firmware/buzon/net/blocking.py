@@ -98,7 +98,7 @@ class BlockingLink:
             if "timed out" in str(err):  # CPython's; there is no common type
                 raise LinkError(E_TIMEOUT, "reply")
             if self._shaking:
-                raise explain(err, self.host)
+                raise explain(err, self.host, self._tls)
             raise LinkError(E_CLOSED, str(err))
         finally:
             dialogue.close()  # MicroPython's collector does not run what a generator has in `finally`
@@ -130,7 +130,7 @@ class BlockingLink:
             self.close()
             if "timed out" in str(err):
                 raise LinkError(E_TIMEOUT, "TLS")
-            raise explain(err, self.host)
+            raise explain(err, self.host, self._tls)
 
     def _as_stream(self, sock: "Any") -> "Any":
         """Something with `readinto` that returns what there is: on MicroPython only a non-blocking socket does."""

@@ -200,7 +200,6 @@ class Link:
             piece.close()
         self._rest.clear()
         ctx = self._tls.context()
-        self._tls = None  # the certificate in it is in the context now
         gc.collect()
         if self._block:
             self._block.close()
@@ -221,10 +220,11 @@ class Link:
         self._shaken()
 
     def _shaken(self) -> None:
-        """The handshake has ended well: nothing need be explained."""
+        """The handshake has ended well: nothing need be explained, so that no certificate need be held."""
         self._shaking = False
         if self._tls:
-            self._tls.seen = None
+            self._tls.done()
+            self._tls = None
 
     def _drive(self, dialogue: "Dialogue[Any]") -> "Generator[Any, None, Any]":
         rx = self.rx

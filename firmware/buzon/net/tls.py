@@ -29,10 +29,7 @@ class Tls:
     def __init__(self, ca: "bytes | None", verify: bool = True) -> None:
         self.ca = ca
         self.verify = verify
-        self.seen: "bytes | None" = (
-            None  # the server's certificate, while a handshake may have to be explained
-        )
-        self.pinned = False
+        self.look: "Look | None" = None  # at the server's certificate, on MicroPython
 
     def context(self) -> ssl.SSLContext:
         """A new context. Raises LinkError(E_NO_CA) when there is nothing to verify with."""
@@ -48,17 +45,34 @@ class Tls:
             if hasattr(ctx, "verify_flags"):  # CPython's OpenSSL: pinning as well
                 ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             else:
-                self.pinned = not _signs(self.ca)
-                if self.pinned:  # Mbed TLS would want the one that issued it: `_look` decides
+                pin = b"" if _signs(self.ca) else self.ca
+                if pin:  # Mbed TLS would want the one that issued it: Look decides
                     ctx.verify_mode = ssl.CERT_OPTIONAL
-                ctx._context.verify_callback = self._look
+                self.look = Look(pin)
+                ctx._context.verify_callback = self.look.at
         else:
             if hasattr(ctx, "check_hostname"):  # CPython's
                 ctx.check_hostname = False
             ctx.verify_mode = ssl.CERT_NONE
         return ctx  # type: ignore[no-any-return]
 
-    def _look(self, cert: "Any", depth: int) -> int:
+    def done(self) -> None:
+        """The handshake is over: the server's certificate need not be held."""
+        if self.look:
+            self.look.seen = None
+
+
+class Look:
+    """What a handshake asks about the server's certificate. The context holds it as long as the connection lasts.
+
+    `pin`: the only one that is right, or b""; `seen`: the one that came, while a handshake may have to be explained.
+    """
+
+    def __init__(self, pin: bytes) -> None:
+        self.pin = pin
+        self.seen: "bytes | None" = None
+
+    def at(self, cert: "Any", depth: int) -> int:
         """Mbed TLS shows each certificate of the server's, its own at depth 0; it goes on only when this returns 0.
 
         No exception may pass through it.
@@ -69,7 +83,7 @@ class Tls:
             self.seen = bytes(cert)
         except MemoryError:  # only for a sentence
             pass
-        return -1 if self.pinned and cert != self.ca else 0
+        return -1 if self.pin and cert != self.pin else 0
 
 
 def _signs(cert: bytes) -> bool:

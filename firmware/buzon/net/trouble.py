@@ -26,11 +26,12 @@ def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     low = text.lower().replace("self signed", "self-signed")
     name = ""
     own = "self-signed" in low and "certificate chain" not in low
-    if tls and tls.seen:
-        if tls.pinned and tls.seen != tls.ca:
+    seen = tls and tls.look and tls.look.seen
+    if tls and tls.look and seen:
+        if tls.look.pin and seen != tls.look.pin:
             return LinkError(E_CERT_PIN, host)
         try:
-            name, own = look(tls.seen)
+            name, own = look(seen)
         except IndexError:
             pass
     if "common name" in low or "hostname mismatch" in low or "not valid for" in low:
