@@ -136,7 +136,8 @@ def test_search_without_a_network_and_while_a_message_comes_in(boot, serve, tmp_
             slowest = max(slowest, time.monotonic() - begun)
             answers += 1
         if answers == 3:
-            assert copy(rig, tmp_path / "Mail").copied == 12
+            copied = copy(rig, tmp_path / "Mail").copied
+            assert copied in (12, 13)  # the one that comes may be there
     assert answers >= 3
     account = rig.settled()
     assert account.error is None
@@ -144,7 +145,7 @@ def test_search_without_a_network_and_while_a_message_comes_in(boot, serve, tmp_
     rig.board.wifi_up(False)
     server.stop()
     assert found(rig.client, text="IMPRESI") == want
-    assert copy(rig, tmp_path / "Mail").copied == 1
+    assert copy(rig, tmp_path / "Mail").copied == 13 - copied
     print(f"\n{answers} searches during the sync, the slowest {slowest * 1000:.0f} ms")
 
 
