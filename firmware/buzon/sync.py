@@ -8,17 +8,19 @@ says what is left to do.
 from micropython import const
 
 from .errors import (
+    E_CLOSED,
     E_FLASH_FULL,
     E_NO_UIDL,
     E_NOT_CONFIRMED,
     E_REFUSED,
     ConfigError,
+    LinkError,
     ServerError,
     StoreError,
 )
 from .plugins import unload
 from .store.journal import ARRIVED, DELETED, PART, STATE
-from .store.spool import BY_CONTENT, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
+from .store.spool import BY_CONTENT, KEY, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -90,6 +92,12 @@ class Session:
         self._refused: "StoreError | None" = None  # of the message that is coming in
         self._dropped = 0  # bytes of it that did not fit
         self._limit = 1 << 31  # octets from which on no message fits
+        self._coming = b""  # the key of the message that is coming in
+        stuck = self.memory.get("stuck", b"")
+        self._skip = b""  # a message in which two sessions in a row ended: the others have their turn
+        if len(stuck) > KEY:
+            self._skip = stuck[:KEY]
+            self.memory["stuck"] = self._skip
         self._twice = Window(_DUPLICATES)
         self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
         self._hurry = hurry
@@ -153,6 +161,9 @@ class Session:
         flight, so that this one gets one at a time from now on."""
         if self._queue:  # besides the one whose reply is being read
             self.memory["flight"] = 1
+        if self._coming:
+            again = self.memory.get("stuck") == self._coming
+            self.memory["stuck"] = self._coming + b"!" if again else self._coming
 
     # -- the maildrop, a window at a time
 
@@ -300,6 +311,8 @@ class Session:
                 need = min(_HEAD, window.octets[i]) if state == TOP else window.octets[i]
                 if state == NOTHING:
                     pass
+                elif self._skip and state != STORED and window.key(i) == self._skip:
+                    self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
                 elif state == STORED:
                     yield from pop.post("DELE ", window.number[i])
                     queue.append(i | _DELE)
@@ -383,11 +396,13 @@ class Session:
         key = window.key(i)
         try:
             yield from self.pop.reply()
+            self._coming = key
             try:
                 spool.begin(0 if state == TOP else window.octets[i], by_content)
             except StoreError as err:
                 self._refused = err  # it comes in all the same
             yield from self.pop.content(self)
+            self._coming = b""
             if self._refused:
                 raise self._refused
             if state == TOP:

@@ -42,8 +42,7 @@ def check(
     from buzon.net.blocking import BlockingLink
     from buzon.net.tls import Tls
 
-    secret = account.oauth or account.password
-    if secret is None:
+    if account.secret is None:
         raise BuzonError("The password is missing.")
     if account.verifies and ca is None:
         progress(f"Looking for the CA of {account.host}")
@@ -61,7 +60,7 @@ def check(
         progress("Logging in")
         settings = {
             "user": account.user,
-            "oauth" if account.oauth else "password": secret.get_secret_value(),
+            "oauth" if account.oauth else "password": account.secret,
             "auth": account.auth,
             "tls": account.tls,
             "host": account.host,

@@ -91,6 +91,21 @@ full = "evict"
     assert tree["storage"] == {"quota_bytes": 0, "full": "evict"}
 
 
+@pytest.mark.parametrize(
+    ("host", "typed", "sent"),
+    [
+        ("pop.gmail.com", "abcd efgh ijkl mnop", "abcdefghijklmnop"),
+        ("pop.mail.yahoo.com", "abcd efgh ijkl mnop", "abcdefghijklmnop"),
+        ("pop.gmail.com", "correct horse battery", "correct horse battery"),
+        ("pop.example.com", "abcd efgh ijkl mnop", "abcd efgh ijkl mnop"),
+        ("evilgmail.com", "abcd efgh ijkl mnop", "abcd efgh ijkl mnop"),
+    ],
+)
+def test_blanks_of_app_passwords_are_taken_out_where_there_are_none(tmp_path, host, typed, sent) -> None:
+    text = GOOD.replace("pop.example.com", host).replace("s3cret-pässword", typed)
+    assert cbor2.loads(schema.to_cbor(load(tmp_path, text)))["account"][0]["password"] == sent
+
+
 def test_a_token_stands_for_the_password(tmp_path) -> None:
     text = GOOD.replace('password = "s3cret-pässword"', 'oauth = "t0ken"')
     settings = load(tmp_path, text)

@@ -40,3 +40,19 @@ def test_what_goes_well_ends_the_pauses():
     account.error = None
     account.settle(2000)
     assert (account.fails, account.due) == (0, 2300)
+
+
+def test_a_next_session_comes_no_sooner_than_the_server_allows():
+    account = Account(dict(SETTINGS))
+    account.more = True  # the last one ended before its work
+    account.settle(1000)
+    assert account.due == 1000
+    account.memory["delay"] = 120
+    account.settle(1000)
+    assert account.due == 1120
+    account.more = False
+    account.settle(1000)
+    assert account.due == 1300
+    account.error = errors.ServerError(errors.E_LOGIN_DELAY, "")
+    account.settle(1000)
+    assert account.due == 1120

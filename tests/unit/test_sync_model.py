@@ -65,6 +65,7 @@ class Drop:
         self.listings = 0
         self.refuse = b""  # a command
         self.passes = PASSES
+        self.no_end = ()  # numbers of messages that the server sends without their last line end
 
     def begin(self, spool):
         self.spool = spool
@@ -123,7 +124,7 @@ class Drop:
                 self.retrieved.append(body)
                 self.in_session.append(found[0])
                 stuffed = (b"\r\n" + body).replace(b"\r\n.", b"\r\n..")[2:]
-                self.out += b"+OK\r\n" + stuffed + b".\r\n"
+                self.out += b"+OK\r\n" + (stuffed[:-2] if arg in self.no_end else stuffed) + b".\r\n"
         elif verb == b"TOP":
             if not found:
                 self.out += b"-ERR no\r\n"
@@ -212,6 +213,8 @@ class Board:
                 if step == cut_at:
                     raise Cut
                 if need == READ:
+                    if drop.no_end and not drop.out:
+                        raise Cut
                     assert drop.out, "both wait"
                     space = rx.space()
                     n = min(len(space), len(drop.out), piece)
@@ -297,6 +300,31 @@ def test_a_connection_cut_at_every_step_then_a_session_that_ends_the_work():
             board.check(texts)
             assert len(board.arrived) == 5
             assert len(drop.retrieved) <= 5 + FLIGHT  # at most what was coming in is fetched again
+
+
+def test_a_message_without_an_end_does_not_keep_the_others_away():
+    """Its end never comes, in no session: the driver's deadline ends each. Every other session does without it."""
+    for keep in ("delete", "forever"):
+        texts = bodies(9)
+        drop = Drop(numbered(texts))
+        drop.no_end = (4,)
+        board = Board()
+        ends = []
+        for _ in range(6):
+            try:
+                session, _ = board.session(drop, keep=keep)
+                ends.append(session.error.code)
+            except (Cut, errors.RemoteProtocolError):
+                board.last.cut_off()
+                ends.append(0)
+        assert ends[2:] == [errors.E_CLOSED, 0] * 2, ends
+        left = [m[2] for m in drop.mail]
+        assert left == ([texts[3]] if keep == "delete" else texts)
+        drop.no_end = ()
+        for _ in range(2):
+            session, _ = board.session(drop, keep=keep)
+        assert session.error is None
+        board.check(texts)
 
 
 def test_cut_after_cut_the_work_still_ends():

@@ -76,6 +76,17 @@ def test_large_mail_comes_as_headers(boot: Any, serve: Any) -> None:
     account = rig.sync()
     assert (account.error, account.fetched) == (None, 0)
 
+    items = {item.subject: item for item in rig.client.list_all(ACCOUNT)}
+    assert [items[f"Message {i}"].part for i in (1, 3)] == [False, True]
+    assert items["Message 3"].octets == len(message(3, 9000))
+    assert rig.client.fetch_message(ACCOUNT, items["Message 1"].id) is False
+    assert rig.client.fetch_message(ACCOUNT, items["Message 3"].id) is True
+    whole = small + Counter([message(3, 9000)])
+    until(lambda: mail_on(rig.board.flash_file) == whole, what="all of the message")
+    rig.settled()
+    assert on_server(server) == Counter([message(4, 9000)])
+    assert headers_on(rig) == [head(message(4, 9000))]
+
 
 def test_filters_by_sender_and_subject(boot: Any, serve: Any) -> None:
     server = serve(samples=False)

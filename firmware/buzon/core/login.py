@@ -51,7 +51,7 @@ def enter(pop: "Pop3", account: "Dict[str, Any]", nonce: bytes, memory: "Dict[An
     memory.pop("caps", None)
     yield from login(pop, account, nonce, memory)
     caps = pop.caps
-    if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps):
+    if not known and caps is not None and not (b"UIDL" in caps and b"PIPELINING" in caps and b"TOP" in caps):
         yield from pop.capa()  # some say all of it only now
     caps = pop.caps = pop.caps or {}
     memory["caps"] = b"\n".join(b"%-16s%s" % (name, caps[name]) for name in caps)  # a dict takes much more

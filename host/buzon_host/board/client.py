@@ -349,6 +349,11 @@ class Client:
         """Marks a message as seen or as not seen."""
         self._ask("mail.flag", {"account": account, "id": id, "seen": seen})
 
+    def fetch_message(self, account: str, id: str) -> bool:
+        """Has the next session bring all of a message of which only the headers are there; False: all of it is."""
+        answer = self._ask("mail.fetch", {"account": account, "id": id})
+        return bool(answer.get("wanted"))
+
     def delete_message(self, account: str, id: str) -> None:
         self._once("mail.delete", {"account": account, "id": id})
 

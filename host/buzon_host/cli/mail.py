@@ -153,6 +153,18 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
 
 
 @group.command()
+def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False) -> None:
+    """Have the board collect all of a message of which it has only the headers."""
+    out = Out(json)
+    with connect(port, out) as client:
+        account = _account(client, account)
+        id = _full_id(client, account, id)
+        wanted = client.fetch_message(account, id)
+    out.document({"ok": True, "id": id, "wanted": wanted})
+    out.say("The board collects it now." if wanted else "All of it is on the board.")
+
+
+@group.command()
 def flag(id: Id, read: Read, port: Port = None, account: Account = None, json: Json = False) -> None:
     """Mark one message as read or unread."""
     out = Out(json)

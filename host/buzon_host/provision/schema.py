@@ -5,6 +5,7 @@ holds a value: a value may be a secret.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ MAX_ACCOUNTS = 4
 MAX_WIFI = 4
 MAX_FILTERS = 8
 MAX_DAYS = 3650
+_GROUPED = (".gmail.com", ".googlemail.com", ".yahoo.com", ".aol.com")  # they show app passwords in groups
 DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
 
 
@@ -162,6 +164,18 @@ class Account(_Part):
         return self.port if self.port is not None else DEFAULT_PORTS[self.tls]
 
     @property
+    def secret(self) -> str | None:
+        """What is sent to the server: the token, or the password. App passwords are shown in groups of four letters;
+        for providers of which that is known the blanks are taken out."""
+        secret = self.oauth or self.password
+        if secret is None:
+            return None
+        text = secret.get_secret_value()
+        if self.host.lower().endswith(_GROUPED) and re.fullmatch(r"[a-z]{4}( [a-z]{4}){3}", text.strip()):
+            return text.replace(" ", "")
+        return text
+
+    @property
     def deletes(self) -> bool:
         """Whether it ever deletes on the server."""
         return bool(self.keep != "forever")
@@ -290,12 +304,13 @@ def to_cbor(settings: Settings) -> bytes:
                 del plain[name]
     if settings.storage == Storage():
         del tree["storage"]
-    for part in (*tree["wifi"], *tree["account"]):
-        name = "oauth" if "oauth" in part else "password"
-        secret = part.get(name)
-        if not isinstance(secret, SecretStr):
-            raise UsageError("A password is missing.")
-        part[name] = secret.get_secret_value()
+    for account, plain in zip(settings.account, tree["account"], strict=True):
+        plain["oauth" if account.oauth else "password"] = account.secret
+    for part in tree["wifi"]:
+        secret = part.get("password")
+        part["password"] = secret.get_secret_value() if isinstance(secret, SecretStr) else None
+    if None in [part.get("oauth", part.get("password")) for part in (*tree["wifi"], *tree["account"])]:
+        raise UsageError("A password is missing.")
     return cbor2.dumps(tree)
 
 
