@@ -36,8 +36,8 @@ _STEP_KIB = 4
 _FLASH = 4 * 1024 * 1024
 _DELETED = 3  # in the journal
 _LOOK = (10, 100, 1000)
-_RECENT = 10
-_GROWTH = 512  # bytes that the heap in use may differ by, from the tenth poll to the last
+_RECENT = 30
+_GROWTH = 1024  # bytes that the heap in use may differ by, from the tenth poll to the last: one byte a poll
 _SLOWER = 1.5
 
 

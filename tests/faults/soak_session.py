@@ -32,7 +32,7 @@ async def serve():
             return
         settings["port"] = json.loads(line)["port"]
         line = None
-        await account.poll(link, [])
+        await account.poll(link, [], lambda: False)
         account.settle(0)
         error = account.error
         gc.collect()
