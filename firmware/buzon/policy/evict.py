@@ -30,7 +30,8 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
         i = oldest.find(key)
         if i >= 0:
             oldest.octets[i] = size
-    if spool.room() + total < octets:
+    room = spool.room()  # measuring takes seconds on a full flash: once
+    if room + total < octets:
         return False  # not even all of them would do
 
     def each(n: int, uid: bytes) -> None:
@@ -42,8 +43,8 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
     removed = False
     for listed in (0, _LISTED):
         for i in range(oldest.n):
-            if spool.room() >= octets:
-                return removed
+            if room >= octets:
+                break
             kind = oldest.kind[i]
             # What a session that deletes finds both here and there is to be deleted there: it stays here.
             if oldest.state[i] == listed and oldest.octets[i] and not (listed and delete and not kind & PART):
@@ -51,7 +52,9 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
                 # The record first: a cut after it ends the removal at the next start.
                 journal.change(LEFT, key, kind)
                 spool.remove(spool.name(key))
+                room += oldest.octets[i]
                 removed = True
+    spool.forget()
     return removed
 
 
