@@ -396,7 +396,7 @@ class Session:
         key = window.key(i)
         try:
             yield from self.pop.reply()
-            self._coming = key
+            self._coming = b"" if by_content else key
             try:
                 spool.begin(0 if state == TOP else window.octets[i], by_content)
             except StoreError as err:
