@@ -21,6 +21,7 @@ class Policy:
 
     `late`: messages that come when the sessions after the cut have ended well; one more session follows.
     `days`: so much later that last session comes (it follows then without `late` too).
+    `sessions`: each of them is cut by the power campaign.
     `everywhere`: tried with every server, with and without commands in flight; else with a part of that.
     """
 
@@ -31,6 +32,7 @@ class Policy:
     late: Sequence[bytes] = field(default=())
     days: int = 0
     everywhere: bool = False
+    sessions: int = 1  # that a sync takes which is not cut
     mail: Sequence[bytes] = MAIL
 
     @property
@@ -83,8 +85,8 @@ POLICIES = (
     Policy("newest", {"keep": "delete", "order": "newest"}, _moved),
     Policy("headers", {"keep": "delete", "fetch": "headers"}, _heads),
     Policy("max_bytes", {"keep": "delete", "max_bytes": 1000}, _large_as_heads),
-    Policy("filter", {"keep": "delete", "fetch": "headers", "filter": _FILTER}, _filtered),
+    Policy("filter", {"keep": "delete", "fetch": "headers", "filter": _FILTER}, _filtered, sessions=2),
     Policy("full: headers", {"keep": "delete"}, _large_as_heads, {"full": "headers", "quota": 65536 + 1000}),
-    Policy("full: evict", {"keep": "delete"}, _last, {"full": "evict", "quota": _LARGE + 100}),
+    Policy("full: evict", {"keep": "delete"}, _last, {"full": "evict", "quota": _LARGE + 100}, sessions=2),
 )
 BY_NAME = {policy.name: policy for policy in POLICIES}

@@ -35,14 +35,17 @@ _SETTINGS = cbor2.dumps({"device": {"name": "of the power campaign"}, "wifi": []
 
 @dataclass(frozen=True)
 class Row:
-    """One campaign. `again`: the next start loses its power too, at one of so many operations."""
+    """One campaign. `session`: which one of the sync is cut, from 0. `again`: the next start loses its power too, at one
+    of so many operations."""
 
     policy: str
     again: int = 0
+    session: int = 0
 
     @property
     def name(self) -> str:
-        return f"power, {self.policy}{', and again' if self.again else ''}"
+        session = f", session {self.session + 1}" if self.session else ""
+        return f"power, {self.policy}{session}{', and again' if self.again else ''}"
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,13 @@ class _Rig:
         return result
 
     def one(self, tally: Tally, row: Row, cuts: tuple[int, ...], torn: int) -> int:
-        """A whole sync, with cuts in it. Returns the flash operations of its first session."""
+        """A whole sync, with cuts in it. Returns the flash operations of the row's session."""
         policy = BY_NAME[row.policy]
         self._fill(self.image, self.blank)
         self.drop.put(policy.mail)
         done = 0
+        for _ in range(row.session):
+            self._session(policy)
         for cut in cuts or (0,):
             result = self._session(policy, cut, torn)
             if cut and cut is cuts[0] and not result.get("cut"):
@@ -185,9 +190,10 @@ class _Rig:
 def batches(quick: bool) -> Iterator[Points]:
     for policy in POLICIES:
         for again in (0, 8) if policy.everywhere else (0,):
-            row = Row(policy.name, again)
-            if quick:
-                yield Points(row, 0, 1, 3 if again else 8)
-            else:
-                for first in range(_BATCHES):
-                    yield Points(row, first, _BATCHES, 0)
+            for session in range(policy.sessions):
+                row = Row(policy.name, again, session)
+                if quick:
+                    yield Points(row, 0, 1, 3 if again else 8)
+                else:
+                    for first in range(_BATCHES):
+                        yield Points(row, first, _BATCHES, 0)
