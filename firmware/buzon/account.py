@@ -65,12 +65,15 @@ class Account:
         self.fetched = 0
         self.last_ok = 0
         self.more = False  # the last session ended before its work
+        self._sifts = bool(settings.get("filter"))
         self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
 
     def open(self) -> None:
         """Make the folder fit for use after whatever happened before. Raises StoreError."""
         self.spool.prepare()
         self.journal.open(self.spool)
+        # What the filters of earlier settings left to be judged.
+        self._sifts = self._sifts or any(name.endswith(".top") for _, name in self.spool.files())
 
     async def connect(self, link: "Link") -> None:
         """Open the link as the settings say. Raises LinkError."""
@@ -158,7 +161,7 @@ class Account:
 
     def _sift(self, arrived: "Callable[[bytes], object]") -> None:
         """The account's filters, if it has any."""
-        if self.settings.get("filter"):
+        if self._sifts:
             from .policy.sift import sift
 
             if sift(self.settings, self.spool, self.journal, arrived):

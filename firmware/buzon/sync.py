@@ -19,7 +19,7 @@ from .errors import (
     StoreError,
 )
 from .plugins import unload
-from .store.journal import ARRIVED, DELETED, PART, STATE
+from .store.journal import ARRIVED, DELETED, LEFT, MISSES, PART, SEEN, STATE
 from .store.spool import BY_CONTENT, KEY, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
@@ -43,6 +43,10 @@ _DAY_S = const(86400)
 _TOP_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
 
 _DELE = const(256)  # more than any place in the window
+
+# Why a message has to wait.
+_ENDLESS = b"!"
+_LARGE = b"+"
 
 _HEAD = const(4096)  # bytes that headers alone are thought to take
 
@@ -94,7 +98,9 @@ class Session:
         self._limit = 1 << 31  # octets from which on no message fits
         self._coming = b""  # the key of the message that is coming in
         stuck = self.memory.get("stuck", b"")
-        self._skip = b""  # a message in which two sessions in a row ended: the others have their turn
+        # A message in which two sessions in a row ended, or that did not fit: the others have their turn.
+        self._skip = b""
+        self._large = stuck[KEY:] == _LARGE
         if len(stuck) > KEY:
             self._skip = stuck[:KEY]
             self.memory["stuck"] = self._skip
@@ -118,11 +124,7 @@ class Session:
         self.delete = delete  # whatever is stored
         # Nothing that is stored ever stays on the server.
         self._plain = delete and not (
-            self._parts
-            or self._most
-            or spool.full == "headers"
-            or account.get("start") == "now"
-            or journal.apart
+            self._parts or self._most or spool.full == "headers" or account.get("start") == "now"
         )
 
     def login(self) -> "Dialogue[None]":
@@ -153,6 +155,8 @@ class Session:
             self.journal.flush()
         if not (yield from self.pop.quit()):
             raise ServerError(E_REFUSED, "QUIT")
+        if self.more and self.deleted:
+            self.memory["listed"] = self.listed
         if 1 < self.flight < FLIGHT and self.fetched >= self.flight:
             self.memory["flight"] = self.flight * 2
 
@@ -163,24 +167,37 @@ class Session:
             self.memory["flight"] = 1
         if self._coming:
             again = self.memory.get("stuck") == self._coming
-            self.memory["stuck"] = self._coming + b"!" if again else self._coming
+            self.memory["stuck"] = self._coming + _ENDLESS if again else self._coming
 
     # -- the maildrop, a window at a time
 
     def _maildrop(self) -> "Dialogue[None]":
         self.spool.forget()
-        window = Window(WINDOW)
-        if self._plain:
-            yield from self._empty(window)
-        else:
-            from .policy.collect import Collect
-
-            yield from Collect(self, window).run()
-        if self.journal.gone >= _GONE and not self.more and self._sure() and (self.listed or self.delete):
+        if self.journal.gone >= _GONE and self._sure():
             from .policy.purge import purge
 
             self.journal.flush()
-            yield from purge(self.pop, self.journal, self.now())
+            yield from purge(self.pop, self.journal, self.now(), self.delete)
+            del purge
+            unload()
+        yield from self._in_vain()
+        window = Window(WINDOW)
+        if not self._plain or self.journal.apart:
+            from .policy.collect import Collect
+
+            if (yield from Collect(self, window).run()):
+                return
+        yield from self._empty(window)
+
+    def _in_vain(self) -> "Dialogue[None]":
+        """Delete nothing where the last session ended because it had deleted much, and all of it is there still: else
+        no session would ever come to what is behind it."""
+        listed = self.memory.pop("listed", 0)
+        if listed:
+            count, _ = yield from self.pop.stat()
+            if count >= listed:
+                self.delete = False
+                self.before = 0
 
     def _empty(self, window: Window) -> "Dialogue[None]":
         """Fetch what is not here, and delete all that is."""
@@ -279,7 +296,7 @@ class Session:
             def line(n: int, octets: int) -> None:
                 nonlocal count
                 if first <= count < first + most:
-                    window.add(bytes(8), n)
+                    window.add(n.to_bytes(8, "big"), n)
                     window.octets[window.n - 1] = octets
                     window.state[window.n - 1] = BY_CONTENT
                 count += 1
@@ -309,9 +326,11 @@ class Session:
                     window.state[i] = TOP
                 state = window.state[i]
                 need = min(_HEAD, window.octets[i]) if state == TOP else window.octets[i]
-                if state == NOTHING:
+                if state == NOTHING or (state == STORED and not (self.delete or self.before)):
                     pass
                 elif self._skip and state != STORED and window.key(i) == self._skip:
+                    if self._large:
+                        self._too_large(self._limit)
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
                 elif state == STORED:
                     yield from pop.post("DELE ", window.number[i])
@@ -338,7 +357,9 @@ class Session:
                 yield from self._deleted()
                 continue
             octets = max(0, octets - window.octets[i])
-            if (yield from self._fetch(window, i)) and self.delete:
+            stored = yield from self._fetch(window, i)
+            # LEFT: one that has the same uid is never to be deleted, and perhaps it is this one.
+            if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
                 yield from pop.post("DELE ", window.number[i])
                 queue.append(i | _DELE)
 
@@ -369,7 +390,8 @@ class Session:
             return True
         from .policy.evict import evict
 
-        return (yield from evict(self.pop, self.spool, self.journal, octets, self.delete))
+        before = 0xFFFFFFFF if self.delete else self.before
+        return (yield from evict(self.pop, self.spool, self.journal, octets, before))
 
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""
@@ -411,6 +433,8 @@ class Session:
                 key = spool.commit(None, key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
+            if err.code == E_FLASH_FULL and spool.written + self._dropped > window.octets[i] and state != TOP:
+                self.memory["stuck"] = key + _LARGE  # larger than was said: the next session does without
             if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
             if err.code == E_FLASH_FULL:
@@ -427,12 +451,20 @@ class Session:
             return False
         if by_content:
             known = self.journal.state(key)
-            if known & STATE == DELETED:
+            if known & STATE == LEFT and self.delete:  # it made room once; what is deleted there must be here
+                self.journal.change(ARRIVED, key, known)
+            elif known & STATE > SEEN:
                 spool.remove(spool.name(key))
+                if known & MISSES:  # it is there, though no uid says so
+                    self.journal.change(known & ~MISSES, key, known)
             if known:
                 return True
         if state == WHOLE:  # the record before the removal: `mend` ends it
-            self.journal.change(window.kind[i] & STATE, key, window.kind[i])
+            was = self.journal.state(key)  # the person may have read or deleted it meanwhile
+            if not was & PART:
+                spool.remove(spool.name(key))
+                return True
+            self.journal.change(was & STATE, key, was)
             spool.remove(spool.name(key, True))
         else:
             kind = ARRIVED | PART if state == TOP else ARRIVED

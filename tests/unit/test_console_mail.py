@@ -317,3 +317,26 @@ def test_a_name_tells_whether_only_the_header_is_there():
     }
     header = listing.told("0123456789abcdef-3e8-89abcdef-f4240.hdr")
     assert (header["part"], header["octets"], header["size"]) == (True, 1_000_000, 1000)
+
+
+class FullJournal(Journal):
+    """Nothing can be written as long as there are so many messages."""
+
+    spool = None
+
+    def flush(self):
+        if self.pending and self.spool and self.spool.count() > 3:
+            raise errors.StoreError(errors.E_FLASH_FULL, "0 KB free")
+        super().flush()
+
+
+def test_a_message_can_be_deleted_though_the_flash_is_full_to_the_last_block():
+    app, account = fresh()
+    ids = stored(account, 4)
+    account.journal.flush()
+    account.journal = FullJournal(account.spool.folder)
+    account.journal.open(account.spool)
+    account.journal.spool = account.spool
+    assert mailbox.do_mail_delete(app, {"account": "acc", "id": ids[1]}) == {"deleted": True}
+    assert (account.spool.count(), account.journal.stored) == (3, 3)
+    assert account.journal.state(key_of(b"uid2")) == DELETED

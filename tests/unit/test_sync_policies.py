@@ -33,12 +33,12 @@ def parts(spool):
     return sorted(out)
 
 
-def work(board, drop, cut_at=0, **account):
+def work(board, drop, cut_at=0, piece=700, **account):
     """Sessions until the work is done, filters too, as `account.poll` does it. Returns the last session."""
     for _ in range(20):
         if account.get("filter"):
             sift(account, board.spool, board.journal, board.arrived.append)
-        session, board.steps = board.session(drop, cut_at, **account)
+        session, board.steps = board.session(drop, cut_at, piece, **account)
         wanted = bool(account.get("filter")) and sift(
             account, board.spool, board.journal, board.arrived.append
         )

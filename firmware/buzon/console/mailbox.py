@@ -4,7 +4,7 @@ from binascii import hexlify
 
 from micropython import const
 
-from ..errors import E_NO_MESSAGE, StoreError
+from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from ..store import fs
 from ..store.journal import ARRIVED, DELETED, PART, SEEN, STATE, WANTED
 from ..store.spool import size_of
@@ -69,7 +69,14 @@ def do_mail_delete(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     state = _state(account, key)
     name = account.spool.name(key)
     # The record first: a cut after it ends the deletion at the next start, and the server's copy stays away.
-    account.journal.change(DELETED, key, state)
+    try:
+        account.journal.change(DELETED, key, state)
+    except StoreError as err:
+        if err.code != E_FLASH_FULL:
+            raise
+        account.spool.remove(name)  # which makes room for the record
+        account.journal.flush()
+        return {"deleted": True}
     account.spool.remove(name)
     return {"deleted": True}
 

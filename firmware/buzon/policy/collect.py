@@ -27,13 +27,15 @@ class Collect:
         self._window = window
         self._undated = False  # something came when there was no clock
 
-    def run(self) -> "Dialogue[None]":
+    def run(self) -> "Dialogue[bool]":
+        """False: nothing was done, for messages have no uids here."""
         session = self._session
         if session.account.get("start") == "now" and not session.journal.begun():
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())
-        yield from self._all()
+        if not (yield from self._all()):
+            return False
         if self._undated:
             from ..store.mend import compact
 
@@ -43,8 +45,9 @@ class Collect:
                 compact(session.journal, session.now())
             except StoreError as err:
                 session.error = session.error or err
+        return True
 
-    def _all(self) -> "Dialogue[None]":
+    def _all(self) -> "Dialogue[bool]":
         session = self._session
         window = self._window
         skip = 0  # messages that the walk does not settle and that were worked on
@@ -66,21 +69,22 @@ class Collect:
                 session.listed = count
             total = count
             if not window.n or not by_uid:
-                return
+                return by_uid or not count
+            n = window.n
             yield from self._choose()
             fetched = session.fetched
             gone = session.deleted
             yield from session.handle(window)
             if session.more:
-                return
+                return True
             gone = session.deleted - gone
             fetched = session.fetched - fetched
             # What was fetched or deleted is settled from now on, and what follows moves up.
-            done += window.n - (0 if session.delete else fetched)
+            done += n - (0 if session.delete else fetched)
             if still:
                 skip = done
             else:
-                skip = 0 if fetched or gone else skip + window.n
+                skip = 0 if fetched or gone else skip + n
 
     def _compare(self, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
         """The next messages of which the walk does not say that nothing is to be done."""
@@ -151,9 +155,14 @@ class Collect:
         window = self._window
 
         def each(n: int, uid: bytes) -> None:
-            i = window.find(key_of(uid))
+            uid_key = key_of(uid)
+            i = window.find(uid_key)
             if i >= 0:
                 window.octets[i] += 1
+                left = window.kind[i] & STATE == LEFT
+                if not left and window.n < window.size and not window.has(n):
+                    window.add(uid_key, n)
+                    window.state[window.n - 1] = BY_CONTENT
 
         yield from self._session.pop.uidl(each)
         for i in range(window.n):

@@ -3,7 +3,7 @@ A dialogue. What goes is never fetched again."""
 
 from micropython import const
 
-from ..store.journal import LEFT, PART, SEEN_ONLY, here
+from ..store.journal import LEFT, PART, SEEN_ONLY, WANTED, here
 from ..store.spool import Window, key_of, size_of
 
 TYPE_CHECKING = const(False)
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 _OLDEST = const(32)  # messages that are looked at; the next time others are the oldest
 _LISTED = const(1)
+_OVER = const(-(1 << 30))  # more than is ever missing: a quota that was lowered, others' mail
 
 
-def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: bool) -> "Dialogue[bool]":
-    """Remove some messages to make room for so much; True: something was removed. `delete`: whether this session
-    deletes on the server what is stored. Call it with nothing in flight, and
+def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, before: int) -> "Dialogue[bool]":
+    """Remove some messages to make room for so much; True: something was removed. `before`: this session deletes on
+    the server what was stored before that time (epoch). Call it with nothing in flight, and
     before anything is deleted in the session: what is, a server does not list, and it would look as if it were gone.
     """
     oldest = Window(_OLDEST)
@@ -30,8 +31,7 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
         i = oldest.find(key)
         if i >= 0:
             oldest.octets[i] = size
-    room = spool.room()  # measuring takes seconds on a full flash: once
-    if room + total < octets:
+    if spool.room(_OVER) + total < octets:
         return False  # not even all of them would do
 
     def each(n: int, uid: bytes) -> None:
@@ -40,15 +40,20 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
             oldest.state[i] = _LISTED
 
     yield from pop.uidl(each)
-    removed = False
+    spool.forget()
+    room = spool.room(_OVER)  # measuring takes seconds on a full flash: not for each
+    removed = room >= octets  # by the person, perhaps
     for listed in (0, _LISTED):
         for i in range(oldest.n):
             if room >= octets:
                 break
-            kind = oldest.kind[i]
-            # What a session that deletes finds both here and there is to be deleted there: it stays here.
-            if oldest.state[i] == listed and oldest.octets[i] and not (listed and delete and not kind & PART):
-                key = oldest.key(i)
+            if oldest.state[i] != listed or not oldest.octets[i]:
+                continue
+            key = oldest.key(i)
+            kind = journal.state(key)  # the person may have deleted it, or asked for all of it, meanwhile
+            # What this session finds both here and there and deletes there stays here.
+            kept = listed and not kind & PART and oldest.number[i] < before
+            if here(kind) and not kind & WANTED and not kept:
                 # The record first: a cut after it ends the removal at the next start.
                 journal.change(LEFT, key, kind)
                 spool.remove(spool.name(key))
@@ -59,10 +64,10 @@ def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, delete: 
 
 
 def _fill(window: Window, journal: "Journal") -> None:
-    """With the messages that have been here longest, `kind` set."""
+    """With the messages that have been here longest, `number` the time when they came."""
     journal.flush()
     changed = journal.changed(SEEN_ONLY)
-    for kind, change, _, key in journal.records():
+    for kind, change, time, key in journal.records():
         if change:
             continue
         i = changed.find(key)
@@ -71,5 +76,4 @@ def _fill(window: Window, journal: "Journal") -> None:
         if here(kind):
             if window.n == window.size:
                 return
-            window.add(key)
-            window.kind[window.n - 1] = kind
+            window.add(key, time)

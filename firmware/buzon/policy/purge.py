@@ -23,15 +23,24 @@ _DAY_S = const(86400)
 _NOBODY = bytes(8)  # the key of the record that tells when the last run was
 
 
-def purge(pop: "Pop3", journal: "Journal", now: int) -> "Dialogue[None]":
-    """Look at some of the records without a message, if the last run is a day ago. Raises StoreError."""
+def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue[None]":
+    """Look at some of the records without a message, if the last run is a day ago. Raises StoreError.
+
+    `emptied`: this board empties the maildrop, so that it is no wonder if nothing is there. Call it before anything is
+    deleted in the session: what is, a server does not list, and it would look as if it were gone.
+    """
     ran = 0
     for kind, _, time, key in journal.records():
         if not kind and key == _NOBODY:
             ran = time
-    if now - ran < _DAY_S:
+    if 0 <= now - ran < _DAY_S:  # the clock may have been ahead
         return
-    compact(journal)
+    if not emptied:
+        count, _ = yield from pop.stat()
+        if not count:
+            return
+    if journal.changes:
+        compact(journal)
     total = sum(_is_gone(kind) for kind, _, _, _ in journal.records())
     if not total:
         return
@@ -53,8 +62,11 @@ def purge(pop: "Pop3", journal: "Journal", now: int) -> "Dialogue[None]":
                     window.add(key)
                 n += 1
         if window.n:
-            yield from pop.uidl(each)
+            if not (yield from pop.uidl(each)):
+                return
             listed[first : first + _WINDOW] = window.state
+    if journal.changes:  # by a person, meanwhile: at the next poll
+        return
     _write(journal, skip, listed, now)
     journal.recount()
 

@@ -29,7 +29,7 @@ _BLOCK = const(512)  # what is checked and written at once
 _MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
 _BLOCKS = const(12288)  # what a message takes at most beside its bytes
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
-
+_OVERDRAFT = const(16384)  # of them, for a message that is longer than its server says
 
 # States of a message in the window. First what of it is here, then what is to be done with it.
 NEW = const(0)  # nothing is here: to be fetched as the settings say
@@ -85,6 +85,12 @@ class Window:
             at = self._keys.find(key, at + 1, end)
         return at // KEY if at >= 0 else -1
 
+    def has(self, number: int) -> bool:
+        for i in range(self.n):  # noqa: SIM110 (`any` would allocate)
+            if self.number[i] == number:
+                return True
+        return False
+
 
 class Buffers:
     """What a message passes through on its way to the flash. Spools share it: one message comes in at a time."""
@@ -117,6 +123,7 @@ class Spool:
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
         self._crc = 0
+        self._most = 0  # bytes that the message which is coming in may have
         self._sha: "Any" = None
         self._ring: "Any" = buffers and buffers.ring
         self._block: "Any" = buffers and buffers.block
@@ -134,6 +141,7 @@ class Spool:
         `by_content`: the message has no uid; its own hash will stand for it.
         """
         self.abort()
+        self.written = 0
         if self.room() < octets:
             raise self.full_error()
         if self._ring is None:
@@ -142,7 +150,7 @@ class Spool:
             self._block = buffers.block
         self._sha = sha256() if by_content else None
         self._crc = 0
-        self.written = 0
+        self._most = self.room() + _OVERDRAFT
         try:
             self._file = open(self._part, "wb")
         except OSError as err:
@@ -151,14 +159,15 @@ class Spool:
     def full_error(self) -> StoreError:
         return StoreError(E_FLASH_FULL, "%d KB free" % (self.room() // 1024))
 
-    def room(self) -> int:
-        """Bytes that mail may still take: of the flash, and of the quota if there is one.
+    def room(self, least: int = 0) -> int:
+        """Bytes that mail may still take: of the flash, and of the quota if there is one. What is missing is negative,
+        where `least` allows it.
 
         Measuring reads all of the file system's index, so it is done again only when there is little left: `forget`.
         """
         if self._free < _MUCH:
             self._free = fs.room(self.folder)[0] - _SPARE
-        return max(0, self.quota.room(self._free) if self.quota else self._free)
+        return max(least, self.quota.room(self._free) if self.quota else self._free)
 
     def forget(self) -> None:
         """Others may have written since: the next `room` measures."""
@@ -176,6 +185,8 @@ class Spool:
                 self._flush(_BLOCK)
 
     def _flush(self, n: int) -> None:
+        if self.written > self._most:
+            raise self.full_error()
         block = self._block
         self._ring.readinto(block, n)
         if n < len(block):
@@ -205,12 +216,14 @@ class Spool:
                 if twin and self._hash(self._name(twin)) == digest:
                     self.abort()
                     return twin
-            os.rename(self._part, self.folder + "/" + self._name(key, kind))
+            path = self.folder + "/" + self._name(key, kind)
+            again = self.quota and fs.exists(path)  # then it takes the place of itself
+            os.rename(self._part, path)
             self._file = None
         except OSError as err:
             raise fs.trouble(err)
         self._free -= self.written + _BLOCKS
-        if self.quota:
+        if self.quota and not again:
             self.quota.took(self.written)
         return key
 
@@ -312,6 +325,7 @@ class Spool:
 
     def remove(self, name: str) -> None:
         fs.remove(self.folder + "/" + name)
+        self.forget()
         if self.quota:
             self.quota.took(-size_of(name))
 

@@ -1,0 +1,13 @@
+"""All of test_sync_mishaps.py again, against a maildrop that takes several commands at once."""
+
+import os
+import sys
+
+sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
+
+import test_sync_mishaps as mishaps
+from pipelined import again
+
+for _name in dir(mishaps):
+    if _name.startswith("test_"):
+        globals()[_name] = again(getattr(mishaps, _name))
