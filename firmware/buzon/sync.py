@@ -457,8 +457,8 @@ class Session:
                 spool.remove(spool.name(key))
                 if known & MISSES:  # it is there, though no uid says so
                     self.journal.change(known & ~MISSES, key, known)
-            if known:
-                return True
+            if known:  # by its uid: it stays until it alone has that, or the other would be taken for it then
+                return key != window.key(i)
         if state == WHOLE:  # the record before the removal: `mend` ends it
             was = self.journal.state(key)  # the person may have read or deleted it meanwhile
             if not was & PART:

@@ -442,3 +442,19 @@ def test_a_uid_that_is_not_unique_any_more_where_the_newest_are_listed_first():
     for _ in range(3):
         board.session(drop, keep="forever")
     board.check([b"first\r\n", b"other\r\n", b"second\r\n"])
+
+
+def test_of_two_with_one_uid_neither_is_taken_for_the_other_when_it_is_alone():
+    """One is here by its uid, the other cannot be fetched: if only that one were left, it would look stored."""
+    drop = Drop([(1, b"same", b"first\r\n")])
+    board = Board()
+    board.session(drop, keep="forever")
+    drop.mail.append((2, b"same", b"second\r\n"))
+    drop.no_retr = (2,)
+    for _ in range(3):
+        board.session(drop)
+    drop.no_retr = ()
+    for _ in range(2):
+        board.session(drop)
+    assert drop.mail == []
+    board.check([b"first\r\n", b"second\r\n"])

@@ -397,7 +397,8 @@ def test_a_uid_that_two_messages_have_deletes_neither_unseen():
         board = Board()
         board.session(drop, keep="forever")
         drop.mail.insert(at, (9, b"same", b"second\r\n"))
-        board.session(drop)
+        for _ in range(2):  # what is here by its uid goes when it alone has that
+            board.session(drop)
         assert drop.mail == []
         assert b"first\r\n" in drop.held() and b"second\r\n" in drop.held()
 
