@@ -183,4 +183,4 @@ def test_escaped_text_is_visible_only(text) -> None:
 def test_escape_keeps_what_is_plain() -> None:
     assert escape("¡Año nuevo! €") == "¡Año nuevo! €"
     assert escape("a\x1b[31m\u202eb\x7f\x9b") == "a\\x1b[31m\\u202eb\\x7f\\x9b"
-    assert escape_lines("a\r\nb\x00") == "a\nb\\x00"
+    assert escape_lines("a\r\n\tb\x00\rc") == "a\n\tb\\x00\\x0dc"

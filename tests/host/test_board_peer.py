@@ -314,9 +314,8 @@ class Peer:
         }
         if id in self.parts:
             item |= {"part": True, "octets": self.parts[id]}
-        return {**item, **self.lies.get(id, {})} | (
-            {} if brief else {"from": "A <a@b>", "subject": "s", "date": ""}
-        )
+        fields = {} if brief else {"from": "A <a@b>", "subject": "s", "date": ""}
+        return {**item, **fields, **self.lies.get(id, {})}
 
     @staticmethod
     def _matches(message: bytes, params: dict) -> bool:

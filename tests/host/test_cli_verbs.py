@@ -351,3 +351,46 @@ def test_serve_serves_until_it_is_stopped(tmp_path: Path) -> None:
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out == ""
+
+
+def test_mail_list_on_a_terminal_has_one_line_for_each_message() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.mail["main"]["0123456789ffffff"] = b"From: Bo\r\n\r\nx\r\n"
+        peer.lies["0123456789ffffff"] = {"from": "Bo", "subject": "very long " * 6}
+        child = pexpect.spawn(
+            BUZON[0],
+            [*BUZON[1:], "mail", "list", "--port", peer.port],
+            dimensions=(24, 80),
+            env=env(NO_COLOR="1", PYTHONUTF8="1"),
+            encoding="utf-8",
+            timeout=60,
+        )
+        child.expect(pexpect.EOF)
+    table = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line).rstrip() for line in child.before.split("\r\n")]
+    rows = [line for line in table if line.startswith("0123456789")]
+    # As much of the ids as tells them apart.
+    assert sorted(row.split()[0] for row in rows) == ["0123456789a", "0123456789f"]
+    assert all(len(row) <= 80 for row in rows)
+    assert any("very long" in row and "…" in row for row in rows), rows
+
+
+def test_mail_without_an_account_says_so(tmp_path) -> None:
+    with Peer() as peer:
+        peer.statuses = [{"state": "unset", "accounts": []}]
+        for verb in (["show", ID], ["pull", "--maildir", str(tmp_path / "new")]):
+            done = buzon("mail", *verb, "--port", peer.port)
+            assert done.returncode == 1
+            assert one_sentence(done) == "There is no account on the board: provision it first."
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_wrong_with_a_mail_verb_is_said_in_its_own_words() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        done = buzon("mail", "show", "fff", "--port", peer.port)
+        assert one_sentence(done).startswith("No message on the board has an id that begins with fff")
+        done = buzon("mail", "flag", ID, "--port", peer.port)
+        assert one_sentence(done) == "Say which: --read or --unread."
+    assert one_sentence(buzon("mail", "flag")).endswith("See buzon mail flag --help.")
+    assert one_sentence(buzon("nothing")).endswith("See buzon --help.")

@@ -432,7 +432,7 @@ def test_filters_cut_anywhere():
 
 
 def test_the_first_filter_that_fits_counts_and_else_the_account():
-    fields = {"from": "ann <ann@example.org>", "subject": "the door is open"}
+    fields = {"from": b"ann <ann@example.org>", "subject": b"the door is open"}
     rules = [{"from": "bob"}, {"subject": "DOOR", "fetch": "headers"}, {"from": "ann", "fetch": "skip"}]
     assert choose({"filter": rules}, fields, 1) == "headers"
     assert choose({"filter": rules[2:]}, fields, 1) == "skip"
@@ -440,6 +440,7 @@ def test_the_first_filter_that_fits_counts_and_else_the_account():
     assert choose({"filter": rules[:1], "max_bytes": 10}, fields, 11) == "headers"
     assert choose({"filter": rules[:1], "max_bytes": 10}, fields, 10) == "full"
     assert choose({"filter": [{"from": "ann"}], "max_bytes": 10}, fields, 11) == "full"
+    assert choose({"filter": [{"subject": "DÓOR", "fetch": "skip"}]}, fields, 1) == "skip"
 
 
 # -- quota, storage.full

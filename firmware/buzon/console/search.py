@@ -5,6 +5,7 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 from ..text.escape import clean
+from ..text.fold import fold
 from ..text.headers import HeaderScan
 from ..text.words import decode
 
@@ -24,7 +25,7 @@ def search(spool: "Spool", names: "List[str]", words: "Sequence[str]", n: int) -
     were looked at, at least one. Raises StoreError.
 
     `words`: what must be in From (name or address), in Subject, in one of both: decoded, white space as one space,
-    ASCII letters in any case. An empty one is in any.
+    letters in any case, with their accents or not. An empty one is in any.
     """
     by, about, either = [_folded(word) for word in words]
     scan = HeaderScan((b"from", b"subject"), _FIELD)
@@ -45,4 +46,4 @@ def search(spool: "Spool", names: "List[str]", words: "Sequence[str]", n: int) -
 
 
 def _folded(text: str) -> bytes:
-    return clean(text, _WHOLE).encode().lower()
+    return fold(clean(text, _WHOLE))

@@ -7,6 +7,7 @@ from micropython import const
 
 from ..store.journal import ARRIVED, LEFT, PART, WANTED
 from ..store.spool import Window, octets_of
+from ..text.fold import fold
 from ..text.headers import HeaderScan
 from ..text.words import decode
 
@@ -60,20 +61,20 @@ def sift(
         journal.tidy()
 
 
-def choose(settings: "Dict[str, Any]", fields: "Dict[str, str]", octets: int) -> str:
-    """`full`, `headers` or `skip`: the first filter of which all words are in their fields, in small letters or
-    not; else what the account does with all others."""
+def choose(settings: "Dict[str, Any]", fields: "Dict[str, bytes]", octets: int) -> str:
+    """`full`, `headers` or `skip`: the first filter of which all words are in their fields, in capitals or not, with
+    accents or not; else what the account does with all others."""
     for rule in settings.get("filter", ()):
-        if all(rule[name].lower() in fields[name] for name in ("from", "subject") if rule.get(name)):
+        if all(fold(rule[name]) in fields[name] for name in ("from", "subject") if rule.get(name)):
             return rule.get("fetch", "full")  # type: ignore[no-any-return]
     if 0 < settings.get("max_bytes", 0) < octets:
         return "headers"
     return settings.get("fetch", "full")  # type: ignore[no-any-return]
 
 
-def _fields(spool: "Spool", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, str]":
+def _fields(spool: "Spool", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, bytes]":
     spool.pour(name, scan, block)
     return {
-        "from": decode(scan.get(b"from"), _TEXT).lower(),
-        "subject": decode(scan.get(b"subject"), _TEXT).lower(),
+        "from": fold(decode(scan.get(b"from"), _TEXT)),
+        "subject": fold(decode(scan.get(b"subject"), _TEXT)),
     }

@@ -26,5 +26,7 @@ def _escape_one(char: str) -> str:
 
 
 def escape_lines(text: str) -> str:
-    """`escape()` line by line: the line ends of `text` stay, a CR before one is dropped."""
-    return "\n".join(escape(line.removesuffix("\r")) for line in text.split("\n"))
+    """`escape()` line by line: the line ends and tabs of `text` stay, a CR before a line end is dropped."""
+    return "\n".join(
+        "\t".join(escape(part) for part in line.removesuffix("\r").split("\t")) for line in text.split("\n")
+    )

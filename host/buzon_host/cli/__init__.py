@@ -126,7 +126,8 @@ def _run(arguments: list[str]) -> int:
             if type(error).__name__ == "NoArgsIsHelpError":
                 print(text, file=sys.stderr)
                 return USAGE
-            return _fail(f"{text} See buzon --help.", USAGE, as_json)
+            where = getattr(getattr(error, "ctx", None), "command_path", "buzon")
+            return _fail(f"{text} See {where} --help.", USAGE, as_json)
         if os.environ.get("BUZON_DEBUG") == "1":
             raise
         return _fail(

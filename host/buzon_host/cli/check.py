@@ -36,4 +36,4 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
         {"ok": True, "accounts": [{"id": id, "messages": m.messages, "bytes": m.bytes} for id, m in found]}
     )
     for id, mailbox in found:
-        out.say(f"{id}: the login works; {mailbox.messages} messages, {steps.human(mailbox.bytes)}.")
+        out.say(f"{id}: the login works; {steps.counted(mailbox.messages)}, {steps.human(mailbox.bytes)}.")

@@ -63,7 +63,7 @@ def _show(out: Out, done: plain_demo.Demo) -> None:
         ("id", "from", "subject", "size"),
         [(item.id, item.from_, item.subject, human(item.size)) for item in done.items],
         right=(3,),
-        fold=(1, 2),
+        crop=(1, 2),
     )
     out.say()
     out.say(

@@ -1,16 +1,16 @@
-"""`buzon mail`: lists, searches, shows, flags, copies and deletes messages on the board."""
+"""`buzon mail`: lists, searches, shows, completes, flags, copies and deletes messages on the board."""
 
 import base64
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..board.client import Client
+from ..board.client import Client, Item
 from ..errors import BuzonError, UsageError
 from ..provision.steps import human
 from ..pull.maildir import Maildir
@@ -22,7 +22,7 @@ from .options import Json, Port, Yes, connect
 from .output import Out, plain, when
 
 group = typer.Typer(
-    help="List, search, show, flag, copy and delete messages on the board.",
+    help="List, search, show, fetch, flag, delete and copy messages on the board.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -40,10 +40,13 @@ From = Annotated[
 ]
 Subject = Annotated[str, typer.Option("--subject", help="Only those whose subject holds this text.")]
 Text = Annotated[str, typer.Argument(help="What the sender or the subject must hold.")]
-Read = Annotated[bool, typer.Option("--read/--unread", help="Mark it as seen, or as new again.")]
+Read = Annotated[
+    bool | None, typer.Option("--read/--unread", help="Mark it as seen, or as new again.", show_default=False)
+]
 ToMaildir = Annotated[Path | None, typer.Option("--maildir", metavar="DIR", help="Copy to this Maildir.")]
 ToMbox = Annotated[Path | None, typer.Option("--mbox", metavar="FILE", help="Copy to this mbox file.")]
 
+_NONE = "There is no account on the board: provision it first."
 _MOST = 64  # bytes of what is looked for: it travels in one frame
 
 
@@ -77,7 +80,7 @@ def _list(
     find = {name: unicodedata.normalize("NFC", text) for name, text in find.items()}
     if sum(len(text.encode("utf-8", "replace")) for text in find.values()) > _MOST:
         raise UsageError(f"That is too long to look for: {_MOST} bytes at most, a part of it will do.")
-    items = []
+    items: list[tuple[str, Item]] = []
     with connect(port, out) as client, out.progress() as bar:
         bar.say("Searching" if find else "Listing")
         for id in _accounts(client, account):
@@ -89,23 +92,39 @@ def _list(
     if not items:
         out.say("No message on the board matches." if find else "There is no message on the board.")
         return
+    _table(out, items)
+
+
+def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
+    """All of it into a pipe; on a terminal what a person needs, one line for each message."""
+    brief = out.stdout.is_terminal
+    letters = _letters([item.id for _, item in items]) if brief else 16
+    heads = ["id", "account", "new", "from", "subject", "size", "stored"]
+    if brief and len({id for id, _ in items}) == 1:
+        heads.remove("account")
+    rows = [
+        {
+            "id": item.id[:letters],
+            "account": id,
+            "new": "" if item.seen else "*",
+            "from": item.from_,
+            "subject": item.subject,
+            "size": f"{human(item.octets)}, header only" if item.part else human(item.size),
+            "stored": when(item.time, "minutes" if brief else "seconds"),
+        }
+        for id, item in items
+    ]
     out.table(
-        ("id", "account", "new", "from", "subject", "size", "stored"),
-        [
-            (
-                item.id,
-                id,
-                "" if item.seen else "*",
-                item.from_,
-                item.subject,
-                f"{human(item.octets)}, header only" if item.part else human(item.size),
-                when(item.time),
-            )
-            for id, item in items
-        ],
-        right=(5,),
-        fold=(3, 4),
+        heads,
+        [[row[head] for head in heads] for row in rows],
+        right=(heads.index("size"),),
+        crop=(heads.index("from"), heads.index("subject")),
     )
+
+
+def _letters(ids: Sequence[str]) -> int:
+    """How much of the ids tells them apart, eight letters at least."""
+    return next((n for n in range(8, 16) if len({id[:n] for id in ids}) == len(ids)), 16)
 
 
 @group.command()
@@ -139,20 +158,6 @@ def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, j
 
 
 @group.command()
-def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False, json: Json = False) -> None:
-    """Delete one message from the board."""
-    out = Out(json)
-    with connect(port, out) as client:
-        account = _account(client, account)
-        id = _full_id(client, account, id)
-        if not out.must_ask(f"Message {id} is deleted from the board. Go on?", yes):
-            raise BuzonError("Nothing was deleted.")
-        client.delete_message(account, id)
-    out.document({"ok": True, "deleted": id})
-    out.say("Deleted.")
-
-
-@group.command()
 def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False) -> None:
     """Have the board collect all of a message of which it has only the headers."""
     out = Out(json)
@@ -165,8 +170,10 @@ def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False
 
 
 @group.command()
-def flag(id: Id, read: Read, port: Port = None, account: Account = None, json: Json = False) -> None:
+def flag(id: Id, read: Read = None, port: Port = None, account: Account = None, json: Json = False) -> None:
     """Mark one message as read or unread."""
+    if read is None:
+        raise UsageError("Say which: --read or --unread.")
     out = Out(json)
     with connect(port, out) as client:
         account = _account(client, account)
@@ -174,6 +181,20 @@ def flag(id: Id, read: Read, port: Port = None, account: Account = None, json: J
         client.flag_message(account, id, seen=read)
     out.document({"ok": True, "id": id, "seen": read})
     out.say("Marked as read." if read else "Marked as unread.")
+
+
+@group.command()
+def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False, json: Json = False) -> None:
+    """Delete one message from the board."""
+    out = Out(json)
+    with connect(port, out) as client:
+        account = _account(client, account)
+        id = _full_id(client, account, id)
+        if not out.must_ask(f"Message {id} is deleted from the board. Go on?", yes):
+            raise BuzonError("Nothing was deleted.")
+        client.delete_message(account, id)
+    out.document({"ok": True, "deleted": id})
+    out.say("Deleted.")
 
 
 @group.command()
@@ -191,22 +212,26 @@ def pull(
         raise UsageError("Say where to copy to: --maildir DIR or --mbox FILE, one of them.")
     done = []
     target: Target = Maildir(path) if maildir else Mbox(path)
-    with connect(port, out) as client, target, out.progress() as bar:
+    with connect(port, out) as client:
+        ids = _accounts(client, account)
+        if not ids:
+            raise BuzonError(_NONE)
+        with target, out.progress() as bar:
 
-        def progress(text: str, have: int, total: int) -> None:
-            bar.say(text)
-            bar.at(have, total)
+            def progress(text: str, have: int, total: int) -> None:
+                bar.say(text)
+                bar.at(have, total)
 
-        for id in _accounts(client, account):
-            done.append(copy(client, id, target, progress))
+            for id in ids:
+                done.append(copy(client, id, target, progress))
     failed = sum(len(one.failed) for one in done)
     out.document({"ok": not failed, "to": str(path), "accounts": [asdict(one) for one in done]})
     for one in done:
         out.say(_sentence(one))
     if failed:
-        ids = ", ".join(id for one in done for id in one.failed[:4])
+        damaged = ", ".join(id for one in done for id in one.failed[:4])
         raise BuzonError(
-            f"{failed} of the messages came damaged or are too large, and were not copied ({ids}): look at them "
+            f"{failed} of the messages came damaged or are too large, and were not copied ({damaged}): look at them "
             "with buzon mail show."
         )
 
@@ -233,10 +258,10 @@ def _account(client: Client, account: str | None) -> str:
                 f"There is no account {account} on this board; there is: {', '.join(ids) or 'none'}."
             )
         return account
+    if not ids:
+        raise BuzonError(_NONE)
     if len(ids) != 1:
-        raise UsageError(
-            f"Choose an account with --account: {', '.join(ids) or 'there is none on this board'}."
-        )
+        raise UsageError(f"Choose an account with --account: {', '.join(ids)}.")
     return ids[0]
 
 
@@ -248,6 +273,8 @@ def _full_id(client: Client, account: str, start: str) -> str:
     if len(start) == 16:
         return start
     found = [item.id for item in client.list_all(account, brief=True) if item.id.startswith(start)]
+    if not found:
+        raise UsageError(f"No message on the board has an id that begins with {start}: see buzon mail list.")
     if len(found) != 1:
         raise UsageError(f"{len(found)} messages have an id that begins with {start}: see buzon mail list.")
     return found[0]

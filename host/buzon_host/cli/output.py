@@ -112,11 +112,12 @@ class Out:
         rows: Iterable[Sequence[str]],
         right: Iterable[int] = (),
         fold: Iterable[int] = (),
+        crop: Iterable[int] = (),
     ) -> None:
         """A plain table; columns in `right` are aligned right. Cells are escaped.
 
-        On a terminal too narrow for it the columns in `fold` are folded; what goes to a file or a pipe has
-        one line for each row.
+        On a terminal too narrow for it the columns in `fold` are folded, those in `crop` cut off; what goes
+        to a file or a pipe has one line for each row, and all of it.
         """
         if self.as_json:
             return
@@ -127,8 +128,9 @@ class Out:
             table.add_column(
                 head,
                 justify="right" if number in right else "left",
-                overflow="fold",
-                min_width=min(whole, _FOLDED) if number in fold else whole,
+                overflow="ellipsis" if number in crop else "fold",
+                no_wrap=number in crop,
+                min_width=min(whole, _FOLDED) if number in fold or number in crop else whole,
             )
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
@@ -163,12 +165,12 @@ class Out:
         return self.ask(question)
 
 
-def when(epoch: int | None) -> str:
-    """An epoch as local time, or `-`."""
+def when(epoch: int | None, to: str = "seconds") -> str:
+    """An epoch as local time, to the second or to the minute (`to`: what `isoformat` takes), or `-`."""
     if not epoch:
         return "-"
     try:
-        return datetime.fromtimestamp(epoch, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(epoch, UTC).astimezone().replace(tzinfo=None).isoformat(" ", to)
     except (OverflowError, ValueError, OSError):
         return "-"
 

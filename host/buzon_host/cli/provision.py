@@ -45,7 +45,7 @@ def run(settings: File, port: Port = None, ca: Ca = None, yes: YesDelete = False
     )
     out.say(f"The settings are on the board ({result.board}) and in force.")
     for one in result.mailboxes:
-        out.say(f"{one.account}: {one.messages} messages on the server, {steps.human(one.bytes)}.")
+        out.say(f"{one.account}: {steps.counted(one.messages)} on the server, {steps.human(one.bytes)}.")
     for account in result.unconfirmed:
         out.note(
             f"Nothing is deleted from the server of {account} until you confirm it: run provision again, "

@@ -160,7 +160,7 @@ def _confirm(
 
 
 def _question(account: Account, messages: int, size: int, room: int | None) -> str:
-    count = f"{messages:,} message{'' if messages == 1 else 's'}"
+    count = counted(messages)
     fits = f"; this board has room for {human(room)}" if room is not None else ""
     return (
         f"{account.user} on {account.host}: {count}, {human(size)}{fits}. "
@@ -173,6 +173,11 @@ def _when(account: Account) -> str:
     if account.keep != "delete":
         when = f"{account.keep} day{'' if account.keep == 1 else 's'} after it has stored it"
     return when + (", and leaves alone what is there now" if account.start == "now" else "")
+
+
+def counted(messages: int) -> str:
+    """`1 message`, `1,234 messages`."""
+    return f"{messages:,} message{'' if messages == 1 else 's'}"
 
 
 def human(size: int) -> str:

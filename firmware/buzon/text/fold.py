@@ -1,0 +1,23 @@
+"""Text as it is compared: without capitals, and without the accents of Western European letters. Pure."""
+
+from micropython import const
+
+_C3 = const(0xC3)  # the lead byte of U+00C0 to U+00FF in UTF-8
+_SHARP_S = const(0x9F)
+# What U+00E0 to U+00FF are compared as; U+00C0 to U+00DF are the same letters, 32 before.
+_BASE = b"aaaaaaaceeeeiiiidnooooo/ouuuuypy"
+
+
+def fold(text: str) -> bytes:
+    """`text` as bytes in which "Ibáñez", "IBÁÑEZ" and "ibanez" are the same. Other scripts stay as they are."""
+    out = bytearray(text.encode().lower())  # ASCII's capitals only; made shorter where it is
+    n = 0
+    lead = False
+    for c in out:
+        if lead:
+            out[n - 1] = 0x73 if c == _SHARP_S else _BASE[c & 31]
+        else:
+            out[n] = c
+            n += 1
+        lead = c == _C3
+    return bytes(memoryview(out)[:n])
