@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -122,15 +122,16 @@ class Out:
         if self.as_json:
             return
         cells = [[escape(cell) for cell in row] for row in rows]
+        if self.stdout.is_terminal:
+            _crop([list(heads), *cells], list(crop), self.stdout.width)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, head in enumerate(heads):
             whole = max(cell_len(text) for text in (head, *(row[number] for row in cells)))
             table.add_column(
                 head,
                 justify="right" if number in right else "left",
-                overflow="ellipsis" if number in crop else "fold",
-                no_wrap=number in crop,
-                min_width=min(whole, _FOLDED) if number in fold or number in crop else whole,
+                overflow="fold",
+                min_width=min(whole, _FOLDED) if number in fold else whole,
             )
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
@@ -163,6 +164,20 @@ class Out:
         if not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on: add --yes if you are sure.")
         return self.ask(question)
+
+
+def _crop(rows: list[list[str]], crop: list[int], width: int) -> None:
+    """Cuts cells of the columns `crop`, the widest first, until a row fits in `width`."""
+    widths = [max(cell_len(row[number]) for row in rows) for number in range(len(rows[0]))]
+    while crop and sum(widths) + 2 * len(widths) > width:
+        widest = max(crop, key=lambda number: widths[number])
+        if widths[widest] <= _FOLDED:
+            break
+        widths[widest] -= 1
+    for row in rows:
+        for number in crop:
+            if cell_len(row[number]) > widths[number]:
+                row[number] = set_cell_size(row[number], widths[number] - 1).rstrip() + "…"
 
 
 def when(epoch: int | None, to: str = "seconds") -> str:
