@@ -394,3 +394,11 @@ def test_what_is_wrong_with_a_mail_verb_is_said_in_its_own_words() -> None:
         assert one_sentence(done) == "Say which: --read or --unread."
     assert one_sentence(buzon("mail", "flag")).endswith("See buzon mail flag --help.")
     assert one_sentence(buzon("nothing")).endswith("See buzon --help.")
+
+
+@pytest.mark.parametrize("group", [[], ["mail"]], ids=["buzon", "mail"])
+def test_the_help_says_what_each_verb_does_in_a_whole_sentence(group) -> None:
+    done = buzon(*group, "--help")
+    verbs = done.stdout.split("Commands:\n")[1].splitlines()
+    assert len(verbs) >= 7
+    assert all(verb.endswith(".") and not verb.endswith("...") for verb in verbs), done.stdout

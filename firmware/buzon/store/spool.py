@@ -157,7 +157,7 @@ class Spool:
             raise fs.trouble(err)
 
     def full_error(self) -> StoreError:
-        return StoreError(E_FLASH_FULL, "%d KB free" % (self.room() // 1024))
+        return StoreError(E_FLASH_FULL, "%d KB left for mail" % (self.room() // 1024))
 
     def room(self, least: int = 0) -> int:
         """Bytes that mail may still take: of the flash, and of the quota if there is one. What is missing is negative,

@@ -6,7 +6,7 @@ from .output import Out
 
 
 def run(json: Json = False) -> None:
-    """List connected and virtual boards, and the boards that are supported."""
+    """List the boards: connected, virtual, and supported ones."""
     from .. import boards as supported
 
     out = Out(json)

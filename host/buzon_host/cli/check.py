@@ -16,7 +16,10 @@ Account = Annotated[str | None, typer.Option("--account", help="Only this accoun
 
 
 def run(settings: File, account: Account = None, ca: Ca = None, json: Json = False) -> None:
-    """Test the accounts of a settings file from this PC: connection, certificate, login."""
+    """Test the accounts of a settings file from this PC.
+
+    Connection, certificate, login.
+    """
     out = Out(json)
     tree = schema.load(settings)
     chosen = [one for one in tree.account if account in (None, one.id)]

@@ -28,7 +28,7 @@ def run(
     board: Board = "virtual",
     json: Json = False,
 ) -> None:
-    """A mail server, a virtual board, real mail: provision, collect, show."""
+    """See it all work: a mail server, a virtual board, real mail."""
     if protocol != "pop3":
         raise typer.BadParameter("only pop3 is there so far", param_hint="--protocol")
     out = Out(json)

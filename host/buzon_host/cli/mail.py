@@ -22,7 +22,7 @@ from .options import Json, Port, Yes, connect
 from .output import Out, plain, when
 
 group = typer.Typer(
-    help="List, search, show, fetch, flag, delete and copy messages on the board.",
+    help="Messages on the board: list, search, show, copy and more.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -68,7 +68,10 @@ def list_(
 def search(
     text: Text, port: Port = None, account: Account = None, limit: Limit = None, json: Json = False
 ) -> None:
-    """List the messages on the board whose sender or subject holds TEXT, newest first."""
+    """List the messages whose sender or subject holds TEXT.
+
+    The newest first; in capitals or not, with accents or without.
+    """
     if not text.strip():
         raise UsageError("There is nothing to look for: give a part of a sender or a subject.")
     _list(Out(json), port, account, {"text": text}, limit)
@@ -129,7 +132,10 @@ def _letters(ids: Sequence[str]) -> int:
 
 @group.command()
 def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, json: Json = False) -> None:
-    """Show one message as it is stored; control characters are escaped unless --raw."""
+    """Show one message as it is stored.
+
+    Control characters are escaped, unless --raw.
+    """
     out = Out(json)
     with connect(port, out) as client:
         account = _account(client, account)
@@ -159,7 +165,10 @@ def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, j
 
 @group.command()
 def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False) -> None:
-    """Have the board collect all of a message of which it has only the headers."""
+    """Have the board collect all of a message.
+
+    For one of which it has only the headers.
+    """
     out = Out(json)
     with connect(port, out) as client:
         account = _account(client, account)
@@ -205,7 +214,10 @@ def pull(
     account: Account = None,
     json: Json = False,
 ) -> None:
-    """Copy all messages to a Maildir or an mbox file on this PC, each once; run again, it goes on."""
+    """Copy all messages to a Maildir or an mbox file.
+
+    Each is copied once; stopped and run again, it goes on where it was.
+    """
     out = Out(json)
     path = maildir or mbox
     if path is None or (maildir and mbox):

@@ -39,7 +39,7 @@ def run(
     certificates: Certificates = None,
     json: Json = False,
 ) -> None:
-    """Run a local mail server (POP3, POP3 over TLS, SMTP) until Ctrl-C."""
+    """Run a local mail server (POP3 and SMTP) until Ctrl-C."""
     from ..server.service import Ready, serve_forever
 
     out = Out(json)

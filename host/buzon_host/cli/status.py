@@ -9,7 +9,7 @@ from .output import Out, plain, when
 
 
 def run(port: Port = None, json: Json = False) -> None:
-    """Show how the board is: network, memory, accounts, the last error."""
+    """Show how the board is: network, memory, accounts, errors."""
     out = Out(json)
     with connect(port, out) as client:
         status = client.status()

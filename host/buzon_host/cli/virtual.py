@@ -28,7 +28,10 @@ def run(
     cut_at: CutAt = None,
     json: Json = False,
 ) -> None:
-    """Run a virtual board until Ctrl-C: the real MicroPython on a pty, its flash in a file."""
+    """Run a virtual board until Ctrl-C.
+
+    It is the real MicroPython on a pty, its flash in a file.
+    """
     out = Out(json)
     if flash is None:
         flash = cache() / f"{board}.flash"
