@@ -418,7 +418,7 @@ class Session:
         key = window.key(i)
         try:
             yield from self.pop.reply()
-            self._coming = b"" if by_content else key
+            self._coming = key
             try:
                 spool.begin(0 if state == TOP else window.octets[i], by_content)
             except StoreError as err:
