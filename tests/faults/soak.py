@@ -38,7 +38,7 @@ _DELETED = 3  # in the journal
 _LOOK = (10, 100, 1000)
 _RECENT = 30
 _GROWTH = 1024  # bytes that the heap in use may differ by, from the tenth poll to the last: one byte a poll
-_SLOWER = 1.5
+_SLOWER = 3  # even a processor's time depends on what else runs
 
 
 @dataclass

@@ -19,7 +19,7 @@ use_firmware()
 
 import recorded
 import replay
-from buzon.core.pop3 import Pop3
+from buzon.core.client import Pop3Client
 from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 from buzon.errors import E_CLOSED, LinkError, MailError
 
@@ -44,14 +44,6 @@ OUTCOMES: dict[str, tuple[int | None, int]] = {
 
 # What commands that no session sends make of their replies.
 ANSWERS: dict[str, Any] = {
-    "comcast--list1": ("list_one", 1024),
-    "comcast--list1-error1": ("list_one", -1),
-    "comcast--list1-error2": ("list_one", -1),  # about another message
-    "comcast--list1-error3": ("list_one", -1),
-    "gmail--list1": ("list_one", 1024),
-    "gmail--uidl1": ("uidl_one", b"101"),
-    "gmail--uidl1-error1": ("uidl_one", b""),
-    "gmail--uidl1-error2": ("uidl_one", b""),
     "comcast--stat": ("stat", (7, 1800662)),
     "comcast--stat-error1": ("stat", (7, -1)),
     "comcast--stat-error2": ("stat", (-1, 1800662)),
@@ -84,7 +76,7 @@ class _Dialogues:
 
     def __init__(self, data: bytes, first: int) -> None:
         self.rx, self.tx = RxBuffer(bytearray(1024)), TxBuffer(bytearray(256))
-        self.pop = Pop3(self.rx, self.tx)
+        self.pop = Pop3Client(self.rx, self.tx)
         self.pop.state = 2
         self.parts = [data[:first], data[first:]]
 
@@ -101,8 +93,6 @@ class _Dialogues:
             "stat": pop.stat,
             "list": lambda: pop.list(nothing),
             "uidl": lambda: pop.uidl(nothing),
-            "list_one": lambda: pop.list_one(1),
-            "uidl_one": lambda: pop.uidl_one(1),
             "retr": lambda: pop.retr(1, self),
             "top": lambda: pop.top(1, 0, self),
             "dele": lambda: pop.dele(1),
@@ -136,8 +126,6 @@ COMMANDS = (
     "stat",
     "list",
     "uidl",
-    "list_one",
-    "uidl_one",
     "retr",
     "top",
     "dele",
