@@ -3,17 +3,16 @@
 One listing may be empty or short. So a record goes only when it was missed in three, a day apart each.
 """
 
-import os
-
 from micropython import const
 
-from ..store import fs
 from ..store.journal import MISSED, MISSES, SEEN, STATE, pack
-from ..store.mend import compact
+from ..store.mend import compact, rewrite
 from ..store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
+    from typing import Iterator
+
     from ..core.pop3 import Dialogue, Pop3
     from ..store.journal import Journal
 
@@ -67,7 +66,7 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
             listed[first : first + _WINDOW] = window.state
     if journal.changes:  # by a person, meanwhile: at the next poll
         return
-    _write(journal, skip, listed, now)
+    rewrite(journal, _kept(journal, skip, listed, now))
     journal.recount()
 
 
@@ -75,27 +74,21 @@ def _is_gone(kind: int) -> bool:
     return kind & STATE > SEEN
 
 
-def _write(journal: "Journal", skip: int, listed: bytearray, now: int) -> None:
-    new = journal.path + ".tmp"
+def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterator[bytes]":
+    """The records without those that were missed often enough."""
     n = 0
-    try:
-        with open(new, "wb") as f:
-            f.write(pack(0, 0, now, _NOBODY))
-            for kind, _, time, key in journal.records():
-                if not kind:
+    yield pack(0, 0, now, _NOBODY)
+    for kind, _, time, key in journal.records():
+        if not kind:
+            continue
+        if _is_gone(kind):
+            at = n - skip
+            n += 1
+            if 0 <= at < _MANY:
+                if listed[at]:
+                    kind &= ~MISSES
+                elif kind & MISSES == MISSES - MISSED:
                     continue
-                if _is_gone(kind):
-                    if skip <= n < skip + _MANY:
-                        if listed[n - skip]:
-                            kind &= ~MISSES
-                        elif kind & MISSES == MISSES - MISSED:
-                            n += 1
-                            continue
-                        else:
-                            kind += MISSED
-                    n += 1
-                f.write(pack(kind, 0, time, key))
-        os.rename(new, journal.path)
-    except OSError as err:
-        fs.remove(new)
-        raise fs.trouble(err)
+                else:
+                    kind += MISSED
+        yield pack(kind, 0, time, key)

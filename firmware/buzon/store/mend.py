@@ -10,6 +10,8 @@ from .spool import Window, is_whole
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
+    from typing import Iterator
+
     from .journal import Journal
     from .spool import Spool
 
@@ -73,14 +75,24 @@ def _without_halves(journal: "Journal", spool: "Spool", window: Window) -> None:
 def compact(journal: "Journal", now: int = 0) -> None:
     """Make it anew, in the old order, with every change in the record that it changes. `now`: the time for those
     that came when there was no clock, or 0."""
+    rewrite(journal, _compacted(journal, now))
+
+
+def _compacted(journal: "Journal", now: int) -> "Iterator[bytes]":
     changed = journal.changed(1)
+    for kind, change, time, key in journal.records():
+        if not change:
+            i = changed.find(key)
+            yield pack(changed.kind[i] if i >= 0 else kind, 0, time or now, key)
+
+
+def rewrite(journal: "Journal", records: "Iterator[bytes]") -> None:
+    """Put these in the place of all its records, none of which changes another: a cut leaves the old ones or these."""
     new = journal.path + ".tmp"
     try:
         with open(new, "wb") as f:
-            for kind, change, time, key in journal.records():
-                if not change:
-                    i = changed.find(key)
-                    f.write(pack(changed.kind[i] if i >= 0 else kind, 0, time or now, key))
+            for record in records:
+                f.write(record)
         os.rename(new, journal.path)
     except OSError as err:
         fs.remove(new)
