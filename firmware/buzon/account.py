@@ -171,9 +171,8 @@ class Account:
     def settle(self, uptime: int) -> None:
         """Set when the next poll is due, from the end of this one on: a server may be silent for long."""
         error = self.error
-        delay: int = self.memory.get(
-            "delay", 0
-        )  # between logins: what the server says (RFC 2449 section 6.5)
+        # Between logins: what the server says (RFC 2449 section 6.5).
+        delay: int = self.memory.get("delay", 0)
         if error is None:
             self.fails = 0
             self.last_ok = clock.now()

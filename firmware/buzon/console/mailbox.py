@@ -6,7 +6,7 @@ from micropython import const
 
 from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from ..store import fs
-from ..store.journal import ARRIVED, DELETED, PART, SEEN, STATE, WANTED
+from ..store.journal import ARRIVED, DELETED, PART, SEEN, STATE, WANTED, here
 from ..store.spool import size_of
 from .server import account_in, field, key_in
 
@@ -84,6 +84,6 @@ def do_mail_delete(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 def _state(account: "Any", key: bytes) -> int:
     """The journal's kind of a message that is here. Raises StoreError(E_NO_MESSAGE)."""
     state: int = account.journal.state(key)
-    if state & STATE not in (ARRIVED, SEEN):
+    if not here(state):
         raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
     return state

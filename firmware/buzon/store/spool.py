@@ -142,7 +142,8 @@ class Spool:
         """
         self.abort()
         self.written = 0
-        if self.room() < octets:
+        room = self.room()
+        if room < octets:
             raise self.full_error()
         if self._ring is None:
             buffers = Buffers()
@@ -150,7 +151,7 @@ class Spool:
             self._block = buffers.block
         self._sha = sha256() if by_content else None
         self._crc = 0
-        self._most = self.room() + _OVERDRAFT
+        self._most = room + _OVERDRAFT
         try:
             self._file = open(self._part, "wb")
         except OSError as err:
