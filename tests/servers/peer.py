@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import listener
 from mail_session import session
 
 Talk = Callable[["Peer"], None]
@@ -65,27 +66,11 @@ class Peer:
 def serving(talk: Talk) -> Iterator[int]:
     """A server that runs `talk` with each client; its port."""
     stop = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock, contextlib.suppress(OSError):
-                sock.settimeout(20)
-                talk(Peer(sock, stop))
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        stop.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(10)
+    with listener.serving(lambda sock: talk(Peer(sock, stop)), 20) as port:
+        try:
+            yield port
+        finally:
+            stop.set()
 
 
 def visit(talk: Talk, folder: Path, **options: Any) -> dict[str, Any]:

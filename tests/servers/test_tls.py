@@ -1,14 +1,12 @@
 """Certificates on the real MicroPython: each that must not be trusted is refused in a sentence of its own, the
 server's own can be pinned, and a thousand failed handshakes leave nothing behind."""
 
-import contextlib
 import datetime
 import json
 import socket
 import ssl
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from listener import serving
 
 _SCRIPT = Path(__file__).with_name("handshakes.py")
 _DAY = datetime.timedelta(days=1)
@@ -96,32 +95,6 @@ def self_signed(folder: Path, name: str, ca: bool) -> tuple[ssl.SSLContext, byte
 
 
 Talk = Callable[[socket.socket], None]
-
-
-@contextlib.contextmanager
-def serving(talk: Talk) -> Iterator[int]:
-    """A server that does `talk` with one client after the other; its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def run() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock, contextlib.suppress(OSError):
-                sock.settimeout(5)
-                talk(sock)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(10)
 
 
 def greeting(context: ssl.SSLContext) -> Talk:

@@ -206,21 +206,6 @@ def content_of(reply):
         out += (line[1:] if line[:1] == b"." else line) + b"\r\n"
 
 
-def chance(seed):
-    """Numbers below n, the same ones on every interpreter."""
-    state = [seed * 2654435761 % 4294967296 or 1]
-
-    def below(n):
-        x = state[0]
-        x ^= x << 13 & 0xFFFFFFFF
-        x ^= x >> 17
-        x ^= x << 5 & 0xFFFFFFFF
-        state[0] = x
-        return x % n
-
-    return below
-
-
 # What is put into replies: what parsers stumble over.
 NASTY = (
     b"",

@@ -12,6 +12,7 @@ if "/" in __file__:
 import recorded
 import replay
 from buzon.core import sasl
+from chance import chance
 
 SEEDS = 250
 SHORT = 30  # bytes of a reply whose every split is tried
@@ -116,7 +117,7 @@ def test_damaged():
     servers = list(replay.SERVERS) + recorded.servers()
     outcomes = {}
     for seed in range(1, SEEDS + 1):
-        below = replay.chance(seed)
+        below = chance(seed)
         _, replies, account = servers[below(len(servers))]
         for _ in range(1 + below(3)):
             names = sorted(replies)

@@ -14,6 +14,7 @@ from buzon.store import fs
 from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
 from buzon.store.spool import Spool, key_of
 from buzon.sync import Session
+from chance import chance
 
 ACCOUNT = {"user": "u", "password": "p", "tls": "none", "keep": "delete", "delete_confirmed": True}
 CAPS = b"UIDL\r\nTOP\r\n"  # test_sync_pipelined.py runs all of this with one more
@@ -654,21 +655,6 @@ def test_seen_is_not_forgotten_by_later_sessions():
     board.session(drop, keep="forever")
     assert board.journal.new == 2
     assert [seen for _, _, seen in board.journal.newest()] == [False, True, False]
-
-
-def chance(seed):
-    """Numbers below n, the same ones on every interpreter."""
-    state = [seed * 2654435761 % 4294967296 or 1]
-
-    def below(n):
-        x = state[0]
-        x ^= x << 13 & 0xFFFFFFFF
-        x ^= x >> 17
-        x ^= x << 5 & 0xFFFFFFFF
-        state[0] = x
-        return x % n
-
-    return below
 
 
 def test_a_kept_maildrop_costs_one_listing_and_no_write():

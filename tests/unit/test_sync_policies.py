@@ -12,6 +12,7 @@ from buzon.store import fs
 from buzon.store.journal import ARRIVED, DELETED, LEFT, PART, SEEN, STATE, WANTED
 from buzon.store.quota import Quota
 from buzon.store.spool import is_whole, key_of, octets_of
+from chance import chance
 from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
 
 DAY = 86400
@@ -692,7 +693,7 @@ def test_whatever_the_settings_and_whatever_is_cut():
     """Settings change between sessions too. The model asserts that nothing goes from the server that is not here;
     here: nothing is twice, the journal agrees with the folder, and in the end all is where it should be."""
     for seed in range(1, SEEDS):
-        below = model.chance(seed)
+        below = chance(seed)
         board = Board()
         board.now = START
         waiting = mixed(30 + below(60))
