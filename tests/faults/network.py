@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from buzon_host.server.dovecot import Dovecot
 from buzon_host.server.run import LocalServer
-from servers.dovecot import Dovecot
 from servers.relay import Cut, Relay
 
 from .campaign import Tally, points

@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from buzon_host.server.dovecot import Dovecot
 from buzon_host.server.run import LocalServer
 from buzon_host.virtual.flash import open_image
-from servers.dovecot import Dovecot
 from servers.relay import Cut, Relay
 
 from .interpreter import Interpreter

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from servers.dovecot import Dovecot
+from buzon_host.server.dovecot import Dovecot
 from servers.tools import program
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from servers.dovecot import MECHANISMS, Dovecot
+from buzon_host.server.dovecot import MECHANISMS, Dovecot
 from servers.tools import RawPop3, program
 
 

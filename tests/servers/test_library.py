@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from buzon_host import paths
 from buzon_host.build import library as build
+from buzon_host.server.dovecot import Dovecot
 from buzon_host.server.run import LocalServer
-from dovecot import Dovecot
 from library import example, install, run
 
 # What the examples need with TLS, on 64 bit, and 4 KB more. 64 KB is the aim.

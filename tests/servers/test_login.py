@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dovecot import Dovecot
+from buzon_host.server.dovecot import Dovecot
 from mail_session import session
 from relay import Relay
 

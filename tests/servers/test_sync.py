@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from buzon_host.server.dovecot import Dovecot
 from buzon_host.server.run import LocalServer
-from dovecot import Dovecot
 from mail_session import session, stored
 
 SHARED = Path(__file__).parents[3] / "shared" / "mail"

@@ -34,6 +34,7 @@ _VERBS = (
     "mail",
     "reboot",
     "wipe",
+    "bench",
 )
 
 

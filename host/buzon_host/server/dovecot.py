@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from buzon_host.server import certs
+from . import certs
 
 NOBODY = 65534
 MECHANISMS = "plain login cram-md5 scram-sha-1 scram-sha-256 apop xoauth2 oauthbearer"

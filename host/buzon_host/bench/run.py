@@ -1,0 +1,66 @@
+"""Runs the groups, and compares what does not depend on the machine with the committed bounds."""
+
+import importlib
+import os
+import platform
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ..errors import UsageError
+from .rows import Bench, Row
+
+GROUPS = ("retr", "allocations", "heap", "link", "poll", "flash", "code", "alert")
+# Ratios, bytes and counts: the same on any machine. The others depend on it.
+CHECKED = ("retr", "allocations", "heap", "poll", "flash", "code")
+RUNS = 5
+BOUNDS = Path(__file__).with_name("bounds.toml")
+
+
+def measure(
+    only: Iterable[str] = (),
+    *,
+    runs: int = RUNS,
+    folder: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Iterator[Row]:
+    """The rows of all groups, or of those named. `folder`: where files are made (all programs use the same disk).
+
+    Raises UsageError for a group that there is not.
+    """
+    wanted = list(only) or list(GROUPS)
+    for name in wanted:
+        if name not in GROUPS:
+            raise UsageError(f"There is no group '{name}' in the benchmark: take one of {', '.join(GROUPS)}.")
+    with tempfile.TemporaryDirectory(prefix="buzon-bench-", dir=folder) as scratch:
+        for name in GROUPS:
+            if name in wanted:
+                place = Path(scratch, name)
+                place.mkdir()
+                yield from importlib.import_module(f".{name}", __package__).rows(Bench(runs, place, say))
+
+
+def worse(rows: Iterable[Row], groups: Iterable[str]) -> list[str]:
+    """Compares rows with the committed bounds; a sentence for each that is worse, or has a bound and no row."""
+    bounds = tomllib.loads(BOUNDS.read_text("utf-8"))
+    left = {(group, name) for group in groups for name in bounds.get(group, {})}
+    found = []
+    for row in rows:
+        bound = bounds.get(row.group, {}).get(row.name)
+        if bound is None:
+            continue
+        left.discard((row.group, row.name))
+        if row.value is None:
+            found.append(f"{row.group}, {row.name}: not measured ({row.missing}).")
+        elif row.value < bound.get("low", row.value):
+            found.append(f"{row.group}, {row.name}: {row.value:g} is below {bound['low']:g}.")
+        elif row.value > bound.get("high", row.value):
+            found.append(f"{row.group}, {row.name}: {row.value:g} is above {bound['high']:g}.")
+    found += [f"{group}, {name}: it has a bound, but was not measured." for group, name in sorted(left)]
+    return found
+
+
+def machine() -> str:
+    """What it was measured on, without names of hosts or people."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
