@@ -20,7 +20,6 @@ from .errors import (
     RemoteProtocolError,
 )
 from .net import clock
-from .net.tls import tls_of
 from .plugins import unload
 from .store.journal import Journal
 from .store.spool import Spool
@@ -77,14 +76,12 @@ class Account:
 
     async def connect(self, link: "Link") -> None:
         """Open the link as the settings say. Raises LinkError."""
-        tls = tls_of(self.settings)
+        from .server import server
+
+        where = server(self.settings)
+        unload()
         gc.collect()
-        await link.open(
-            self.settings["host"],
-            self.settings.get("port", 995),
-            tls,
-            self.settings.get("tls", "implicit") == "implicit",
-        )
+        await link.open(*where)
 
     def dialogue(
         self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool]" = lambda: False

@@ -2,6 +2,7 @@
 
 from micropython import const
 
+from .store.head import pour
 from .text.address import sender
 from .text.escape import clean
 from .text.headers import HeaderScan
@@ -26,7 +27,7 @@ class Envelope:
     def read(self, spool: "Spool", name: str) -> "Dict[str, str]":
         """`from`, `subject` and `date` of the message in this file, at most 64 bytes each. Raises StoreError."""
         scan = self._scan
-        spool.pour(name, scan, self._block)
+        pour(spool, name, scan, self._block)
         return {
             "from": clean(sender(scan.get(b"from"), _TEXT), _TEXT),
             "subject": clean(decode(scan.get(b"subject"), _TEXT), _TEXT),

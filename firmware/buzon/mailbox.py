@@ -12,8 +12,8 @@ from micropython import const
 from .core.pop3 import Pop3
 from .errors import RemoteProtocolError
 from .net import clock
-from .net.tls import tls_of
 from .plugins import unload
+from .server import server
 from .store.journal import Journal
 from .store.spool import Buffers, Spool
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from .errors import MailError
     from .net.blocking import BlockingLink
     from .net.link import Link
-    from .net.tls import Tls
 
 # What goes too: one part of a session, and what was said of its errors.
-_MORE = " core.sasl sync sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
+_MORE = " sync sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
 
 
 def _ignore(key: bytes) -> None:
@@ -65,13 +64,6 @@ class Mailbox:
         self.journal.open(self.spool)
         _tidy()
 
-    def server(self) -> "tuple[str, int, Tls | None, bool]":
-        """What `open` of a link takes: host, port, TLS, whether TLS comes first. Raises LinkError."""
-        settings = self.settings
-        way = settings.get("tls", "implicit")
-        port = settings.get("port", 995 if way == "implicit" else 110)
-        return settings["host"], port, tls_of(settings), way == "implicit"
-
     def collect(self, link: "BlockingLink", arrived: "Callable[[bytes], object]" = _ignore) -> None:
         """One session from connect to close. `arrived(key)`: called for each message that was stored.
 
@@ -79,7 +71,7 @@ class Mailbox:
         """
         dialogue = self.session(link, arrived)
         try:
-            link.open(*self.server())
+            link.open(*server(self.settings))
             link.run(dialogue)
         finally:
             link.close()
@@ -88,7 +80,7 @@ class Mailbox:
         """The same with asyncio: other tasks run meanwhile."""
         dialogue = self.session(link, arrived)
         try:
-            await link.open(*self.server())
+            await link.open(*server(self.settings))
             await link.run(dialogue)
         finally:
             link.close()

@@ -17,10 +17,11 @@ _API = const(1)  # what a plug-in must state
 
 # Modules that are loaded for one thing and then go again, because a session with TLS leaves little of the heap.
 SELDOM = (
-    "core.login envelope text.fold text.headers text.words text.address text.charsets net.ntp net.trouble net.cert "
-    "timekeeper setup trial store.mend store.quota store.staging policy.baseline policy.evict policy.purge "
-    "policy.sift console.change console.config console.files console.mailbox console.listing console.search "
-    "console.base display.null notify.log boot store.walk policy.collect"
+    "core.login core.auth core.sasl server store.head store.halves store.twin envelope text.fold text.headers "
+    "text.words text.address text.charsets net.ntp net.trouble net.cert timekeeper setup trial store.mend "
+    "store.quota store.staging policy.baseline policy.evict policy.purge policy.sift console.change "
+    "console.config console.files console.mailbox console.listing console.search console.base "
+    "display.null notify.log boot store.walk policy.collect"
 )
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`

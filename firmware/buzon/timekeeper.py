@@ -3,11 +3,11 @@
 Imported only then.
 """
 
+import os
+
 from micropython import const
 
-from .errors import MailError
 from .net import clock
-from .store import fs
 
 _PATH = "/clock"
 _DAY_S = const(86400)
@@ -24,8 +24,11 @@ def keep() -> None:
     now = clock.now()
     if now and not -_DAY_S < now - _kept() < _DAY_S:
         try:
-            fs.write_whole(_PATH, now.to_bytes(4, "big"))
-        except MailError:  # a full flash; without it the board goes on as well
+            new = _PATH + ".tmp"
+            with open(new, "wb") as f:
+                f.write(now.to_bytes(4, "big"))
+            os.rename(new, _PATH)
+        except OSError:  # a full flash; without it the board goes on as well
             pass
 
 

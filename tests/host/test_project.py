@@ -29,7 +29,7 @@ LAYERS = (
     ("errors", "log", "sentences", "watchdog"),
     ("core",),
     ("net", "store", "text", "display", "plugins"),
-    ("policy", "envelope", "notify"),
+    ("policy", "envelope", "notify", "server"),
     ("sync",),
     ("account", "mailbox", "timekeeper"),
     ("trial",),

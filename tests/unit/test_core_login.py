@@ -1,7 +1,8 @@
 """Which way in is taken: the cheapest under TLS, the one that hides the password without it."""
 
 from buzon import errors
-from buzon.core.login import choose, login
+from buzon.core.auth import choose
+from buzon.core.login import login
 from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 

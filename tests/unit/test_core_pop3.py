@@ -1,9 +1,10 @@
 """The POP3 dialogue against scripted bytes: what it sends, what it makes of every kind of reply."""
 
 from buzon import errors
+from buzon.core.auth import auth
 from buzon.core.client import Pop3Client
-from buzon.core.login import auth, plain
 from buzon.core.pop3 import number
+from buzon.core.sasl import plain
 from buzon.core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
 
 

@@ -2,7 +2,7 @@
 
 from buzon import errors
 from buzon.core import sasl
-from buzon.core.login import plain
+from buzon.core.sasl import plain
 
 
 def run(mechanism, *challenges):

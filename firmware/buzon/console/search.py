@@ -4,6 +4,7 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
+from ..store.head import pour
 from ..text.escape import clean
 from ..text.fold import fold
 from ..text.headers import HeaderScan
@@ -35,7 +36,7 @@ def search(spool: "Spool", names: "List[str]", words: "Sequence[str]", n: int) -
         if not n or (i and ticks_diff(ticks_ms(), begun) >= _LOOK_MS):
             return i
         if names[i]:
-            spool.pour(names[i], scan, block)
+            pour(spool, names[i], scan, block)
             sender = _folded(decode(scan.get(b"from"), _WHOLE))
             subject = _folded(decode(scan.get(b"subject"), _WHOLE))
             if _in(by, sender) and _in(about, subject) and (_in(either, sender) or _in(either, subject)):

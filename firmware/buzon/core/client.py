@@ -14,10 +14,13 @@ class Pop3Client(Pop3):
     """Pop3 with what single messages need: in TRANSACTION state only, and ServerError on -ERR."""
 
     def login(self, user: str, password: str) -> "Dialogue[None]":
-        """USER and PASS. The ways that do not show the password are chosen by `login.login`."""
-        from .login import user_pass
+        """USER and PASS. Raises ConfigError before anything is sent when they hold CR, LF or NUL.
 
-        yield from user_pass(self, user, password)
+        The ways that do not show the password are chosen by `login.login`.
+        """
+        from .login import credential, user_pass
+
+        yield from user_pass(self, credential(user, "user"), credential(password, "password"))
 
     def retr(self, n: int, sink: "Sink") -> "Dialogue[None]":
         """RETR n: the message, un-stuffed, to `sink`. After -ERR nothing has reached it."""

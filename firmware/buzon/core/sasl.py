@@ -24,6 +24,11 @@ _ROUNDS_A_TURN = const(64)
 _BLOCK = const(64)  # bytes of a block of MD5, SHA-1 and SHA-256
 
 
+def plain(user: bytes, password: bytes) -> "Mechanism":
+    """RFC 4616."""
+    yield b"\0" + user + b"\0" + password
+
+
 def login(user: bytes, password: bytes) -> "Mechanism":
     """The LOGIN mechanism (draft-murchison-sasl-login): whatever the prompts say, first the user."""
     yield None

@@ -8,12 +8,11 @@ import ssl
 
 from micropython import const
 
-from ..errors import E_CLOCK, E_LOW_HEAP, E_NO_CA, LinkError
-from . import clock
+from ..errors import E_LOW_HEAP, E_NO_CA, LinkError
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any
 
 # Below this much free heap in a handshake it fails in ways that look like a bad certificate.
 _LOW_HEAP = const(4096)
@@ -102,19 +101,3 @@ def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     from .trouble import explain as explain_it
 
     return explain_it(err, host, tls)
-
-
-def tls_of(settings: "Dict[str, Any]") -> "Tls | None":
-    """How an account's connection is secured; None: not at all, as its settings say. Raises LinkError."""
-    if settings.get("tls", "implicit") == "none":
-        return None
-    if not settings.get("tls_verify", True):
-        return Tls(None, False)
-    if not clock.valid():
-        raise LinkError(E_CLOCK, clock.says())
-    path = settings.get("ca", "")
-    try:
-        with open(path, "rb") as f:
-            return Tls(f.read())
-    except OSError:
-        raise LinkError(E_NO_CA, path)

@@ -5,6 +5,7 @@ Between sessions: TLS and what reads headers do not fit the heap of a small boar
 
 from micropython import const
 
+from ..store.head import pour
 from ..store.journal import ARRIVED, LEFT, PART, WANTED
 from ..store.spool import Window, octets_of
 from ..text.fold import fold
@@ -73,7 +74,7 @@ def choose(settings: "Dict[str, Any]", fields: "Dict[str, bytes]", octets: int) 
 
 
 def _fields(spool: "Spool", name: str, scan: HeaderScan, block: bytearray) -> "Dict[str, bytes]":
-    spool.pour(name, scan, block)
+    pour(spool, name, scan, block)
     return {
         "from": fold(decode(scan.get(b"from"), _TEXT)),
         "subject": fold(decode(scan.get(b"subject"), _TEXT)),

@@ -57,32 +57,11 @@ def remove(path: str) -> None:
             raise trouble(err)
 
 
-def write_whole(path: str, data: "bytes | bytearray | memoryview") -> None:
-    """Replace a file: written beside it, synced by the close, renamed over it. A cut leaves old or new."""
-    new = path + ".tmp"
-    try:
-        with open(new, "wb") as f:
-            f.write(data)
-        os.rename(new, path)
-    except OSError as err:
-        raise trouble(err)
-
-
 def names(path: str) -> "Iterator[str]":
     """Iterate the names of a folder's files, without a list of them."""
     for entry in os.ilistdir(path):
         if entry[1] != 0x4000:
             yield entry[0]
-
-
-def folders(path: str) -> "Iterator[str]":
-    """The names of the folders in one; a missing one has none."""
-    try:
-        for entry in os.ilistdir(path):
-            if entry[1] == 0x4000:
-                yield entry[0]
-    except OSError:
-        return
 
 
 def tidy(folder: str) -> None:

@@ -5,7 +5,7 @@ import os
 from micropython import const
 
 from . import fs
-from .journal import ARRIVED, PART, SEEN, STATE, WANTED, pack
+from .journal import ARRIVED, PART, SEEN, STATE, pack
 from .spool import Window, is_whole
 
 TYPE_CHECKING = const(False)
@@ -22,7 +22,10 @@ def mend(journal: "Journal", spool: "Spool") -> None:
     """Add the records that a cut kept from being written, and end what it kept from ending: deletions, and the
     removal of headers whose message is here as a whole."""
     window = Window(_WINDOW)
-    _without_halves(journal, spool, window)
+    if sum(not is_whole(name) for _, name in spool.files()):
+        from .halves import halves
+
+        halves(journal, spool, window)
     done = 0
     while True:
         window.clear()
@@ -43,33 +46,6 @@ def mend(journal: "Journal", spool: "Spool") -> None:
             elif not window.kind[at]:
                 journal.pending += pack(ARRIVED if window.number[at] else ARRIVED | PART, 0, 0, key)
         journal.flush()
-
-
-def _without_halves(journal: "Journal", spool: "Spool", window: Window) -> None:
-    done = 0
-    while True:
-        window.clear()
-        i = 0
-        for key, name in spool.files():
-            if not is_whole(name):
-                if done <= i < done + _WINDOW:
-                    window.add(key)
-                i += 1
-        if not window.n:
-            return
-        for key, name in spool.files():
-            at = window.find(key)
-            if at >= 0 and is_whole(name):
-                window.state[at] = 1
-        done += window.n
-        for at in range(window.n):
-            if window.state[at]:
-                key = window.key(at)
-                kind = journal.state(key)
-                if kind & (PART | WANTED):
-                    journal.change(kind & STATE, key, kind)
-                spool.remove(spool.name(key, True))
-                done -= 1
 
 
 def compact(journal: "Journal", now: int = 0) -> None:

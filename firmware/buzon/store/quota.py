@@ -1,5 +1,7 @@
 """How much flash mail may take, all accounts together, when the settings say less than there is."""
 
+import os
+
 from micropython import const
 
 from . import fs
@@ -7,7 +9,7 @@ from .spool import size_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    pass
+    from typing import Iterator
 
 
 class Quota:
@@ -32,7 +34,7 @@ class Quota:
 
 def _used(root: str) -> int:
     total = 0
-    for folder in fs.folders(root):
+    for folder in _folders(root):
         for name in fs.names(root + "/" + folder):
             if name[16:17] == "-":
                 try:
@@ -40,3 +42,13 @@ def _used(root: str) -> int:
                 except (ValueError, IndexError):
                     pass  # no message's
     return total
+
+
+def _folders(path: str) -> "Iterator[str]":
+    """The names of the folders in one; a missing one has none."""
+    try:
+        for entry in os.ilistdir(path):
+            if entry[1] == 0x4000:
+                yield entry[0]
+    except OSError:
+        return

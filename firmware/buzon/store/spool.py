@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
-_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
 _BLOCK = const(512)  # what is checked and written at once
 _MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
 _BLOCKS = const(12288)  # what a message takes at most beside its bytes
@@ -214,9 +213,12 @@ class Spool:
             if key is None:
                 digest = self._sha.digest()
                 key = digest[:KEY]
-                if twin and self._hash(self._name(twin)) == digest:
-                    self.abort()
-                    return twin
+                if twin:
+                    from .twin import digest_of
+
+                    if digest_of(self.folder + "/" + self._name(twin), self._block) == digest:
+                        self.abort()
+                        return twin
             path = self.folder + "/" + self._name(key, kind)
             again = self.quota and fs.exists(path)  # then it takes the place of itself
             os.rename(self._part, path)
@@ -230,20 +232,6 @@ class Spool:
 
     def _name(self, key: bytes, kind: str = ".eml") -> str:
         return "%s-%x-%08x%s" % (str(hexlify(key), "utf-8"), self.written, self._crc, kind)
-
-    def _hash(self, name: str) -> bytes:
-        """The hash of a stored message; b"" when there is none of that name."""
-        sha = sha256()
-        block = self._block
-        try:
-            with open(self.folder + "/" + name, "rb") as f:
-                n = f.readinto(block)
-                while n:
-                    sha.update(block if n == _BLOCK else block[:n])
-                    n = f.readinto(block)
-        except OSError:
-            return b""
-        return bytes(sha.digest())
 
     def abort(self) -> None:
         """Forget the message that was coming in, its file too. Never raises."""
@@ -306,21 +294,6 @@ class Spool:
             with open(self.folder + "/" + name, "rb") as f:
                 f.seek(off)
                 return int(f.readinto(buf))
-        except OSError as err:
-            raise fs.trouble(err)
-
-    def pour(self, name: str, scan: "Any", block: bytearray) -> None:
-        """The first bytes of a message to a `HeaderScan`, until it has its fields. `block`: lent. Raises StoreError."""
-        scan.reset()
-        left = _HEAD
-        try:
-            with open(self.folder + "/" + name, "rb") as f:
-                while not scan.done and left > 0:
-                    n = f.readinto(block)
-                    if not n:
-                        break
-                    scan.write(block, 0, n)
-                    left -= n
         except OSError as err:
             raise fs.trouble(err)
 
