@@ -79,6 +79,7 @@ class Account:
         from .server import server
 
         where = server(self.settings)
+        del server
         unload()
         gc.collect()
         await link.open(*where)

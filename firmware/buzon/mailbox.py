@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from .net.link import Link
 
 # What goes too: one part of a session, and what was said of its errors.
-_MORE = " sync sentences.s1 sentences.s2 sentences.s3 sentences.s4 sentences.s5 sentences.s6"
+_MORE = (
+    "buzon.sentences.s1 buzon.sentences.s2 buzon.sentences.s3 buzon.sentences.s4 buzon.sentences.s5 buzon.sentences.s6 "
+    "buzon.sync "
+)
 
 
 def _ignore(key: bytes) -> None:

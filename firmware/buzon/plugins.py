@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 _API = const(1)  # what a plug-in must state
 
-# Modules that are loaded for one thing and then go again, because a session with TLS leaves little of the heap.
+# Modules that are loaded for one thing and then go again, because a session with TLS leaves little of the heap. Sorted:
+# a name stands before those that begin with it.
 SELDOM = (
-    "core.login core.auth core.sasl server store.head store.halves store.twin envelope text.fold text.headers "
-    "text.words text.address text.charsets net.ntp net.trouble net.cert timekeeper setup trial store.mend "
-    "store.quota store.staging policy.baseline policy.evict policy.purge policy.sift console.change "
-    "console.config console.files console.mailbox console.listing console.search console.base "
-    "display.null notify.log boot store.walk policy.collect"
+    "buzon.boot buzon.console.base buzon.console.change buzon.console.config buzon.console.files "
+    "buzon.console.listing buzon.console.mailbox buzon.console.search buzon.core.auth buzon.core.login "
+    "buzon.core.sasl buzon.display.null buzon.envelope buzon.net.cert buzon.net.ntp buzon.net.trouble "
+    "buzon.notify.log buzon.policy.baseline buzon.policy.collect buzon.policy.evict buzon.policy.purge "
+    "buzon.policy.sift buzon.server buzon.setup buzon.store.halves buzon.store.head buzon.store.mend "
+    "buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk buzon.text.address "
+    "buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words buzon.timekeeper buzon.trial "
 )
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`
@@ -42,11 +45,22 @@ def load(kind: str, name: str) -> "Any":
 
 
 def unload(more: str = "") -> None:
-    """Give back what the seldom used modules, and `more`, take of the heap; the next import loads them again. What
-    runs goes on; nothing in them may be kept."""
-    for name in (SELDOM + more).split():
-        name = "buzon." + name
-        if name in sys.modules:
-            del sys.modules[name]
-            package, _, last = name.rpartition(".")
-            delattr(sys.modules[package], last)
+    """Give back what the seldom used modules take of the heap, and `more` (names, a space behind each); the next import
+    loads them again. What runs goes on; nothing in them may be kept.
+
+    Nothing is allocated where none is loaded: there may be no room for it.
+    """
+    while True:
+        for name in sys.modules:
+            if _in(name, SELDOM) or _in(name, more):
+                break
+        else:
+            return
+        del sys.modules[name]
+        package, _, last = name.rpartition(".")
+        delattr(sys.modules[package], last)
+
+
+def _in(name: str, names: str) -> bool:
+    at = names.find(name)
+    return at >= 0 and names[at + len(name)] == " "
