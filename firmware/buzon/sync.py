@@ -82,6 +82,9 @@ class Session:
         self.journal = journal
         self.arrived = arrived
         self.now = now
+        host = account.get("host")
+        if host:  # another mailbox under the same account id may have the same unique ids
+            pop.realm = ("%s@%s " % (account.get("user"), host)).encode()
         self.memory: "Dict[Any, Any]" = {} if memory is None else memory
         self.nonce = nonce
         self.flight = 1  # commands that may be in flight

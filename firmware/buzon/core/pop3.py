@@ -64,7 +64,7 @@ class Pop3:
 
     Attributes after a reply: `text` (bytes, at most 100), `code` (the response code in upper case, or b"").
     After the greeting: `stamp` (APOP's timestamp or b""). After `capa`: `caps`, {name: arguments} or None
-    when the server refused it.
+    when the server refused it. `realm` is what `uidl` puts before each unique id.
     """
 
     def __init__(self, rx: RxBuffer, tx: TxBuffer) -> None:
@@ -74,6 +74,7 @@ class Pop3:
         self.text = b""
         self.code = b""
         self.stamp = b""
+        self.realm = b""
         self.caps: "dict[bytes, bytes] | None" = None
         self._sent = b""  # how what was sent last and must not be shown begins
         self._secret = b""  # and the same before its encoding
@@ -163,7 +164,8 @@ class Pop3:
     def uidl(self, each: "Callable[[int, bytes], object]") -> "Dialogue[bool]":
         """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
 
-        A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted.
+        A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted. `realm` comes
+        before each: they are unique in one maildrop only.
         """
         self.need(TRANSACTION)
         if not (yield from self.ask("UIDL")):
@@ -175,7 +177,7 @@ class Pop3:
                 n = number(fields[0])
                 uid = fields[1].rstrip()
                 if n > 0 and uid and _plain(uid):
-                    each(n, uid)
+                    each(n, self.realm + uid)
 
         yield from self._listing(line)
         return True

@@ -6,6 +6,7 @@ Imported only then: with `keep = "delete"` and nothing else, `sync` does without
 from micropython import const
 
 from ..errors import StoreError
+from ..store import fs
 from ..store.journal import DELETED, LEFT, PART, STATE, WANTED
 from ..store.spool import BY_CONTENT, HEADERS, NEW, NOTHING, STORED, WHOLE, key_of
 from ..store.walk import Walk
@@ -30,7 +31,7 @@ class Collect:
     def run(self) -> "Dialogue[bool]":
         """False: nothing was done, for messages have no uids here."""
         session = self._session
-        if session.account.get("start") == "now" and not session.journal.begun():
+        if session.account.get("start") == "now" and not fs.exists(session.journal.path):
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())

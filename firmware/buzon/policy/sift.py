@@ -3,8 +3,11 @@
 Between sessions: TLS and what reads headers do not fit the heap of a small board at once.
 """
 
+import os
+
 from micropython import const
 
+from ..store import fs
 from ..store.head import pour
 from ..store.journal import ARRIVED, LEFT, PART, WANTED
 from ..store.spool import Window, octets_of
@@ -56,7 +59,11 @@ def sift(
             if ways[i] == "skip":
                 spool.remove(names[i])
             else:
-                spool.rename(names[i], names[i][:-4] + ".hdr")
+                path = spool.folder + "/" + names[i]
+                try:
+                    os.rename(path, path[:-4] + ".hdr")
+                except OSError as err:
+                    raise fs.trouble(err)
             if ways[i] == "headers":
                 arrived(window.key(i))
         journal.tidy()

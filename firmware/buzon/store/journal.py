@@ -66,10 +66,6 @@ class Journal:
             mend(self, spool)
             self.recount()
 
-    def begun(self) -> bool:
-        """Whether there is a journal: anything of the account was ever here."""
-        return fs.exists(self.path)
-
     def arrived(self, key: bytes, time: int, kind: int = ARRIVED, before: bool = False) -> None:
         """A message was stored at `time` (epoch, 0: no clock), or is LEFT. Kept in memory until `flush`.
 

@@ -303,12 +303,6 @@ class Spool:
         if self.quota:
             self.quota.took(-size_of(name))
 
-    def rename(self, name: str, new: str) -> None:
-        try:
-            os.rename(self.folder + "/" + name, self.folder + "/" + new)
-        except OSError as err:
-            raise fs.trouble(err)
-
 
 def is_whole(name: str) -> bool:
     """Whether a file name is of a whole message, not of headers alone."""
