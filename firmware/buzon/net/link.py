@@ -7,7 +7,6 @@ client that waits first, and waiting before every read costs up to 40 % of the s
 import asyncio
 import errno
 import gc
-import io
 import socket
 import time
 from asyncio import core as _core  # type: ignore[attr-defined]
@@ -30,7 +29,6 @@ _QUIET_MS = const(45000)  # without progress ...
 _PROGRESS = const(64)  # ... which is so many bytes: a byte now and then must not hold the board
 _WHOLE_MS = const(3600000)  # for all of a connection: then others have their turn
 _TICK_MS = const(250)
-_PIECE = const(1024)
 _TURN_MS = const(20)  # then other tasks get their turn
 
 
@@ -69,11 +67,11 @@ class Link:
         self._shaking = False  # TLS has begun and nothing has come through it yet
         self.step = ""
         self.openings = 0
-        self._tls_heap = tls_heap
-        self._block: "io.BytesIO | None" = None
-        self._rest: "list[io.BytesIO]" = []
+        self._place: "Any" = None
         if tls_heap[0]:
-            self._reserve(tls_heap[0])
+            from .place import Place
+
+            self._place = Place(tls_heap)
         self.close()
 
     async def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
@@ -140,39 +138,10 @@ class Link:
                 except OSError:
                     pass
         time.sleep_ms(0)  # where a network stack gives back what it held
-        block, rest = self._tls_heap
-        if block and not self._block:
-            try:
-                # Its `close` gives back all of its memory at once. A collector that finds an old pointer on the
-                # stack does not, and `list.clear` keeps a piece at the place's start.
-                self._block = io.BytesIO(block)
-            except MemoryError:  # tried again before the next connection
-                gc.collect()
         self._sock = self._raw = None
         self._armed = False
-        try:
-            while len(self._rest) * _PIECE < rest:
-                self._rest.append(io.BytesIO(_PIECE))
-        except MemoryError:
-            pass
-
-    def _reserve(self, block: int) -> None:
-        """Choose the place of TLS's largest block: at the top of the heap, because the lowest hole that fits is
-        taken first. So all others come below it while there is any room there."""
-        gc.collect()
-        most = gc.mem_free()
-        filler = None
-        while most > block and not filler:
-            most -= _PIECE
-            try:
-                filler = io.BytesIO(most)
-            except MemoryError:
-                gc.collect()
-        if filler:
-            filler.close()
-            filler = io.BytesIO(most - block - _PIECE)
-            self._block = io.BytesIO(block)
-            filler.close()
+        if self._place:
+            self._place.hold()
 
     # -- pieces. The generators are what MicroPython's asyncio awaits.
 
@@ -196,14 +165,13 @@ class Link:
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
         self._shaking = True
-        for piece in self._rest:
-            piece.close()
-        self._rest.clear()
+        place = self._place
+        if place:
+            place.give_pieces()
         ctx = self._tls.context()
         gc.collect()
-        if self._block:
-            self._block.close()
-            self._block = None
+        if place:
+            place.give_block()
         self._sock = ctx.wrap_socket(self._raw, server_hostname=self.host, do_handshake_on_connect=False)
 
     def _handshake(self) -> "Generator[Any, None, None]":
