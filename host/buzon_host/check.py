@@ -10,7 +10,7 @@ from typing import Any
 
 from . import paths
 from .board.printable import escape
-from .errors import BuzonError
+from .errors import BuzonError, ServerRefused
 from .provision import ca as certificates
 from .provision.schema import Account
 
@@ -31,8 +31,8 @@ def check(
 ) -> Mailbox:
     """Logs in and counts. `ca`: DER; None finds the public root that vouches for the server.
 
-    Raises BuzonError with one sentence: no connection, certificate, login, or no POP3 server at all. The
-    account's password must be there.
+    Raises ServerRefused with one sentence: no connection, certificate, login, or no POP3 server at all; or what
+    `ca.fetch_root` raises. The account's password must be there.
     """
     paths.use_firmware()
     from buzon.core.login import login
@@ -70,7 +70,7 @@ def check(
         count: Any = link.run(pop3.stat())
         link.run(pop3.quit())
     except MailError as error:
-        raise BuzonError(escape(str(error))) from None
+        raise ServerRefused(error.code, escape(str(error))) from None
     finally:
         link.close()
     return Mailbox(int(count[0]), int(count[1]))

@@ -43,3 +43,11 @@ class BoardRefused(BuzonError):
         super().__init__(f"{path}: {message}" if path else message, REFUSED)
         self.code = code
         self.path = path
+
+
+class ServerRefused(BuzonError):
+    """The account does not work from this PC. `code` is of the firmware's error tree, as with BoardRefused."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code

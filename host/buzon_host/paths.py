@@ -33,6 +33,15 @@ def cache() -> Path:
     return path
 
 
+def config() -> Path:
+    """A folder for what a person has said or written, which nothing removes. It may not be there yet."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA", str(Path.home() / "AppData" / "Roaming")))
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")))
+    return base / "buzon"
+
+
 def read_small(path: Path, limit: int = 1 << 20) -> bytes:
     """A file that a person wrote. OSError when it is larger than `limit`: a device would never end."""
     with path.open("rb") as file:

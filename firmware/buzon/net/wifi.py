@@ -88,7 +88,10 @@ class Wifi:
         return {"ssid": self.ssid, "up": up, "rssi": rssi, "ip": ip}
 
     def scan(self) -> "List[Any]":
-        """[[ssid, rssi, secure]...], the strongest 16. Takes about two seconds on a board."""
+        """[[ssid as bytes, rssi, secure]...], the strongest 16, each name once. Takes about two seconds on a board."""
         self._sta.active(True)
-        found = sorted(self._sta.scan(), key=lambda each: -each[3])[:16]
-        return [[str(each[0], "utf-8"), each[3], bool(each[4])] for each in found if each[0]]
+        found: "List[Any]" = []
+        for each in sorted(self._sta.scan(), key=lambda each: -each[3]):
+            if each[0] and len(found) < 16 and all([each[0] != one[0] for one in found]):
+                found.append([each[0], each[3], bool(each[4])])
+        return found

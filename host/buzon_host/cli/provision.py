@@ -1,16 +1,25 @@
-"""`buzon provision`: a settings file onto a board, tested there before it is in force."""
+"""`buzon provision`: settings onto a board, tested there before they are in force. By a dialogue, or from a file."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..board.find import find
+from ..errors import UsageError
 from ..provision import ca as certificates
-from ..provision import schema, secrets, steps
+from ..provision import save as settings_file
+from ..provision import schema, secrets, steps, wizard
+from .ask import Terminal
 from .options import Json, Port, connect
 from .output import Out
 
+# `buzon check` needs one.
 File = Annotated[Path, typer.Argument(help="The settings, a TOML file.", metavar="SETTINGS.toml")]
+MaybeFile = Annotated[
+    Path | None,
+    typer.Argument(help="The settings, a TOML file (default: they are asked for).", metavar="SETTINGS.toml"),
+]
 Ca = Annotated[
     Path | None,
     typer.Option("--ca", help="The server's CA certificate, PEM or DER (default: the public CA is found)."),
@@ -19,11 +28,38 @@ YesDelete = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Do not ask before the board may delete mail from the server."),
 ]
+Email = Annotated[str | None, typer.Option("--email", help="The e-mail address: it is not asked for.")]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        "--save", help="Write what was answered to this settings file, for the next board; no passwords."
+    ),
+]
 
 
-def run(settings: File, port: Port = None, ca: Ca = None, yes: YesDelete = False, json: Json = False) -> None:
-    """Put settings on a board: Wi-Fi, clock, CA, account. The board tests them first."""
+def run(
+    settings: MaybeFile = None,
+    port: Port = None,
+    ca: Ca = None,
+    yes: YesDelete = False,
+    email: Email = None,
+    save: Save = None,
+    json: Json = False,
+) -> None:
+    """Put settings on a board: Wi-Fi, clock, CA, account. The board tests them first.
+
+    Without a file it asks for them.
+    """
     out = Out(json)
+    if settings is not None:
+        if email is not None or save is not None:
+            raise UsageError("--email and --save are for provisioning without a settings file.")
+        _from_file(settings, port, ca, yes, out)
+    else:
+        _wizard(port, ca, yes, email, save, out)
+
+
+def _from_file(settings: Path, port: str | None, ca: Path | None, yes: bool, out: Out) -> None:
     tree = schema.load(settings)
     der = certificates.read(ca) if ca is not None else None
     tree = secrets.fill(tree)
@@ -33,6 +69,27 @@ def run(settings: File, port: Port = None, ca: Ca = None, yes: YesDelete = False
             return yes or bar.pause(lambda: out.ask(question))
 
         result = steps.provision(client, tree, ca=der, confirm=confirm, progress=bar.say)
+    _tell(out, result)
+
+
+def _wizard(
+    port: str | None, ca: Path | None, yes: bool, email: str | None, save: Path | None, out: Out
+) -> None:
+    ask = Terminal(out)
+    der = certificates.read(ca) if ca is not None else None
+    if save is not None:
+        settings_file.check(save)
+    with connect(find(port), out) as client:
+        outcome = wizard.run(client, ask, wizard.Options(email=email, ca=der, yes=yes))
+    _tell(out, outcome.result)
+    if save is not None:
+        own = outcome.pinned or der
+        settings_file.write(save, outcome.settings, own)
+        with_ca = f" --ca {settings_file.beside(save)}" if own is not None else ""
+        out.note(f"The next board: buzon provision {save}{with_ca}")
+
+
+def _tell(out: Out, result: steps.Result) -> None:
     out.document(
         {
             "ok": True,

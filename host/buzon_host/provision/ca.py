@@ -1,6 +1,7 @@
 """The one CA certificate a board needs for a server: from a file, or the root that vouches for the server.
 
-Fetching verifies the server against certifi's roots from here; nothing unverified is ever sent to a board.
+Fetching verifies the server against certifi's roots from here; nothing unverified is sent to a board, unless a person
+has seen the certificate's fingerprint and said so.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import hashlib
 import poplib
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,15 @@ from ..board.printable import escape
 from ..errors import BuzonError, UsageError
 
 TIMEOUT_S = 15.0
+_UNKNOWN = (18, 19, 20, 21)  # OpenSSL: self-signed, a root of its own, an issuer that is not there
+
+
+class UnknownCa(BuzonError):
+    """No CA that is known vouches for the server: it may have one of its own, or somebody is in the middle."""
+
+
+class NoSuchHost(BuzonError):
+    """DNS knows no such server."""
 
 
 def board_path(der: bytes) -> str:
@@ -45,37 +56,92 @@ def read(path: Path) -> bytes:
     return found[0].public_bytes(Encoding.DER)
 
 
-def fetch_root(host: str, port: int, tls: str) -> bytes:
-    """The root certificate of certifi's that vouches for the server now, as DER.
+def fetch_root(
+    host: str, port: int, tls: str, *, ca: bytes | None = None, timeout: float = TIMEOUT_S
+) -> bytes:
+    """The root certificate of certifi's that vouches for the POP3 server now, as DER; or `ca` when that does.
 
-    `tls` is implicit or starttls. Raises BuzonError: no connection, or no public CA vouches for the server.
+    `tls` is implicit or starttls. Raises UnknownCa, or BuzonError: no connection, a wrong name, no POP3 server.
     """
-    context = ssl.create_default_context(cafile=certifi.where())
+    if ca is None:
+        context = ssl.create_default_context(cafile=certifi.where())
+    else:
+        # As the board does, which also takes the server's own certificate.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=ca)
+    with _session(host, port, tls, context, timeout) as secure:
+        return ca or _root(secure)
+
+
+def fetch_certificate(host: str, port: int, tls: str, *, timeout: float = TIMEOUT_S) -> bytes:
+    """The server's own certificate as DER, unverified: for a person to look at, before it is pinned."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with _session(host, port, tls, context, timeout) as secure:
+        found: bytes | None = secure.getpeercert(binary_form=True)
+    if not found:
+        raise BuzonError(f"The server {host}:{port} shows no certificate: check host and port.")
+    return found
+
+
+def fingerprint(der: bytes) -> str:
+    """The SHA-256 of a certificate as people compare it: `AB:CD:...`."""
+    return hashlib.sha256(der).digest().hex(":").upper()
+
+
+def describe(der: bytes) -> list[str]:
+    """What a person is to know of a certificate before it is trusted, a line each."""
+    cert = x509.load_der_x509_certificate(der)
+    lines = [f"for      {escape(cert.subject.rfc4514_string()) or '-'}"]
+    try:
+        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        lines.append("names    " + ", ".join(escape(str(name.value)) for name in names))
+    except (x509.ExtensionNotFound, ValueError):
+        pass
+    return [
+        *lines,
+        f"signed   by {escape(cert.issuer.rfc4514_string()) or '-'}",
+        f"until    {cert.not_valid_after_utc:%Y-%m-%d}",
+        f"SHA-256  {fingerprint(der)}",
+    ]
+
+
+@contextlib.contextmanager
+def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: float) -> Iterator[Any]:
+    """The TLS socket of a POP3 session that has been greeted; every failure is a BuzonError."""
+    session: poplib.POP3 | None = None
     try:
         if tls == "starttls":
-            session = poplib.POP3(host, port, timeout=TIMEOUT_S)
-            try:
-                session.stls(context)
-                return _root(session.sock)
-            finally:
-                with contextlib.suppress(OSError):  # a failed handshake has closed it already
-                    session.close()
-        with (
-            socket.create_connection((host, port), TIMEOUT_S) as raw,
-            context.wrap_socket(raw, server_hostname=host) as secure,
-        ):
-            return _root(secure)
+            session = poplib.POP3(host, port, timeout=timeout)
+            session.stls(context)
+        else:
+            session = poplib.POP3_SSL(host, port, timeout=timeout, context=context)
+        yield session.sock
     except ssl.SSLCertVerificationError as error:
-        raise BuzonError(
+        kind = UnknownCa if error.verify_code in _UNKNOWN else BuzonError
+        raise kind(
             f"The certificate of {host}:{port} was not accepted ({escape(error.verify_message)}): if the "
             "server has a CA of its own, give it with --ca FILE."
         ) from None
     except poplib.error_proto:
-        raise BuzonError(f"The server {host}:{port} offers no STLS: use tls = implicit.") from None
-    except (OSError, UnicodeError) as error:
+        what = (
+            "offers no STLS: use tls = implicit"
+            if tls == "starttls"
+            else "is no POP3 server: check host and port"
+        )
+        raise BuzonError(f"The server {host}:{port} {what}.") from None
+    except socket.gaierror:
+        raise NoSuchHost(f"There is no server {escape(host)}: check its name.") from None
+    except (OSError, UnicodeError, EOFError) as error:
         raise BuzonError(
             f"No secure connection to {host}:{port} ({escape(str(error))}): check host, port and tls."
         ) from None
+    finally:
+        if session is not None:
+            with contextlib.suppress(OSError):  # a failed handshake has closed it already
+                session.close()
 
 
 def _root(secure: Any) -> bytes:

@@ -45,20 +45,33 @@ def variable(account_id: str) -> str:
     return "BUZON_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account_id.upper())
 
 
+def of_account(account: Account, env: Mapping[str, str], keyring: bool = True) -> str | None:
+    """An account's password from the environment or the keyring."""
+    found = env.get(variable(account.id)) or env.get("BUZON_PASSWORD")
+    if found is None and keyring:
+        found = from_keyring(f"{account.user}@{account.host}")
+    return found
+
+
+def of_wifi(ssid: str, env: Mapping[str, str], keyring: bool = True) -> str | None:
+    """A network's password from the environment or the keyring."""
+    found = env.get("BUZON_WIFI_PASSWORD")
+    if found is None and keyring:
+        found = from_keyring(f"wifi:{ssid}")
+    return found
+
+
 def _fill_account(
     account: Account, number: int, env: Mapping[str, str], prompt: Ask | None, keyring: bool
 ) -> Account:
     if account.password is not None or account.oauth is not None:
         return account
-    name = variable(account.id)
-    found = env.get(name) or env.get("BUZON_PASSWORD")
-    if found is None and keyring:
-        found = from_keyring(f"{account.user}@{account.host}")
+    found = of_account(account, env, keyring)
     if found is None:
         if prompt is None:
             raise UsageError(
                 f"account[{number}].password: is missing, and there is no terminal to ask on: "
-                f"set {name} in the environment, or write it in the settings file."
+                f"set {variable(account.id)} in the environment, or write it in the settings file."
             )
         found = prompt(f"Password of {account.user} on {account.host}: ")
     secret = parse_secret(Account, found, f"account[{number}].password")
@@ -68,9 +81,7 @@ def _fill_account(
 def _fill_wifi(wifi: Wifi, env: Mapping[str, str], prompt: Ask | None, keyring: bool) -> Wifi:
     if wifi.password is not None:
         return wifi
-    found = env.get("BUZON_WIFI_PASSWORD")
-    if found is None and keyring:
-        found = from_keyring(f"wifi:{wifi.ssid}")
+    found = of_wifi(wifi.ssid, env, keyring)
     if found is None:
         if prompt is None:
             raise UsageError(

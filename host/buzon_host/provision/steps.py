@@ -61,7 +61,7 @@ def provision(
         progress("Sending the settings")
         _stage(client, settings)
         state = _test(client, progress)
-        settings, unconfirmed = _confirm(settings, state, _room(client), confirm)
+        settings, unconfirmed = _confirm(settings, state, room(client), confirm)
         if unconfirmed is not None:
             # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
             _stage(client, settings)
@@ -150,7 +150,7 @@ def _confirm(
     for account in settings.account:
         if account.deletes and not account.delete_confirmed:
             there = found.get(account.id)
-            if confirm(_question(account, there.messages if there else 0, there.bytes if there else 0, room)):
+            if confirm(question(account, there.messages if there else 0, there.bytes if there else 0, room)):
                 account = account.model_copy(update={"delete_confirmed": True})
                 changed.append(account.id)
         accounts.append(account)
@@ -159,7 +159,8 @@ def _confirm(
     return settings.model_copy(update={"account": accounts}), changed
 
 
-def _question(account: Account, messages: int, size: int, room: int | None) -> str:
+def question(account: Account, messages: int, size: int, room: int | None) -> str:
+    """What a person is asked before a board may delete from this mailbox."""
     count = counted(messages)
     fits = f"; this board has room for {human(room)}" if room is not None else ""
     return (
@@ -192,7 +193,8 @@ def human(size: int) -> str:
     return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
 
 
-def _room(client: Client) -> int | None:
+def room(client: Client) -> int | None:
+    """Bytes that are free on the board's flash; None when it does not say."""
     flash = client.status().flash
     return flash[0] if flash else None
 

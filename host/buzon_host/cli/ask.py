@@ -1,0 +1,73 @@
+"""Questions to a person on a terminal: all of it on stderr, as stdout may carry JSON."""
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.text import Text
+
+from ..board.printable import escape
+from ..errors import UsageError
+from .output import Out
+
+
+class Terminal:
+    """The wizard's `Ask`. Ctrl-C and Ctrl-D are a KeyboardInterrupt, on a line of their own."""
+
+    def __init__(self, out: Out) -> None:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError("There is no terminal to ask on: give a file (buzon provision SETTINGS.toml).")
+        self._out = out
+
+    def say(self, text: str = "") -> None:
+        self._out.note(text)
+
+    def text(self, question: str, default: str = "") -> str:
+        shown = f"{question} [{default}]: " if default else f"{question}: "
+        return self._line(shown) or default
+
+    def secret(self, question: str) -> str:
+        try:
+            return getpass.getpass(escape(question) + ": ", stream=sys.stderr)
+        except UnicodeDecodeError:
+            return self._again(lambda: self.secret(question))
+        except (KeyboardInterrupt, EOFError):
+            raise self._interrupted() from None
+
+    def yes(self, question: str, default: bool | None) -> bool:
+        choice = {True: "Y/n", False: "y/N", None: "y/n"}[default]
+        while True:
+            typed = self._line(f"{question} [{choice}] ").lower()
+            if typed in ("y", "yes"):
+                return True
+            if typed in ("n", "no"):
+                return False
+            if not typed and default is not None:
+                return default
+            self.say("Type y or n.")
+
+    @contextmanager
+    def working(self) -> Iterator[Callable[[str], None]]:
+        with self._out.progress() as bar:
+            yield bar.say
+
+    def _line(self, shown: str) -> str:
+        self._out.stderr.print(Text(escape(shown)), end="")
+        try:
+            line = sys.stdin.readline()
+        except UnicodeDecodeError:
+            return self._again(lambda: self._line(shown))
+        except KeyboardInterrupt:
+            raise self._interrupted() from None
+        if not line.endswith("\n"):
+            raise self._interrupted()
+        return line.strip()
+
+    def _again(self, ask: Callable[[], str]) -> str:
+        self.say("That was not UTF-8: type it again.")
+        return ask()
+
+    def _interrupted(self) -> KeyboardInterrupt:
+        self.say()
+        return KeyboardInterrupt()

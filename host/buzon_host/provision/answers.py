@@ -1,0 +1,59 @@
+"""What a person answered to the wizard, so that a second run needs less typing. Never a password.
+
+A small JSON file in the configuration folder, written after each answer: whatever interrupts the wizard, it is there.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .. import paths
+
+_Text = Annotated[str, Field(max_length=253)]
+
+
+class Answers(BaseModel):
+    """Empty, 0 or None: not answered yet. The server is that of `email`."""
+
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    email: _Text = ""
+    host: _Text = ""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    tls: str = "implicit"
+    user: _Text = ""
+    shared: bool | None = None
+    copies: bool | None = None
+    only_new: bool | None = None
+    ssid: _Text = ""
+
+    def forget_server(self) -> None:
+        self.host, self.port, self.tls, self.user = "", 0, "implicit", ""
+
+
+def path() -> Path:
+    return paths.config() / "wizard.json"
+
+
+def load() -> Answers:
+    """What is known from an earlier run; a file that cannot be read is none."""
+    try:
+        return Answers.model_validate(json.loads(paths.read_small(path())))
+    except (OSError, ValueError, ValidationError, RecursionError):
+        return Answers()
+
+
+def save(answers: Answers) -> None:
+    """Writes them, for this person's eyes. That it cannot is no error: it only saves typing."""
+    file = path()
+    aside = file.with_name(f"{file.name}.{os.getpid()}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(answers.model_dump_json(indent=1, exclude_defaults=True) + "\n")
+        os.replace(aside, file)
+    except OSError:
+        return

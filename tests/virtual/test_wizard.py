@@ -1,0 +1,370 @@
+"""`buzon provision` without a file, in a real terminal: against a virtual board and real mail servers."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import cbor2
+import pexpect
+import pytest
+from app_board import PASSWORD, WIFI, files_on, mail_on, message, on_server, until
+from buzon_host.provision import ca as certificates
+from buzon_host.provision import schema
+from buzon_host.server.dovecot import Dovecot
+
+EMAIL = "demo@casa.example"
+WRONG = "wrong-SECRET-1357"
+HOW = "Casa wants a password of its own: Settings > Programs."
+OPEN = ("Open", "")
+SECRETS = (PASSWORD, WIFI[1], WRONG)
+# The questions in their order, and how a person who agrees with everything answers them.
+QUESTIONS = (
+    (r"E-mail address(?: \[[^]]*\])?: ", EMAIL),
+    (r"App password of demo: ", PASSWORD),
+    (r"read elsewhere.*\[Y/n\] ", ""),
+    (r"stay on the server\? \[Y/n\] ", ""),
+    (r"Wi-Fi network, number or name \[Buzon-Demo\]: ", ""),
+    (r"Password of the Wi-Fi Buzon-Demo: ", WIFI[1]),
+    (r"Put this on the board\? \[Y/n\] ", ""),
+)
+
+
+@pytest.fixture
+def server(serve):
+    return serve(samples=False)
+
+
+@pytest.fixture
+def rig(boot):
+    made = boot(wifi=[WIFI, OPEN])
+    made.client.hello()
+    return made
+
+
+class Person:
+    """A terminal with `buzon provision` in it. What it shows is kept, and never holds a secret."""
+
+    def __init__(self, home, rig, *arguments: str, **env: str) -> None:
+        self.home = home
+        rig.client.close()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
+        self.log = home / f"terminal-{len(list(home.iterdir()))}"
+        self._file = self.log.open("w", encoding="utf-8")
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "buzon_host", "provision", "--port", rig.board.port, *arguments],
+            env={
+                **clean,
+                "XDG_CONFIG_HOME": str(home / "config"),
+                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "PYTHONUTF8": "1",
+                "TERM": "xterm",
+                "NO_COLOR": "1",
+                **env,
+            },
+            encoding="utf-8",
+            timeout=40,
+            dimensions=(24, 500),  # no line is folded
+        )
+        self.child.logfile_read = self._file
+
+    def answer(self, *pairs: tuple[str, str]) -> None:
+        for question, answer in pairs:
+            self.child.expect(question)
+            self.child.sendline(answer)
+
+    def shows(self, text: str) -> None:
+        self.child.expect_exact(text)
+
+    def ends(self, code: int) -> str:
+        """All that it has shown, when it has ended with that exit code and left the terminal as it was."""
+        self.child.expect(pexpect.EOF)
+        echo = self.child.getecho()
+        self.child.close()
+        self._file.close()
+        shown = self.log.read_text("utf-8")
+        assert self.child.exitstatus == code, shown
+        assert echo
+        assert "Traceback" not in shown
+        assert "\x1b[3" not in shown  # NO_COLOR
+        for path in (self.log, *self.home.rglob("*.json"), *self.home.rglob("*.toml")):
+            for secret in SECRETS:
+                assert secret not in path.read_text("utf-8"), path
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+
+
+@pytest.fixture
+def at(tmp_path, rig):
+    """at(server, *arguments): a person at a terminal. `table`: more of the provider's row."""
+    home = tmp_path / "home"
+    (home / "config" / "buzon").mkdir(parents=True)
+    people = []
+
+    def sit(server, *arguments: str, host="", table="", trusted=True, **env: str) -> Person:
+        row = (
+            f'[[provider]]\nname = "Casa"\ndomains = ["casa.example"]\nuser = "local"\npassword = "app"\n'
+            f'how = "{HOW}"\npop3 = {{ host = "{host or server.host}", port = {server.pop3s} }}\n{table}\n'
+        )
+        (home / "config" / "buzon" / "providers.toml").write_text(row)
+        if trusted:
+            arguments = ("--ca", str(server.ca_pem), *arguments)
+        people.append(Person(home, rig, *arguments, **env))
+        return people[-1]
+
+    yield sit
+    for person in people:
+        person.child.close(force=True)
+
+
+def stored(rig):
+    """The settings on the board's flash, secrets and all; None when there are none."""
+    found = files_on(rig.board.flash_file)
+    return cbor2.loads(found["settings.cbor"]) if "settings.cbor" in found else None
+
+
+def test_right_the_first_time(rig, server, at) -> None:
+    """Three things are typed, all else is Enter; the board's clock, which is wrong, is set."""
+    server.deliver(message(1))
+    rig.client.time_set(1_500_000_000)
+    person = at(server)
+    person.answer(*QUESTIONS)
+    shown = person.ends(0)
+    assert [answer for _, answer in QUESTIONS if answer] == [EMAIL, PASSWORD, WIFI[1]]
+    assert "1 message, " in shown
+    assert "this board has room for" in shown
+    assert "Buzón has only POP3 so far" in shown
+    assert "The board has 1 message and shows the alert." in shown
+    assert "[y/n]" not in shown
+    rig.client.hello()
+    rig.shows("Sender 1")
+    assert abs(rig.status()["epoch"] - time.time()) < 60
+    settings = stored(rig)
+    account = settings["account"][0]
+    assert (account["user"], account["password"]) == ("demo", PASSWORD)
+    assert (account["keep"], account["delete_confirmed"]) == ("forever", False)
+    assert settings["wifi"] == [{"ssid": WIFI[0], "password": WIFI[1]}]
+    assert mail_on(rig.board.flash_file, "main") == on_server(server)
+
+
+def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
+    person = at(server)
+    email, password, shared, copies, ssid, wifi, go = QUESTIONS
+    person.answer((email[0], "not an address"))
+    person.shows("That is no e-mail address")
+    person.answer(email, (password[0], WRONG))
+    person.shows("The password is wrong")
+    person.shows(HOW)
+    person.answer(password, (shared[0], "perhaps"))
+    person.shows("Type y or n.")
+    person.answer(shared, copies, (ssid[0], "x" * 40))
+    person.shows("1 to 32 bytes")
+    person.answer(ssid, (wifi[0], "short"))
+    person.shows("The password is too short")
+    person.answer((wifi[0], WRONG), go)
+    person.shows("refused the password")
+    person.answer(ssid, wifi)
+    shown = person.ends(0)
+    assert shown.count("App password of demo") == 2
+    assert shown.count("Put this on the board?") == 1
+    assert "There is nothing to collect yet" in shown
+    assert stored(rig)["wifi"][0]["password"] == WIFI[1]
+
+
+def test_ctrl_c_at_each_question_and_then_again(rig, server, at) -> None:
+    """The board is as it was, and what was said before is known: only passwords are typed again."""
+    for number, (question, _) in enumerate(QUESTIONS):
+        person = at(server)
+        person.answer(*QUESTIONS[:number])
+        person.child.expect(question)
+        if number == 1:
+            person.child.sendeof()  # Ctrl-D does the same
+        else:
+            person.child.sendintr()
+        shown = person.ends(130)
+        assert shown.endswith("\nInterrupted.\n"), shown
+        assert stored(rig) is None
+    answers = json.loads((person.home / "config" / "buzon" / "wizard.json").read_text())
+    assert answers["email"] == EMAIL
+    rig.client.hello()
+    assert not rig.client.info.configured
+    person = at(server)
+    person.answer(*((question, "" if answer == EMAIL else answer) for question, answer in QUESTIONS))
+    person.ends(0)
+    assert stored(rig)["account"][0]["user"] == "demo"
+
+
+def test_ctrl_c_while_the_board_tests_and_a_pulled_cable(rig, server, at) -> None:
+    person = at(server)
+    person.answer(*QUESTIONS[:-1])
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        person.answer(QUESTIONS[-1])
+        person.shows("The board connects to the server")
+        person.child.sendintr()
+        person.child.expect("Interrupted")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    person.ends(130)
+    assert stored(rig) is None
+    person = at(server)
+    person.answer(*QUESTIONS[:-1])
+    person.child.expect(QUESTIONS[-1][0])
+    rig.board.kill()
+    person.child.sendline("")
+    assert "board" in person.ends(3).splitlines()[-1]
+    rig.board.power_cycle()
+    assert stored(rig) is None
+    person = at(server)
+    person.answer(*QUESTIONS)
+    person.ends(0)
+    assert stored(rig) is not None
+
+
+def test_an_unknown_ca_is_pinned_only_when_the_person_says_so(rig, server, at, tmp_path) -> None:
+    server.deliver(message(1))
+    file = tmp_path / "hall.toml"
+    person = at(server, "--save", str(file), trusted=False)
+    der = certificates.fetch_certificate(server.host, server.pop3s, "implicit")
+    trust = r"Trust this certificate, and no other\? \[y/N\] "
+    person.answer(QUESTIONS[0])
+    person.shows("was not accepted")
+    person.shows(certificates.fingerprint(der))
+    person.answer((trust, ""), (QUESTIONS[0][0], ""), (trust, "y"), *QUESTIONS[1:])
+    shown = person.ends(0)
+    assert "The board has 1 message" in shown
+    assert files_on(rig.board.flash_file, "/certs") == {os.path.basename(certificates.board_path(der)): der}
+    assert f"buzon provision {file} --ca {file}.ca.pem" in shown
+    assert certificates.read(tmp_path / "hall.toml.ca.pem") == der
+    saved = schema.load(file)
+    assert (saved.account[0].password, saved.wifi[0].password) == (None, None)
+    # The next board, by file.
+    rig.client.hello()
+    rig.client.wipe("settings")
+    rig.client.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "buzon_host", "provision", str(file), "--ca", f"{file}.ca.pem"]
+        + ["--port", rig.board.port],
+        env={**os.environ, "BUZON_PASSWORD": PASSWORD, "BUZON_WIFI_PASSWORD": WIFI[1]}
+        | {
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert stored(rig)["account"][0]["password"] == PASSWORD
+
+
+def test_no_such_host_and_no_server_there(rig, server, at) -> None:
+    person = at(server, host="nowhere.invalid")
+    person.answer(QUESTIONS[0])
+    person.shows("There is no server nowhere.invalid: check its name.")
+    told = r"POP3 server \[{}\]: "
+    person.answer((told.format("nowhere.invalid"), "127.0.0.1:1"))
+    person.shows("No secure connection to 127.0.0.1:1")
+    person.answer((told.format("127.0.0.1:1"), "http://x/"))
+    person.shows("Write it like")
+    # A server that is told belongs to no provider: the user name is the address until it is wrong.
+    person.answer((r"POP3 server: ", f"127.0.0.1:{server.pop3}"))
+    person.shows("TLS by STLS")
+    person.answer((f"Password of {EMAIL}: ", PASSWORD))
+    person.shows("The password is wrong")
+    person.answer((r"User name \[demo@casa.example\]: ", "demo"), (r"Password of demo: ", PASSWORD))
+    person.answer(*QUESTIONS[2:])
+    person.ends(0)
+    account = stored(rig)["account"][0]
+    assert (account["port"], account["tls"]) == (server.pop3, "starttls")
+
+
+def test_a_provider_that_takes_no_password_is_explained(rig, server, at) -> None:
+    person = at(server, "--email", "ana@outlook.com")
+    person.shows("takes no passwords from mail programs")
+    person.answer((r"E-mail address: ", "ana@icloud.com"))
+    person.shows("iCloud has no POP3")
+    person.child.expect("E-mail address: ")
+    person.child.sendintr()
+    person.ends(130)
+
+
+@contextmanager
+def dovecot():
+    if not shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+        pytest.skip("dovecot is not installed")
+    with Dovecot(password=PASSWORD) as running:
+        yield running
+
+
+def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
+    """Nothing but y or n will do where mail is deleted; the mailbox is on the board and then empty."""
+    email, password, shared, copies, _, _, go = QUESTIONS
+    with dovecot() as server:
+        for number in range(3):
+            server.add(message(number))
+        person = at(server)
+        person.answer(email, password, (shared[0], "n"), (copies[0], "n"))
+        question = r"deletes each message from the server once it has stored it\. Is that right\? \[y/n\] "
+        person.answer((question, ""))
+        person.shows("Type y or n.")
+        person.answer((question, "y"))
+        person.shows("POP3 fits: the board is the only reader")
+        person.answer((r"Wi-Fi network.*: ", "2"), go)  # the open one: no password
+        shown = person.ends(0)
+        assert "3 messages, " in shown
+        assert "Password of the Wi-Fi" not in shown
+        until(lambda: server.left() == 0)
+    account = stored(rig)["account"][0]
+    assert (account["keep"], account["delete_confirmed"]) == ("delete", True)
+    assert stored(rig)["wifi"] == [{"ssid": "Open", "password": ""}]
+    assert len(mail_on(rig.board.flash_file, "main")) == 3
+
+
+def test_no_to_deleting_keeps_the_mail_and_passwords_may_come_from_the_environment(rig, server, at) -> None:
+    server.deliver(message(1))
+    person = at(server, BUZON_PASSWORD=WRONG, BUZON_WIFI_PASSWORD=WIFI[1])
+    email, password, shared, copies, ssid, _, go = QUESTIONS
+    person.answer(email)
+    person.shows("That was the password from the environment or the keyring.")
+    person.answer(password, shared, (copies[0], "n"))
+    person.shows("will not find there what the board has taken")
+    person.answer((r"Is that right\? \[y/n\] ", "n"), ssid, go)
+    person.ends(0)
+    account = stored(rig)["account"][0]
+    assert (account["keep"], account["delete_confirmed"]) == ("forever", False)
+    assert server.left() == 1
+
+
+def test_mail_that_does_not_fit_is_left_alone_and_other_settings_are_kept(rig, server, at) -> None:
+    rig.provision(server, {"device": {"name": "hall"}, "time": {"ntp": "127.0.0.1", "zone": 60}}
+        | {"wifi": [{"ssid": WIFI[0], "password": WIFI[1]}],
+           "account": [{"id": "casa", "host": server.host, "port": server.pop3s, "user": server.user,
+                        "password": PASSWORD, "keep": "forever"}]})  # fmt: skip
+    for number in range(3):
+        server.deliver(message(number, 1_000_000))
+    person = at(server)
+    go = QUESTIONS[-1]
+    person.answer(*QUESTIONS[:4], (r"collect only what comes from now on\? \[Y/n\] ", ""), *QUESTIONS[4:6])
+    person.answer(go)
+    shown = person.ends(0)
+    assert "3 messages, 3.0 MB; this board has room for" in shown
+    settings = stored(rig)
+    assert settings["device"]["name"] == "hall"
+    assert settings["time"]["zone"] == 60
+    assert [one["id"] for one in settings["account"]] == ["main"]
+    assert settings["account"][0]["start"] == "now"
+    assert mail_on(rig.board.flash_file, "main") == {}
+
+
+def test_networks_that_no_frame_can_name(boot) -> None:
+    """Each name once, and none that is not UTF-8: its neighbours are found all the same."""
+    rig = boot(wifi=[WIFI, ("bad\udcff", "password"), OPEN, WIFI, ("Café ñ", "password")])
+    assert [each[0] for each in rig.client.wifi_scan()] == [WIFI[0], "Open", "Café ñ"]
