@@ -8,8 +8,7 @@ import typer
 from ..board.find import find
 from ..errors import UsageError
 from ..provision import ca as certificates
-from ..provision import save as settings_file
-from ..provision import schema, secrets, steps, wizard
+from ..provision import schema, secrets, steps
 from .ask import Terminal
 from .options import Json, Port, connect
 from .output import Out
@@ -46,9 +45,9 @@ def run(
     save: Save = None,
     json: Json = False,
 ) -> None:
-    """Put settings on a board: Wi-Fi, clock, CA, account. The board tests them first.
+    """Put settings on a board: by questions, or from a file.
 
-    Without a file it asks for them.
+    Wi-Fi, clock, CA, account. The board tests them before they are in force.
     """
     out = Out(json)
     if settings is not None:
@@ -76,6 +75,10 @@ def _wizard(
     port: str | None, ca: Path | None, yes: bool, email: str | None, save: Path | None, out: Out
 ) -> None:
     ask = Terminal(out)
+    # Loading these takes longer than most verbs.
+    from ..provision import save as settings_file
+    from ..provision import wizard
+
     der = certificates.read(ca) if ca is not None else None
     if save is not None:
         settings_file.check(save)

@@ -126,11 +126,8 @@ def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: f
             "server has a CA of its own, give it with --ca FILE."
         ) from None
     except poplib.error_proto:
-        what = (
-            "offers no STLS: use tls = implicit"
-            if tls == "starttls"
-            else "is no POP3 server: check host and port"
-        )
+        greeted = session is not None
+        what = "offers no STLS: use tls = implicit" if greeted else "is no POP3 server: check host and port"
         raise BuzonError(f"The server {host}:{port} {what}.") from None
     except socket.gaierror:
         raise NoSuchHost(f"There is no server {escape(host)}: check its name.") from None

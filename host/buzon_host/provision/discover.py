@@ -10,13 +10,11 @@ import ssl
 import threading
 import time
 import tomllib
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -24,7 +22,7 @@ import certifi
 import dns.exception
 import dns.rdatatype
 import dns.resolver
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from .. import paths
 from ..errors import BuzonError, UsageError
@@ -151,7 +149,7 @@ def _table(path: Path) -> list[Provider]:
     try:
         tree = tomllib.loads(paths.read_small(path).decode())
         return [Provider.model_validate(row) for row in tree.get("provider", [])]
-    except (OSError, ValueError, ValidationError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # pydantic's are ValueErrors
         first = str(error).splitlines()[0]
         raise UsageError(f"The table of providers {path} cannot be used ({first}).") from None
 
@@ -275,39 +273,22 @@ def _ends(host: str, names: Iterable[str]) -> bool:
 # Autoconfig: https://benbucksch.github.io/autoconfig-spec/draft-ietf-mailmaint-autoconfig.html
 
 
-class _OnlyHttps(urllib.request.HTTPRedirectHandler):
-    max_redirections = 3
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not newurl.startswith("https://"):
-            raise urllib.error.URLError("a redirection to something else than HTTPS")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
 def _fetch(url: str, network: Network) -> bytes:
-    """At most MAX_XML bytes from `url`; raises what urllib does."""
+    """At most MAX_XML bytes from `url`; raises what urllib does. No proxy: mail does not pass one either."""
     roots = str(network.roots) if network.roots is not None else certifi.where()
     opener = urllib.request.OpenerDirector()
-    for handler in (
+    for handler in (  # none for anything but HTTPS, to which a redirection could lead
         urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=roots)),
+        urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
-        _OnlyHttps(),
     ):
         opener.add_handler(handler)
-    try:
-        with opener.open(url, timeout=network.timeout) as answer:
-            data: bytes = answer.read(MAX_XML + 1)
-    except HTTPException as error:
-        raise OSError(type(error).__name__) from None
+    answer = opener.open(url, timeout=network.timeout)
+    if answer is None:
+        raise OSError("not HTTPS")
+    with answer:
+        data: bytes = answer.read(MAX_XML + 1)
     if len(data) > MAX_XML:
         raise OSError("too large")
     return data

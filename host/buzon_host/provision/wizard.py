@@ -84,7 +84,6 @@ class _Login:
 
     account: schema.Account
     provider: Provider | None
-    imap: str
     root: bytes
     pinned: bool
     mailbox: Mailbox
@@ -185,7 +184,8 @@ def _login(ask: Ask, options: Options, known: remembered.Answers, table: Sequenc
         login = _password(ask, options, known, reached.server, provider, root)
         if login is not None:
             account, mailbox = login
-            return _Login(account, provider, found.imap, root, pinned, mailbox)
+            return _Login(account, provider, root, pinned, mailbox)
+        known.forget_server()
 
 
 def _email(ask: Ask, known: remembered.Answers) -> None:

@@ -1,0 +1,295 @@
+"""The wizard's decisions, with a scripted person, a board's side of the protocol on a pty, and real mail and DNS servers."""
+
+import json
+
+import pytest
+from buzon_host.board.client import Client
+from buzon_host.errors import BoardRefused, BuzonError
+from buzon_host.provision import answers, save, schema, wizard
+from buzon_host.provision.discover import Network
+from buzon_host.server.run import LocalServer
+from test_board_peer import Peer
+from test_cli_verbs import buzon, one_sentence
+from test_discover import dns_server
+
+PASSWORD = "mail-SECRET-0815"
+WIFI = "ap-SECRET-4711"
+OK = {"state": "ok", "step": "login", "account": "main", "error": None, "accounts": []}
+
+
+class Person:
+    """Answers each question by the first of its words that is in it; a list gives one answer after the other."""
+
+    def __init__(self, **answers: object) -> None:
+        self.answers = {
+            "E-mail": "demo@casa.example",
+            "Password of the Wi-Fi": WIFI,
+            "Password of": PASSWORD,
+            "password of": PASSWORD,
+            **{name.replace("_", " "): answer for name, answer in answers.items()},
+        }
+        self.asked: list[str] = []
+        self.said: list[str] = []
+
+    def _answer(self, question: str, default):
+        self.asked.append(question)
+        assert len(self.asked) < 30
+        for words, answer in self.answers.items():
+            if words in question:
+                if isinstance(answer, list):
+                    answer = answer.pop(0)
+                return default if answer is None else answer
+        assert default is not None, f"nobody can answer: {question}"
+        return default
+
+    def say(self, text: str = "") -> None:
+        self.said.append(text)
+
+    def text(self, question: str, default: str = "") -> str:
+        return self._answer(question, default)
+
+    def secret(self, question: str) -> str:
+        return self._answer(question, None)
+
+    def yes(self, question: str, default: bool | None) -> bool:
+        return self._answer(question, default)
+
+    def working(self):
+        from contextlib import nullcontext
+
+        return nullcontext(self.say)
+
+
+@pytest.fixture(scope="module")
+def mail():
+    with LocalServer(None, user="demo@casa.example", password=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "buzon").mkdir()
+
+
+def row(tmp_path, mail, more: str = "") -> None:
+    (tmp_path / "buzon" / "providers.toml").write_text(
+        f'[[provider]]\nname = "Casa"\ndomains = ["casa.example"]\n'
+        f'pop3 = {{ host = "{mail.host}", port = {mail.pop3s} }}\n{more}\n'
+    )
+
+
+def run(peer: Peer, person: Person, mail, **more) -> wizard.Outcome:
+    options = {"ca": mail.ca_der.read_bytes(), "env": {}, "keyring": False, **more}
+    with Client.connect(peer.port, timeout=5) as client:
+        return wizard.run(client, person, wizard.Options(**options))
+
+
+def test_a_server_that_dns_alone_names_must_be_confirmed(mail, tmp_path) -> None:
+    record = f"_pop3s._tcp.casa.example. SRV 0 0 {mail.pop3s} localhost."
+    with dns_server(record) as (nameserver, _), Peer() as peer:
+        network = Network(nameserver=nameserver, autoconfig=(), guesses=("pop.invalid",), timeout=2)
+        peer.tests = [OK]
+        person = Person(DNS_says=True)
+        run(peer, person, mail, network=network)
+        assert "the mail of casa.example is at localhost" in person.asked[1]
+        assert peer.settings["account"][0]["host"] == "localhost"
+        (tmp_path / "buzon" / "wizard.json").unlink()
+        # Refused: the password goes nowhere, and the person names the server.
+        person = Person(DNS_says=False, POP3_server=f"{mail.host}:{mail.pop3s}")
+        run(peer, person, mail, network=network)
+        assert [question[:11] for question in person.asked[:4]] == [
+            "E-mail addr",
+            "DNS says th",
+            "POP3 server",
+            "Password of",
+        ]
+        assert peer.settings["account"][0]["host"] == mail.host
+        # That one is known the next time.
+        person = Person()
+        run(peer, person, mail, network=network)
+        assert not any("POP3 server" in question or "DNS" in question for question in person.asked)
+
+
+def test_nothing_is_found(mail) -> None:
+    with dns_server() as (nameserver, _), Peer() as peer:
+        network = Network(nameserver=nameserver, autoconfig=(), guesses=("pop.invalid",), timeout=2)
+        run(peer, person := Person(POP3_server=f"{mail.host}:{mail.pop3s}"), mail, network=network)
+    assert "No POP3 server of casa.example was found." in person.said
+
+
+def test_what_the_table_says_is_done(mail, tmp_path) -> None:
+    row(tmp_path, mail, 'poll_s = 900\npassword = "app"\nhow = "Make one."')
+    with Peer() as peer:
+        run(peer, person := Person(), mail)
+        account = peer.settings["account"][0]
+    assert account["poll_s"] == 900
+    assert "App password of demo@casa.example" in person.asked
+    assert "Make one." in person.said
+    assert "It looks every 15 minutes." in person.said
+
+
+def test_no_question_has_no_default_but_three_where_the_provider_is_known(mail, tmp_path) -> None:
+    """E-mail address, password, Wi-Fi password; a deletion is never a default."""
+    row(tmp_path, mail)
+    with Peer() as peer:
+        person = Person()
+        person.answers = {
+            "E-mail": "demo@casa.example",
+            "Password of the Wi-Fi": WIFI,
+            "Password of": PASSWORD,
+        }
+        run(peer, person, mail)
+        assert peer.settings["account"][0]["keep"] == "forever"
+        with pytest.raises(AssertionError, match=r"nobody can answer: .*deletes each message"):
+            run(peer, Person(stay_on=False), mail)
+
+
+@pytest.mark.parametrize("code", [503, 505])
+def test_a_server_that_is_busy_for_the_board_is_asked_again(code, mail, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(wizard, "_SOON_S", 0.01)
+    row(tmp_path, mail)
+    busy = {**OK, "state": "failed", "error": [code, "Another program has the mailbox open.", "account[0]"]}
+    with Peer() as peer:
+        peer.tests = [busy, busy, OK]
+        run(peer, person := Person(), mail)
+        assert peer.settings is not None
+    assert len([question for question in person.asked if "assword" in question]) == 2
+    with Peer() as peer:
+        peer.tests = [busy]
+        with pytest.raises(BoardRefused, match="Another program"):
+            run(peer, Person(), mail)
+        assert (peer.settings, peer.staged) == (None, None)
+
+
+def test_what_the_wizard_cannot_mend_ends_it(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        peer.tests = [{**OK, "state": "failed", "error": [203, "The server was not found.", "account[0]"]}]
+        with pytest.raises(BoardRefused, match="was not found"):
+            run(peer, Person(), mail)
+        assert peer.settings is None
+        with pytest.raises(BuzonError, match="Nothing was changed"):
+            run(peer, Person(Put_this=False), mail)
+
+
+def test_a_first_collection_that_fails_is_told_and_the_settings_stay(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        failed = {"id": "main", "state": "error", "next": 60, "error": [205, "The server stopped answering."]}
+        peer.statuses = [{"flash": [1, 2], "epoch": 1, "state": "idle", "accounts": [failed]}]
+        with pytest.raises(
+            BuzonError, match="are in force, but the first collection failed: The server stopped"
+        ):
+            run(peer, Person(collect_only=False), mail)
+        assert peer.settings is not None
+
+
+def test_the_board_s_other_settings_are_kept_as_far_as_they_are_known(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        peer.settings = {
+            "device": {"name": "hall", "lock": False},
+            "storage": {"full": "evict"},
+            "notify": [{"kind": "from the future"}],
+            "account": [{"id": "old", "user": "bob@x.example", "host": "pop.x.example", "password": True}],
+        }
+        run(peer, person := Person(), mail)
+        settings = peer.settings
+    assert settings["device"]["name"] == "hall"
+    assert settings["storage"]["full"] == "evict"
+    assert settings["notify"] == [{"kind": "display"}]
+    assert any("it collects bob@x.example" in line for line in person.said)
+    assert len(settings["account"]) == 1
+
+
+def test_an_empty_password_goes_back_to_the_address(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        person = Person(Password_of_demo=["", PASSWORD])
+        person.answers = {
+            "Password of the": WIFI,
+            "Password of demo": ["", PASSWORD],
+            "E-mail": "demo@casa.example",
+        }
+        run(peer, person, mail)
+    assert len([question for question in person.asked if "E-mail" in question]) == 2
+
+
+# What is remembered and what is saved
+
+
+def test_answers_are_for_one_address_and_a_damaged_file_is_none(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        run(peer, Person(read_elsewhere=False), mail)
+    file = tmp_path / "buzon" / "wizard.json"
+    assert file.stat().st_mode & 0o77 == 0
+    known = answers.load()
+    assert (known.email, known.shared, known.copies, known.ssid) == ("demo@casa.example", False, True, "Home")
+    wizard._use(known, "other@casa.example")
+    assert (answers.load().shared, answers.load().ssid) == (None, "Home")
+    for text in ("", "[]", "{", '{"port": "x"}', '{"email": 5}', "[" * 100_000):
+        file.write_text(text)
+        assert answers.load() == answers.Answers()
+    file.unlink()
+    file.mkdir()
+    answers.save(known)  # it only saves typing
+
+
+def test_a_saved_file_is_what_was_put_on_the_board_without_its_secrets(tmp_path) -> None:
+    account = {
+        "host": "pop.example.com",
+        "user": 'a"b\\c@x.example',
+        "password": PASSWORD,
+        "keep": "delete",
+        "delete_confirmed": True,
+        "start": "now",
+        "ca": "/certs/abc.der",
+        "filter": [{"from": "#x = [", "fetch": "skip"}],
+    }
+    tree = {
+        "device": {"name": "el salón"},
+        "wifi": [{"ssid": 'Café "ñ" \\ 日本', "password": WIFI}, {"ssid": "b", "password": ""}],
+        "account": [account, {"id": "b", "host": "h", "user": "u", "oauth": PASSWORD, "keep": 30}],
+        "display": {"pins": {"scl": 22, "sda": 21}, "rotate": 180},
+        "notify": [{"kind": "log"}],
+        "storage": {"full": "evict"},
+        "time": {"zone": -60},
+    }
+    settings = schema.parse(tree)
+    save.write(tmp_path / "x.toml", settings, None)
+    text = (tmp_path / "x.toml").read_text("utf-8")
+    assert "SECRET" not in text
+    assert "BUZON_PASSWORD_MAIN, BUZON_PASSWORD_B" in text
+    assert 'keep = "delete"' in text
+    for one in (*tree["wifi"], *tree["account"]):
+        for name in ("password", "oauth", "ca"):
+            one.pop(name, None)
+    assert schema.load(tmp_path / "x.toml") == schema.parse(tree)
+
+
+def test_a_file_that_is_there_is_not_overwritten(tmp_path) -> None:
+    (tmp_path / "x.toml").write_text("mine")
+    for path, words in ((tmp_path / "x.toml", "already"), (tmp_path / "no" / "x.toml", "no folder")):
+        with pytest.raises(BuzonError, match=words):
+            save.check(path)
+    assert (tmp_path / "x.toml").read_text() == "mine"
+
+
+# The command
+
+
+def test_without_a_terminal_or_with_a_file_too_it_says_what_to_do(tmp_path) -> None:
+    with Peer() as peer:
+        done = buzon("provision", "--port", peer.port, "--json")
+        assert done.returncode == 2
+        assert (
+            one_sentence(done)
+            == "There is no terminal to ask on: give a file (buzon provision SETTINGS.toml)."
+        )
+        assert json.loads(done.stdout)["exit_code"] == 2
+        done = buzon("provision", "x.toml", "--email", "a@b.example")
+        assert done.returncode == 2
+        assert "--email and --save" in one_sentence(done)
+        assert peer.done == []
