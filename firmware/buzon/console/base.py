@@ -8,7 +8,6 @@ from .. import __version__, log
 from ..errors import E_NO_ACCOUNT, E_PARAMS, ConfigError, ConsoleError
 from ..net import clock
 from ..store import fs
-from ..text.utf8 import point, width
 from .server import chunk, field
 from .status import heap
 
@@ -66,24 +65,6 @@ def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     clock.set_to(epoch)
     app.clock_is_set(True)
     return {"epoch": clock.now()}
-
-
-def do_wifi_scan(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    found = []
-    for ssid, rssi, secure in app.wifi.scan():
-        if _is_text(ssid):  # anybody may call a network as he likes, but no frame can say it
-            found.append([str(ssid, "utf-8"), rssi, secure])
-    return {"networks": found}
-
-
-def _is_text(raw: bytes) -> bool:
-    i = 0
-    while i < len(raw):
-        cp = point(raw, i)
-        if cp < 0:
-            return False
-        i += width(cp)
-    return True
 
 
 def do_reboot(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":

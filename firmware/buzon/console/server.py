@@ -139,6 +139,8 @@ def _module(method: str) -> str:
         return "change"
     if method.startswith("settings."):
         return "config"
+    if method == "wifi.scan":
+        return "scan"
     return "files" if method in ("file.put", "wipe") else "base"
 
 
