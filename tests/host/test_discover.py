@@ -331,7 +331,7 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "{}">]>' + BODY.replace("imap.casa.exa
         BOMB.encode("utf-16"),
         XML.encode() + b" " * discover.MAX_XML,
         "ftp://127.0.0.1/x",
-        "file:///etc/hostname",
+        Path("/etc/hostname").as_uri(),
         "/casa.example/config-v1.1.xml",
         9.0,
     ],

@@ -53,8 +53,8 @@ class Terminal:
             yield bar.say
 
     def _line(self, shown: str) -> str:
-        self._out.stderr.print(Text(escape(shown)), end="")
         try:
+            self._out.stderr.print(Text(escape(shown)), end="")
             line = sys.stdin.readline()
         except UnicodeDecodeError:
             return self._again(lambda: self._line(shown))
