@@ -216,6 +216,17 @@ def test_an_empty_password_goes_back_to_the_address(mail, tmp_path) -> None:
     assert len([question for question in person.asked if "E-mail" in question]) == 2
 
 
+def test_a_board_that_cannot_look_for_networks_now(mail, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(wizard, "_SCAN_S", 0.01)
+    row(tmp_path, mail)
+    with Peer() as peer:
+        peer.settings = {"wifi": [{"ssid": "Hall", "password": True}], "account": []}
+        peer.refuse["wifi.scan"] = [801, "Something unexpected happened (OSError): please report it.", ""]
+        run(peer, person := Person(), mail)
+        assert peer.settings["wifi"][0]["ssid"] == "Hall"  # the board's own is the default
+    assert "The board cannot look for networks now: type the name." in person.said
+
+
 # What is remembered and what is saved
 
 

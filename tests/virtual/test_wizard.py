@@ -268,7 +268,7 @@ def test_an_unknown_ca_is_pinned_only_when_the_person_says_so(rig, server, at, t
 def test_no_such_host_and_no_server_there(rig, server, at) -> None:
     person = at(server, host="nowhere.invalid")
     person.answer(QUESTIONS[0])
-    person.shows("There is no server nowhere.invalid: check its name.")
+    person.shows("There is no server nowhere.invalid: check its name")
     told = r"POP3 server \[{}\]: "
     person.answer((told.format("nowhere.invalid"), "127.0.0.1:1"))
     person.shows("No secure connection to 127.0.0.1:1")
@@ -310,7 +310,7 @@ def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
     with dovecot() as server:
         for number in range(3):
             server.add(message(number))
-        person = at(server)
+        person = at(server, "--json")
         person.answer(email, password, (shared[0], "n"), (copies[0], "n"))
         question = r"deletes each message from the server once it has stored it\. Is that right\? \[y/n\] "
         person.answer((question, ""))
@@ -320,6 +320,7 @@ def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
         person.answer((r"Wi-Fi network.*: ", "2"), go)  # the open one: no password
         shown = person.ends(0)
         assert "3 messages, " in shown
+        assert json.loads(shown.splitlines()[-1])["accounts"][0]["messages"] == 3
         assert "Password of the Wi-Fi" not in shown
         until(lambda: server.left() == 0)
     account = stored(rig)["account"][0]

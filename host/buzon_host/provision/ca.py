@@ -130,7 +130,9 @@ def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: f
         what = "offers no STLS: use tls = implicit" if greeted else "is no POP3 server: check host and port"
         raise BuzonError(f"The server {host}:{port} {what}.") from None
     except socket.gaierror:
-        raise NoSuchHost(f"There is no server {escape(host)}: check its name.") from None
+        raise NoSuchHost(
+            f"There is no server {escape(host)}: check its name, and this PC's network."
+        ) from None
     except (OSError, UnicodeError, EOFError) as error:
         raise BuzonError(
             f"No secure connection to {host}:{port} ({escape(str(error))}): check host, port and tls."

@@ -25,13 +25,13 @@ from . import discover, schema, secrets, steps
 from .discover import Found, Network, Provider, Reached, Server
 
 # Codes of the firmware's error tree.
-_E_BUSY = 705
 _LOGIN = (501, 502)  # refused; the password is wrong
 _WIFI = (200, 201, 202)
 _SOON = (503, 505)  # in use: the PC's own session may be open there still; a temporary problem
 _SOON_S = 10.0
 _AGAIN = 3
 _SCAN_TRIES = 3
+_SCAN_S = 1.0
 _ALERT_S = 10.0
 
 Progress = Callable[[str], None]
@@ -100,6 +100,7 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
         _use(known, options.email)
     elif not known.email:
         known.email = next((one.user for one in before.accounts if "@" in one.user), "")
+    known.ssid = known.ssid or before.ssid[:32]
     table = discover.providers()
     login = _login(ask, options, known, table)
     room = steps.room(client)
@@ -125,14 +126,15 @@ class _Seen:
 class _Before:
     """The board's settings in force, as far as they are kept or told."""
 
-    parts: dict[str, Any]
-    accounts: list[_Seen]
+    parts: dict[str, Any] = field(default_factory=dict)
+    accounts: list[_Seen] = field(default_factory=list)
+    ssid: str = ""
 
 
 def _before(client: Client) -> _Before:
     info = client.info or client.hello()
     if not info.configured:
-        return _Before({}, [])
+        return _Before()
     try:
         tree = cbor2.loads(client.settings())
         accounts = [
@@ -141,9 +143,10 @@ def _before(client: Client) -> _Before:
         parts = {
             name: tree[name] for name in ("device", "display", "notify", "storage", "time") if name in tree
         }
-    except (BoardRefused, cbor2.CBORDecodeError, AttributeError, KeyError, TypeError):
-        return _Before({}, [])  # nothing that could be kept
-    return _Before(parts, accounts)
+        ssid = str(tree["wifi"][0]["ssid"]) if tree.get("wifi") else ""
+    except (BoardRefused, cbor2.CBORDecodeError, AttributeError, LookupError, TypeError):
+        return _Before()  # nothing that could be kept
+    return _Before(parts, accounts, ssid)
 
 
 # The account
@@ -371,7 +374,9 @@ def _policy(
         remembered.save(known)
     start = "now" if messages and not fits and known.only_new else "all"
     account = account.model_copy(update={"keep": keep, "start": start})
-    if account.deletes and messages and not options.yes:
+    if account.deletes and box.messages != 0 and not options.yes:
+        if box.messages < 0:
+            ask.say("The server does not say how much mail there is.")
         if known.shared:
             ask.say("The phone and the PC will not find there what the board has taken.")
         if not ask.yes(steps.question(account, messages, size, room), None):
@@ -412,11 +417,14 @@ def _wifi(client: Client, ask: Ask, options: Options, known: remembered.Answers)
     """Network and password; the choice by Enter is the last one, or the strongest."""
     with ask.working() as progress:
         progress("The board looks for Wi-Fi networks")
-        networks = _scan(client)
+        seen = _scan(client)
+    networks = seen or []
     for number, (ssid, rssi, secure) in enumerate(networks, 1):
         ask.say(f"  {number:2}  {ssid}  ({rssi} dBm{'' if secure else ', open'})")
-    if not networks:
-        ask.say("The board sees no Wi-Fi network (it knows 2.4 GHz only).")
+    if seen is None:
+        ask.say("The board cannot look for networks now: type the name.")
+    elif not networks:
+        ask.say("The board sees no Wi-Fi network (it knows 2.4 GHz only): type the name.")
     names = [ssid for ssid, _, _ in networks]
     secure_names = {ssid for ssid, _, secure in networks if secure}
     default = known.ssid if known.ssid in names or not names else names[0]
@@ -451,18 +459,16 @@ def _wifi_password(ask: Ask, ssid: str, stored: str | None, secure: bool) -> sch
             ask.say(f"The password {error.problems[0][1]}.")
 
 
-def _scan(client: Client) -> list[tuple[str, int, bool]]:
-    """What the board sees, the strongest first, each name once; [] when it cannot look now."""
-    for _ in range(_SCAN_TRIES):
+def _scan(client: Client) -> list[tuple[str, int, bool]] | None:
+    """What the board sees, the strongest first, each name once; None when it cannot look now."""
+    for left in range(_SCAN_TRIES, 0, -1):
         try:
             found = client.wifi_scan()
             break
-        except BoardRefused as error:
-            if error.code != _E_BUSY:
-                return []
-            time.sleep(1.0)
-    else:
-        return []
+        except BoardRefused:  # while it joins one a chip may refuse to look for others
+            if left == 1:
+                return None
+            time.sleep(_SCAN_S)
     networks: dict[str, tuple[str, int, bool]] = {}
     for ssid, rssi, secure in sorted(found, key=lambda each: -each[1]):
         try:
