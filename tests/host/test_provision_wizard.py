@@ -126,6 +126,7 @@ def test_what_the_table_says_is_done(mail, tmp_path) -> None:
     assert account["poll_s"] == 900
     assert "App password of demo@casa.example" in person.asked
     assert "Make one." in person.said
+    assert f"Casa: {mail.host}, port {mail.pop3s}, TLS" in person.said
     assert "It looks every 15 minutes." in person.said
 
 

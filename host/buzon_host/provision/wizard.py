@@ -180,7 +180,7 @@ def _login(ask: Ask, options: Options, known: remembered.Answers, table: Sequenc
         provider = found.provider
         if provider is None or reached.server.source not in ("table", "mx"):
             provider = discover.of_host(reached.server.host, table)
-        root, pinned = _trust(ask, options, reached)
+        root, pinned = _trust(ask, reached, provider)
         if root is None:
             known.forget_server()
             continue
@@ -264,10 +264,13 @@ def _remember(known: remembered.Answers, server: Server) -> None:
     remembered.save(known)
 
 
-def _trust(ask: Ask, options: Options, reached: Reached) -> tuple[bytes | None, bool]:
+def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes | None, bool]:
     """The CA for the server, and whether only the person vouches for it."""
     server = reached.server
-    ask.say(f"{server.host}, port {server.port}, {'TLS' if server.tls == 'implicit' else 'TLS by STLS'}")
+    name = f"{provider.name}: " if provider is not None else ""
+    ask.say(
+        f"{name}{server.host}, port {server.port}, {'TLS' if server.tls == 'implicit' else 'TLS by STLS'}"
+    )
     if reached.root is not None:
         return reached.root, False
     ask.say(reached.problem)
