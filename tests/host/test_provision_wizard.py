@@ -5,7 +5,8 @@ import json
 import pytest
 from buzon_host.board.client import Client
 from buzon_host.errors import BoardRefused, BuzonError
-from buzon_host.provision import answers, save, schema, wizard
+from buzon_host.provision import account, answers, save, schema, wizard
+from buzon_host.provision.ask import Options
 from buzon_host.provision.discover import Network
 from buzon_host.server.run import LocalServer
 from test_board_peer import Peer
@@ -82,7 +83,7 @@ def row(tmp_path, mail, more: str = "") -> None:
 def run(peer: Peer, person: Person, mail, **more) -> wizard.Outcome:
     options = {"ca": mail.ca_der.read_bytes(), "env": {}, "keyring": False, **more}
     with Client.connect(peer.port, timeout=5) as client:
-        return wizard.run(client, person, wizard.Options(**options))
+        return wizard.run(client, person, Options(**options))
 
 
 def test_a_server_that_dns_alone_names_must_be_confirmed(mail, tmp_path) -> None:
@@ -239,7 +240,7 @@ def test_answers_are_for_one_address_and_a_damaged_file_is_none(mail, tmp_path) 
     assert file.stat().st_mode & 0o77 == 0
     known = answers.load()
     assert (known.email, known.shared, known.copies, known.ssid) == ("demo@casa.example", False, True, "Home")
-    wizard._use(known, "other@casa.example")
+    account.use(known, "other@casa.example")
     assert (answers.load().shared, answers.load().ssid) == (None, "Home")
     for text in ("", "[]", "{", '{"port": "x"}', '{"email": 5}', "[" * 100_000):
         file.write_text(text)

@@ -78,12 +78,13 @@ def _wizard(
     # Loading these takes longer than most verbs.
     from ..provision import save as settings_file
     from ..provision import wizard
+    from ..provision.ask import Options
 
     der = certificates.read(ca) if ca is not None else None
     if save is not None:
         settings_file.check(save)
     with connect(find(port), out) as client:
-        outcome = wizard.run(client, ask, wizard.Options(email=email, ca=der, yes=yes))
+        outcome = wizard.run(client, ask, Options(email=email, ca=der, yes=yes))
     _tell(out, outcome.result)
     if save is not None:
         own = outcome.pinned or der
