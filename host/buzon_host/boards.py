@@ -1,8 +1,10 @@
 """The boards: each a folder with a `board.toml`, loaded and checked here. It never touches a board."""
 
 import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,12 +30,13 @@ class Flash(_Part):
 
 
 class FileSystem(_Part):
-    """The partition MicroPython mounts at `/` (bytes)."""
+    """The partition MicroPython mounts at `/` (bytes). `prog_size`: how much littlefs writes at least."""
 
     label: str = "vfs"
     offset: Annotated[int, Field(ge=0)]
     size: Annotated[int, Field(ge=16 * 4096)]
     block_size: Literal[4096] = 4096
+    prog_size: Literal[32, 256] = 32
 
     @model_validator(mode="after")
     def _aligned(self) -> "FileSystem":
@@ -47,32 +50,115 @@ class DisplayPins(_Part):
     sda: Pin
 
 
-class Display(_Part):
-    """The `display` section a new board's settings start with (docs/PROTOCOL.md, "Settings")."""
+SIZES = {"ssd1306": ((128, 64), (128, 32), (72, 40)), "sh1106": ((128, 64),)}
+"""What each driver can show: width and height of its modules."""
 
-    driver: Literal["ssd1306", "null"]
+
+def check_size(driver: str, w: int, h: int) -> None:
+    """ValueError when there is no module of that size."""
+    sizes = SIZES.get(driver, tuple(size for some in SIZES.values() for size in some))
+    if (w, h) not in sizes:
+        known = ", ".join(f"{width}x{height}" for width, height in sizes)
+        raise ValueError(f"h|{w}x{h} is no size of a display with driver {driver}: take {known}")
+
+
+class Display(_Part):
+    """The `display` section a new board's settings start with (docs/PROTOCOL.md, "Settings"); `label` and `built_in`
+    (it is on the board: nothing to wire) are for people."""
+
+    label: str
+    built_in: bool = False
+    driver: Literal["ssd1306", "sh1106", "null"]
     bus: Annotated[int, Field(ge=0, le=3)] = 0
     addr: Annotated[int, Field(ge=0x08, le=0x77)] = 0x3C
-    w: Literal[128] = 128
-    h: Literal[64] = 64
+    w: int = 128
+    h: int = 64
     pins: DisplayPins
     rotate: Literal[0, 180] = 0
     contrast: Annotated[int, Field(ge=0, le=255)] = 127
 
+    @model_validator(mode="after")
+    def _size(self) -> "Display":
+        check_size(self.driver, self.w, self.h)
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """As the board's settings have it."""
+        return self.model_dump(exclude={"label", "built_in"})
+
 
 class Pins(_Part):
-    """GPIO numbers of what every board has; None: the board has none."""
+    """GPIO numbers; None: the board has none. `led`: "LED" where it hangs on the radio's chip. A button that is not
+    `button_on_board` is wired to ground. The rest is what is printed on the board, for people."""
 
-    led: Pin | None = None
+    led: Pin | Literal["LED"] | None = None
+    led_active_low: bool = False
     button: Pin | None = None
+    button_name: str = "BOOT"
+    button_on_board: bool = True
+    power: str = "3V3"
+    ground: str = "GND"
+    prefix: str = "GPIO"
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    def name(self, number: int) -> str:
+        """What is printed beside a pin, and where it is."""
+        label = self.labels.get(str(number))
+        return f"{self.prefix}{number}" + (f" ({label})" if label else "")
+
+
+UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 
 
 class Serial(_Part):
-    """The port the console speaks on. `receive_ring`: bytes the board holds until it reads them."""
+    """The port the console speaks on. `receive_ring`: bytes the board holds until it reads them.
+
+    `usb`: ids of what is at the other end of the cable. `reset`: how the chip is brought to its loader: by the lines
+    DTR and RTS, by a `button`, or by `none` (an emulated chip). `flash_baud`: for flashing. `stub`: esptool loads a
+    faster loader first.
+    """
 
     baud: Annotated[int, Field(ge=9600, le=4_000_000)] = 115200
     receive_ring: Annotated[int, Field(ge=64, le=65536)] = 260
+    usb: list[UsbId] = Field(default_factory=list)
+    reset: Literal["dtr-rts", "button", "none"] = "dtr-rts"
+    flash_baud: Annotated[int, Field(ge=9600, le=4_000_000)] = 460800
+    stub: bool = True
 
+
+@dataclass(frozen=True)
+class Chip:
+    """What is the same for all boards with a chip. `title`: as its maker and ESP Web Tools write it.
+
+    ESP32s: `image_id` is in the head of every program, `boot` is where in the flash the firmware file begins. RP2s:
+    `uf2_family` is in every block of a UF2 file, `drive` the name of the drive they show.
+    """
+
+    title: str
+    arch: str
+    sda_scl: tuple[frozenset[int], frozenset[int]]
+    image_id: int | None = None
+    boot: int = 0
+    uf2_family: int | None = None
+    drive: str = ""
+    button: str = "BOOT"
+
+
+def _any(pins: Iterable[int]) -> tuple[frozenset[int], frozenset[int]]:
+    return frozenset(pins), frozenset(pins)
+
+
+_RP2 = frozenset(range(0, 29, 2)), frozenset(range(1, 29, 2))
+_ESP32_FLASH = {6, 7, 8, 9, 10, 11}
+CHIPS = {
+    # Pins that can be an I2C bus's: 34 to 39 are inputs, and some hold the flash chip.
+    "esp32": Chip("ESP32", "xtensawin", _any({*range(34)} - _ESP32_FLASH), image_id=0, boot=0x1000),
+    "esp32s3": Chip("ESP32-S3", "xtensawin", _any({*range(22), *range(33, 49)}), image_id=9),
+    "esp32c3": Chip("ESP32-C3", "rv32imc", _any({*range(11), *range(18, 22)}), image_id=5),
+    "rp2040": Chip("RP2040", "armv6m", _RP2, uf2_family=0xE48BFF56, drive="RPI-RP2", button="BOOTSEL"),
+    "rp2350": Chip("RP2350", "armv7emsp", _RP2, uf2_family=0xE48BFF59, drive="RP2350", button="BOOTSEL"),
+    "virtual": Chip("virtual", "x64", _any(range(40))),
+}
 
 Bytes = Annotated[int, Field(ge=0, le=65536)]
 
@@ -80,14 +166,15 @@ Bytes = Annotated[int, Field(ge=0, le=65536)]
 class Board(_Part):
     """One board, as its `board.toml` describes it. `arch` is what `mpy-cross -march` takes.
 
-    `tls_heap`: bytes that a TLS connection takes of MicroPython's heap, in its largest block and in all the others,
-    which the firmware keeps for it; 0 where TLS has memory of its own. `watchdog_s`: seconds within which a board that
-    hangs is reset; 0: never. Only for chips where a new WDT takes the place of the last, as on an ESP32.
+    `display` is what its settings start with; `displays` are other well-known ones. `tls_heap`: bytes that a TLS
+    connection takes of MicroPython's heap, in its largest block and in all the others, which the firmware keeps for
+    it; 0 where TLS has memory of its own. `watchdog_s`: seconds within which a board that hangs is reset; 0: never.
+    Only for chips where a new WDT takes the place of the last, as on an ESP32.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
     description: str
-    chip: str
+    chip: Literal["esp32", "esp32s3", "esp32c3", "rp2040", "rp2350", "virtual"]
     arch: str
     heap_kib: Annotated[int, Field(ge=16, le=65536)]
     tls_heap: Annotated[list[Bytes], Field(min_length=2, max_length=2)] = [0, 0]
@@ -95,21 +182,55 @@ class Board(_Part):
     flash: Flash
     filesystem: FileSystem
     display: Display
+    displays: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,24}$")], Display] = Field(default_factory=dict)
     pins: Pins
     serial: Serial = Field(default_factory=Serial)
 
     @model_validator(mode="after")
     def _fits(self) -> "Board":
         if self.filesystem.offset + self.filesystem.size > self.flash.kib * 1024:
-            raise ValueError("filesystem: the partition ends behind the end of the flash")
+            raise ValueError("filesystem|the partition ends behind the end of the flash")
+        chip = CHIPS[self.chip]
+        if self.arch != chip.arch:
+            raise ValueError(f'arch|must be "{chip.arch}" for chip "{self.chip}"')
+        for path, display in [
+            ("display", self.display),
+            *((f"displays.{n}", d) for n, d in self.displays.items()),
+        ]:
+            for line, pin, able in zip(
+                ("sda", "scl"), (display.pins.sda, display.pins.scl), chip.sda_scl, strict=True
+            ):
+                # On an RP2 every second pair of pins is I2C1's.
+                wrong_bus = chip.uf2_family is not None and pin // 2 % 2 != display.bus
+                if pin not in able or wrong_bus:
+                    what = f"I2C bus {display.bus}" if wrong_bus else "an I2C bus"
+                    raise ValueError(
+                        f"{path}.pins.{line}|pin {pin} of this chip cannot be {line.upper()} of {what}"
+                    )
+        if self.display.pins.scl == self.display.pins.sda:
+            raise ValueError("display.pins|scl and sda are the same pin")
         return self
+
+    @property
+    def soc(self) -> Chip:
+        """The facts of its chip."""
+        return CHIPS[self.chip]
+
+    def with_display(self, name: str | None) -> "Board":
+        """The board with one of `displays` in place of its own; None: as it is. Raises BoardError."""
+        if name is None:
+            return self
+        if name not in self.displays:
+            known = ", ".join(self.displays)
+            end = f"take one of {known}, or leave --display out" if known else "leave --display out"
+            raise BoardError(f"{self.name} has no display '{name}': {end}.")
+        return self.model_copy(update={"display": self.displays[name]})
 
     def cbor_map(self) -> dict[str, object]:
         """What `/board.cbor` holds: name, default display settings, led, button, tls_heap, watchdog_s."""
-        display = self.display.model_dump()
         return {
             "name": self.name,
-            "display": display,
+            "display": self.display.settings(),
             "led": self.pins.led,
             "button": self.pins.button,
             "tls_heap": self.tls_heap,
@@ -148,8 +269,9 @@ def _sentences(error: ValidationError) -> list[str]:
     """`display.pins.scl: ...`, one for each thing that is wrong."""
     found = []
     for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
         what = {"extra_forbidden": "is not a known key", "missing": "is missing"}.get(item["type"])
-        what = what or item["msg"].removeprefix("Value error, ")
+        # A check of several keys says `key|what is wrong`.
+        below, _, what = (what or item["msg"].removeprefix("Value error, ")).rpartition("|")
+        where = ".".join(str(part) for part in (*item["loc"], *filter(None, [below])))
         found.append(f"{where}: {what}" if where else what)
     return found

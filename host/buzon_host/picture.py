@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from .paths import firmware
-from .virtual.chips import Ssd1306Chip
+from .virtual.chips import Ssd1306Chip, chip
 from .virtual.interpreter import command
 
 Pixels = list[list[int]]
@@ -90,10 +90,10 @@ class I2C:
         self.wire.flush()
 """
 _SCRIPT = """
-from buzon.display.ssd1306 import SSD1306
+from buzon.display.{driver} import Plugin
 from buzon.notify import pages
 
-d = SSD1306({config!r})
+d = Plugin({config!r})
 {code}
 with open("frame", "wb") as out:
     out.write(d.buffer)
@@ -108,17 +108,21 @@ PAGES = {
 }
 
 
-def drawn(code: str, height: int = 64, rotate: int = 0) -> tuple[Ssd1306Chip, Pixels]:
-    """Run `code` on the real MicroPython, where `d` is the SSD1306 driver and `pages` the firmware's pages.
+def drawn(
+    code: str, height: int = 64, rotate: int = 0, driver: str = "ssd1306", width: int = 128
+) -> tuple[Ssd1306Chip, Pixels]:
+    """Run `code` on the real MicroPython, where `d` is the display's driver and `pages` the firmware's pages.
 
     Returns the emulated display after all that came over its bus, and what the driver's framebuffer held.
     RuntimeError with MicroPython's own words if the code fails; VirtualBoardError if there is no MicroPython.
     """
-    config = {"w": 128, "h": height, "rotate": rotate}
+    config = {"w": width, "h": height, "rotate": rotate}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "machine.py").write_text(_MACHINE)
-        (folder / "draw.py").write_text(_SCRIPT.format(config=config, code=code), encoding="utf-8")
+        (folder / "draw.py").write_text(
+            _SCRIPT.format(config=config, code=code, driver=driver), encoding="utf-8"
+        )
         env = {**os.environ, "MICROPYPATH": f"{folder}:{firmware()}:.frozen"}
         done = subprocess.run(
             [*command(), "draw.py"], cwd=folder, env=env, capture_output=True, text=True, timeout=60
@@ -126,22 +130,22 @@ def drawn(code: str, height: int = 64, rotate: int = 0) -> tuple[Ssd1306Chip, Pi
         if not (folder / "frame").exists():
             raise RuntimeError(done.stdout + done.stderr)
         wire = (folder / "i2c").read_bytes()
-        frame = from_mono_vlsb((folder / "frame").read_bytes(), 128, height)
-    chip = Ssd1306Chip(128, height)
+        frame = from_mono_vlsb((folder / "frame").read_bytes(), width, height)
+    display = chip(driver, width, height)
     while wire:
         size = int.from_bytes(wire[1:3], "big")
-        chip.write(wire[3 : 3 + size])
+        display.write(wire[3 : 3 + size])
         wire = wire[3 + size :]
-    return chip, frame
+    return display, frame
 
 
 def main(folder: str = "docs/images") -> None:
     """Draw the pages of the documentation as PNG files."""
     for name, code in PAGES.items():
-        chip, _ = drawn(code)
+        display, _ = drawn(code)
         path = Path(folder) / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        to_image(chip.pixels()).save(path, optimize=True)
+        to_image(display.pixels()).save(path, optimize=True)
         print(path)
 
 

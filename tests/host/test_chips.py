@@ -1,7 +1,7 @@
-"""The emulated SSD1306 against the datasheet's tables, with bytes written here by hand."""
+"""The emulated SSD1306 and SH1106 against the datasheet's tables, with bytes written here by hand."""
 
 import pytest
-from buzon_host.virtual.chips import Ssd1306Chip
+from buzon_host.virtual.chips import Sh1106Chip, Ssd1306Chip
 
 CLEAR = b"\x00\x20\x00\x21\x00\x7f\x22\x00\x07"
 
@@ -12,6 +12,18 @@ def chip(height: int = 64, commands: bytes = b"") -> Ssd1306Chip:
     made.write(b"\x00\x8d\x14\xaf\xa1\xc8" + (b"" if height == 64 else b"\xa8\x1f\xda\x02"))
     made.write(CLEAR)
     made.write(b"\x40" + bytes(1024))
+    made.write(b"\x00" + commands)
+    assert made.errors == []
+    return made
+
+
+def sh1106(commands: bytes = b"") -> Sh1106Chip:
+    """A chip that is on, upright, with an empty memory."""
+    made = Sh1106Chip()
+    made.write(b"\x00\xad\x8b\xaf\xa1\xc8")
+    for page in range(8):
+        made.write(bytes((0, 0xB0 + page, 0x00, 0x10)))
+        made.write(b"\x40" + bytes(132))
     made.write(b"\x00" + commands)
     assert made.errors == []
     return made
@@ -173,6 +185,73 @@ def test_data_inside_of_a_command() -> None:
     assert len(made.errors) == 1
 
 
-def test_there_are_only_two_glasses() -> None:
+def test_there_are_only_these_glasses() -> None:
     with pytest.raises(ValueError, match="128x64"):
         Ssd1306Chip(96, 64)
+    with pytest.raises(ValueError, match="128x64"):
+        Sh1106Chip(128, 32)
+
+
+def test_the_small_glass_is_the_middle_of_the_memory() -> None:
+    made = Ssd1306Chip(72, 40)
+    made.write(b"\x00\x8d\x14\xaf\xa1\xc8\xa8\x27" + CLEAR)
+    made.write(b"\x40" + bytes(1024))
+    made.write(b"\x00\x21\x1c\x63\x22\x00\x04")
+    made.write(b"\x40\x01" + bytes(72 * 4) + bytes(70) + b"\x80")
+    assert lit(made) == set()  # no current without a reference
+    made.write(b"\x00\xad\x30")
+    assert lit(made) == {(0, 0), (71, 39)}
+    assert made.errors == []
+    made.write(b"\x00\xa8\x3f")  # the ratio of another module
+    assert lit(made) != {(0, 0), (71, 39)}
+
+
+def test_an_sh1106_shows_columns_2_to_129() -> None:
+    made = sh1106(b"\xb0\x02\x10")
+    made.write(b"\x40\x03")
+    made.write(b"\x00\xb7\x01\x18")  # column 129
+    made.write(b"\x40\x80")
+    assert lit(made) == {(0, 0), (0, 1), (127, 63)}
+    made.write(b"\x00\xb0\x01\x10")
+    made.write(b"\x40\xff")  # column 1: beside the glass
+    assert lit(made) == {(0, 0), (0, 1), (127, 63)}
+    made.write(b"\x00\xa0")
+    assert lit(made) == {(127, 0), (127, 1), (0, 63)}
+    made.write(b"\x00\xc0")
+    assert lit(made) == {(127, 63), (127, 62), (0, 0)}
+    assert made.errors == []
+
+
+def test_an_sh1106_stops_at_the_last_column() -> None:
+    made = sh1106(b"\xb0\x03\x18")  # column 131
+    made.write(b"\x40\x01")
+    assert made.errors == []
+    made.write(b"\x40\x01")
+    assert made.errors == ["data behind the last column"]
+
+
+@pytest.mark.parametrize("wrong", [b"\x21", b"\x20", b"\x8d", b"\xad\x14", b"\xad\x8a", b"\x2f", b"\xf0"])
+def test_what_an_sh1106_does_not_know_is_recorded(wrong: bytes) -> None:
+    made = sh1106()
+    made.write(b"\x00" + wrong)
+    assert len(made.errors) == 1
+
+
+def test_an_ssd1306s_way_of_sending_a_picture_is_wrong_for_an_sh1106() -> None:
+    made = sh1106()
+    made.write(b"\x00\x21\x00\x7f\x22\x00\x07")
+    made.write(b"\x40" + bytes(1024))
+    assert made.errors
+    assert made.contrast == 0x80
+
+
+def test_an_sh1106_is_dark_without_its_converter() -> None:
+    made = sh1106(b"\xb0\x02\x10")
+    made.write(b"\x40\x01")
+    made.write(b"\x00\xae\xad\x8a\xaf")
+    assert made.on
+    assert lit(made) == set()
+    made.write(b"\x00\xae\xad\x8b\xaf\x81\x07")
+    assert lit(made) == {(0, 0)}
+    assert made.contrast == 7
+    assert made.errors == []

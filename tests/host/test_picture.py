@@ -1,7 +1,7 @@
 """The whole chain: the real MicroPython draws a page, the driver sends it, the emulated chip shows it."""
 
 import pytest
-from buzon_host import picture
+from buzon_host import boards, picture
 from buzon_host.virtual.interpreter import VirtualBoardError, command
 
 try:
@@ -12,11 +12,18 @@ except VirtualBoardError as missing:
 needs_micropython = pytest.mark.skipif(bool(reason), reason=reason)
 
 
+DISPLAYS = [("ssd1306", 128, 64), ("ssd1306", 128, 32), ("ssd1306", 72, 40), ("sh1106", 128, 64)]
+
+
+def test_every_driver_and_size_is_drawn_on() -> None:
+    assert {(driver, *size) for driver, sizes in boards.SIZES.items() for size in sizes} == set(DISPLAYS)
+
+
 @needs_micropython
-@pytest.mark.parametrize("height", [64, 32])
+@pytest.mark.parametrize(("driver", "width", "height"), DISPLAYS)
 @pytest.mark.parametrize("name", sorted(picture.PAGES))
-def test_what_a_page_draws_is_what_the_display_shows(name: str, height: int) -> None:
-    chip, frame = picture.drawn(picture.PAGES[name], height)
+def test_what_a_page_draws_is_what_the_display_shows(name: str, driver: str, width: int, height: int) -> None:
+    chip, frame = picture.drawn(picture.PAGES[name], height, driver=driver, width=width)
     assert chip.errors == []
     assert chip.on
     assert chip.pixels() == frame
@@ -24,30 +31,54 @@ def test_what_a_page_draws_is_what_the_display_shows(name: str, height: int) -> 
 
 
 @needs_micropython
-@pytest.mark.parametrize("height", [64, 32])
-def test_rotate_turns_the_picture(height: int) -> None:
-    chip, frame = picture.drawn(picture.PAGES["alert"], height, rotate=180)
+@pytest.mark.parametrize(("driver", "width", "height"), DISPLAYS)
+def test_rotate_turns_the_picture(driver: str, width: int, height: int) -> None:
+    chip, frame = picture.drawn(picture.PAGES["alert"], height, rotate=180, driver=driver, width=width)
     assert chip.errors == []
     assert chip.pixels() == [row[::-1] for row in frame[::-1]] != frame
 
 
 @needs_micropython
-def test_power_contrast_invert() -> None:
-    chip, _ = picture.drawn("d.power(False)")
+@pytest.mark.parametrize("driver", ["ssd1306", "sh1106"])
+def test_power_contrast_invert(driver: str) -> None:
+    chip, _ = picture.drawn("d.power(False)", driver=driver)
     assert not chip.on
     assert not chip.pump
-    chip, frame = picture.drawn("d.fill(1); d.show(); d.power(False); d.power(True); d.contrast(9)")
+    code = "d.fill(1); d.show(); d.power(False); d.power(True); d.contrast(9)"
+    chip, frame = picture.drawn(code, driver=driver)
+    assert chip.errors == []
     assert chip.contrast == 9
     assert chip.pixels() == frame
-    chip, frame = picture.drawn("d.pixel(3, 4, 1); d.show(); d.invert(True)")
+    chip, frame = picture.drawn("d.pixel(3, 4, 1); d.show(); d.invert(True)", driver=driver)
     assert chip.pixels() == [[1 - bit for bit in row] for row in frame]
 
 
 @needs_micropython
-def test_an_empty_display_is_dark_not_noise() -> None:
-    chip, _ = picture.drawn("")
+@pytest.mark.parametrize(("driver", "width", "height"), DISPLAYS)
+def test_an_empty_display_is_dark_not_noise(driver: str, width: int, height: int) -> None:
+    chip, _ = picture.drawn("", height, driver=driver, width=width)
     assert chip.on
     assert not any(map(any, chip.pixels()))
+
+
+@needs_micropython
+def test_a_show_that_fails_leaves_the_picture_as_it_was() -> None:
+    code = """
+from machine import I2C
+
+def silent(self, addr, data):
+    if len(data) > 100:
+        raise OSError(19)
+
+d.fill(1)
+I2C.writeto = silent
+try:
+    d.show()
+except Exception:
+    pass
+assert bytes(d.buffer) == b"\\xff" * 1024
+"""
+    picture.drawn(code, driver="sh1106")
 
 
 @needs_micropython
@@ -59,7 +90,7 @@ gc.collect()
 gc.disable()
 before = gc.mem_alloc()
 d._i2c.writeto(60, d._window)
-d._i2c.writeto(60, d._frame)
+d._i2c.writeto(60, d.frame)
 bus = gc.mem_alloc() - before
 before = gc.mem_alloc()
 d.show()
@@ -79,7 +110,7 @@ def silent(self, addr, data):
     raise OSError(19)
 
 I2C.writeto = silent
-for call in (d.show, lambda: SSD1306({})):
+for call in (d.show, lambda: Plugin({})):
     try:
         call()
     except DeviceError as exc:

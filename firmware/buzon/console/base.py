@@ -33,7 +33,7 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "micropython": ".".join(str(part) for part in info.version[:3]),
         "heap": heap(),
         "flash": list(fs.room()),
-        "caps": ["pop3", "display:ssd1306", "display:null", "notify:display", "notify:log"],
+        "caps": ["pop3", "display:ssd1306", "display:sh1106", "display:null", "notify:display", "notify:log"],
         "configured": app.settings is not None,
         "locked": bool((app.settings or {}).get("device", {}).get("lock")),
     }

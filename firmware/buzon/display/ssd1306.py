@@ -16,10 +16,10 @@ _FREQ = const(400000)  # Hz
 
 
 class SSD1306(framebuf.FrameBuffer):
-    """A display of 128x64 or 128x32 pixels: draw as on any framebuffer, then `show`.
+    """A display of 128x64, 128x32 or 72x40 pixels: draw as on any framebuffer, then `show`.
 
     `config`: `display` of the settings (docs/PROTOCOL.md). Errors: DeviceError(E_DISPLAY) if nothing answers
-    on the bus.
+    on the bus. A chip of the same family overrides `start`, `show` and `power`.
     """
 
     API = 1
@@ -28,20 +28,26 @@ class SSD1306(framebuf.FrameBuffer):
         self.w: int = config.get("w", 128)
         self.h: int = config.get("h", 64)
         # One block is what goes over the bus: a control byte, then the picture.
-        self._frame = bytearray(1 + self.w * self.h // 8)
-        self._frame[0] = _DATA
-        self.buffer = memoryview(self._frame)[1:]
+        self.frame = bytearray(1 + self.w * self.h // 8)
+        self.frame[0] = _DATA
+        self.buffer = memoryview(self.frame)[1:]
         super().__init__(self.buffer, self.w, self.h, framebuf.MONO_VLSB)
         self._addr: int = config.get("addr", 0x3C)
         pins = config.get("pins", {})
-        turned = config.get("rotate", 0) == 180
         try:
             self._i2c = I2C(
                 config.get("bus", 0), scl=Pin(pins.get("scl", 22)), sda=Pin(pins.get("sda", 21)), freq=_FREQ
             )
         except (OSError, ValueError) as exc:
             raise DeviceError(E_DISPLAY, str(exc))
-        self._send(
+        self.start(config.get("rotate", 0) == 180)
+        self.contrast(config.get("contrast", 0xCF))
+        self.show()  # its memory holds noise until then
+        self.power(True)
+
+    def start(self, turned: bool) -> None:
+        """Sets the chip up, and leaves it off."""
+        self.send(
             b"\xae"  # off while it is set up
             b"\xd5\x80"  # clock
             b"\xd3\x00"  # no display offset
@@ -51,39 +57,41 @@ class SSD1306(framebuf.FrameBuffer):
             b"\xdb\x30"  # VCOMH deselect level
             b"\xa4\xa6"  # show the memory, not inverted
         )
-        # Multiplex ratio; COM pins: alternating on 64 lines, sequential on 32; then the way up. A module is
+        # Multiplex ratio; COM pins: sequential on 32 lines, else alternating; then the way up. A module is
         # mounted so that both remaps (A1, C8) give the upright picture.
-        com_pins = 0x12 if self.h == 64 else 0x02
-        self._send(
+        com_pins = 0x02 if self.h == 32 else 0x12
+        self.send(
             bytes((0xA8, self.h - 1, 0xDA, com_pins, 0xA0 if turned else 0xA1, 0xC0 if turned else 0xC8))
         )
-        # Where a frame goes: columns, pages.
-        self._window = bytes((_COMMANDS, 0x21, 0, self.w - 1, 0x22, 0, self.h // 8 - 1))
-        self.contrast(config.get("contrast", 0xCF))
-        self.show()  # its memory holds noise until then
-        self.power(True)
+        if self.w < 128:
+            self.send(b"\xad\x30")  # such a module has no resistor for the current: the chip's own reference
+        # Where a frame goes: columns, pages. A narrow module shows the middle of the memory.
+        first = (128 - self.w) // 2
+        self._window = bytes((_COMMANDS, 0x21, first, first + self.w - 1, 0x22, 0, self.h // 8 - 1))
 
     def show(self) -> None:
         """Send the picture: 1 KB, 25 ms at 400 kHz. Errors: DeviceError(E_DISPLAY)."""
-        self._write(self._window)
-        self._write(self._frame)
+        self.write(self._window)
+        self.write(self.frame)
 
     def power(self, on: bool) -> None:
         """Display and charge pump on or off. Off draws microamperes; the picture is kept."""
-        self._send(b"\x8d\x14\xaf" if on else b"\xae\x8d\x10")
+        self.send(b"\x8d\x14\xaf" if on else b"\xae\x8d\x10")
 
     def contrast(self, n: int) -> None:
         """Brightness, 0 to 255."""
-        self._send(bytes((0x81, n & 0xFF)))
+        self.send(bytes((0x81, n & 0xFF)))
 
     def invert(self, on: bool) -> None:
         """Dark on light."""
-        self._send(b"\xa7" if on else b"\xa6")
+        self.send(b"\xa7" if on else b"\xa6")
 
-    def _send(self, commands: bytes) -> None:
-        self._write(b"\x00" + commands)
+    def send(self, commands: bytes) -> None:
+        """Command bytes. Errors: DeviceError(E_DISPLAY)."""
+        self.write(b"\x00" + commands)
 
-    def _write(self, data: "bytes | bytearray") -> None:
+    def write(self, data: "bytes | bytearray | memoryview") -> None:
+        """One transaction: a control byte and what follows it. Errors: DeviceError(E_DISPLAY)."""
         try:
             self._i2c.writeto(self._addr, data)
         except OSError as exc:

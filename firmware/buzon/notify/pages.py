@@ -1,4 +1,4 @@
-"""The pages of the display: what a person sees. Only draws, on any one-bit display of 128 pixels' width."""
+"""The pages of the display: what a person sees. Only draws, on any one-bit display of 72x40 pixels or more."""
 
 from micropython import const
 
@@ -22,9 +22,12 @@ def idle(d: "Display", clock: str, stored: int, new: int, note: str) -> None:
     mail = "%d new" % new if new else "No new mail" if stored else "No mail yet"
     if d.h < 64:
         x = text(d, glyphs(clock or "Buzón"), 0, 0) + _W
+        if d.w < 128 and not new:
+            mail = "0 new"
         text(d, cut(glyphs(mail), (d.w - x) // _W), x, 0)
         d.hline(0, 14, d.w, 1)
-        _lines(d, note or (_count(stored) if stored else ""), 19, 1, _H)
+        low = d.h < 40
+        _lines(d, note or (_count(stored) if stored else ""), 19 if low else 16, 1 if low else 2, _H)
         d.show()
         return
     big(d, glyphs(clock[:5] or "Buzón"), 0, 0)

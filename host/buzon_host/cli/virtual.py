@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from .. import boards
 from ..demo import sentences
 from ..paths import cache
 from .options import Json
 from .output import Out
 
-Board = Annotated[str, typer.Option("--board", help="The board to be.")]
+Board = Annotated[str, typer.Option("--board", help="The board to be: a name, or a board.toml.")]
 Flash = Annotated[Path | None, typer.Option("--flash", help="The file that is its flash (made if missing).")]
 FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="Bytes of a new flash file.")]
 Heap = Annotated[int, typer.Option("--heap", min=32, max=65536, help="Heap in KiB.")]
@@ -34,7 +35,7 @@ def run(
     """
     out = Out(json)
     if flash is None:
-        flash = cache() / f"{board}.flash"
+        flash = cache() / f"{boards.load(board).name}.flash"
     with sentences():
         from ..virtual.board import VirtualBoard
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from .. import paths
+from ..boards import check_size
 from ..errors import UsageError
 
 MAX_ACCOUNTS = 4
@@ -200,14 +201,19 @@ class Pins(_Part):
 
 
 class Display(_Part):
-    driver: Literal["ssd1306", "null"] = "ssd1306"
+    driver: Literal["ssd1306", "sh1106", "null"] = "ssd1306"
     bus: Annotated[int, Field(ge=0, le=3)] = 0
     addr: Annotated[int, Field(ge=0x08, le=0x77)] = 0x3C
-    w: Literal[128] = 128
-    h: Literal[64] = 64
+    w: int = 128
+    h: int = 64
     pins: Pins | None = None
     rotate: Literal[0, 180] = 0
     contrast: Annotated[int, Field(ge=0, le=255)] = 127
+
+    @model_validator(mode="after")
+    def _size(self) -> "Display":
+        check_size(self.driver, self.w, self.h)
+        return self
 
 
 class Notify(_Part):

@@ -30,16 +30,18 @@ _HORIZONTAL, _VERTICAL, _PAGE = 0, 1, 2
 
 
 class Ssd1306Chip:
-    """An SSD1306 with the glass of a common module: 128x64 (COM lines alternate) or 128x32 (in sequence).
+    """An SSD1306 with the glass of a common module: 128x64, 72x40 (COM lines alternate) or 128x32 (in sequence).
 
-    As on those modules the glass is mounted so that segment 127 is on the left and the highest COM on top:
-    the picture is upright with both remaps (A1, C8). `write` takes one I2C write transaction; `pixels` is
-    what a person sees. `errors` names everything the datasheet does not allow.
+    The small glass hangs on the middle 72 segments and on COM0 to COM39, and its module leaves the resistor for the
+    segment current out: it stays dark until the chip's own reference is on. As on those modules the glass is mounted
+    so that segment 127 is on the left and the highest COM on top: the picture is upright with both remaps (A1, C8).
+    `write` takes one I2C write transaction; `pixels` is what a person sees. `errors` names everything the datasheet
+    does not allow.
     """
 
     def __init__(self, width: int = 128, height: int = 64) -> None:
-        if width != _COLUMNS or height not in (32, 64):
-            raise ValueError("An SSD1306 module is 128x64 or 128x32.")
+        if (width, height) not in ((128, 64), (128, 32), (72, 40)):
+            raise ValueError("An SSD1306 module is 128x64, 128x32 or 72x40.")
         self.width = width
         self.height = height
         self.errors: list[str] = []
@@ -65,6 +67,7 @@ class Ssd1306Chip:
         self.column = 0
         self.page = 0
         self.scrolling = False
+        self.reference = width == _COLUMNS
 
     def write(self, data: bytes) -> None:
         """One write transaction to the chip, without the address byte (section 8.1.5.2)."""
@@ -88,8 +91,9 @@ class Ssd1306Chip:
     def pixels(self) -> list[list[int]]:
         """Rows from the top, each pixel 1 (lit) or 0. All dark when off or without the charge pump."""
         dark = [[0] * self.width for _ in range(self.height)]
-        if not (self.on and self.pump):
+        if not (self.on and self.pump and self.reference):
             return dark
+        edge = (_COLUMNS - self.width) // 2
         for y in range(self.height):
             row = self._row(self._com(self.height - 1 - y))
             if row is None:
@@ -97,7 +101,7 @@ class Ssd1306Chip:
             line = (row + self.start_line) % _ROWS
             page, bit = self.ram[line // 8], line % 8
             for x in range(self.width):
-                lit = self.all_on or (page[self.width - 1 - x] >> bit & 1) != self.inverted
+                lit = self.all_on or (page[_COLUMNS - 1 - edge - x] >> bit & 1) != self.inverted
                 dark[y][x] = int(lit)
         return dark
 
@@ -106,7 +110,7 @@ class Ssd1306Chip:
 
         The glass is wired for its right configuration (table 10-3), the chip drives the pins as configured.
         """
-        alternate = self.height == 64
+        alternate = self.height != 32
         pin = line // 2 + 32 * (line % 2) if alternate else line
         if self.com_pins & 0x20:  # left and right half swapped
             pin = (pin + 32) % _ROWS
@@ -151,7 +155,7 @@ class Ssd1306Chip:
         """One command byte. A command may go on in a later transaction."""
         self._command.append(byte)
         code, *args = self._command
-        if len(args) < _ARGUMENTS.get(code, 0):
+        if len(args) < (1 if code == 0xAD and self.width < _COLUMNS else _ARGUMENTS.get(code, 0)):
             return
         self._command = []
         if code < 0x20 or 0xB0 <= code <= 0xB7:
@@ -209,6 +213,8 @@ class Ssd1306Chip:
             self.pump = bool(arg & 0x04)
             if arg & 0x3B != 0x10:
                 self.errors.append(f"charge pump setting 0x{arg:02x}")
+        elif code == 0xAD:  # of the SSD1306B only, which is on the small modules
+            self.reference = arg & 0x10 != 0
         elif code == 0xA8:
             if arg & 0x3F < 15:
                 self.errors.append(f"multiplex ratio {arg & 0x3F} is invalid")
@@ -221,3 +227,89 @@ class Ssd1306Chip:
             if arg & 0xCF != 0x02:
                 self.errors.append(f"COM pins setting 0x{arg:02x}")
         # D5, D9, DB (clock, precharge, VCOMH) and the scroll setups change nothing that can be seen.
+
+
+_SH1106_COLUMNS = 132
+_SH1106_ARGUMENTS = {0x81: 1, 0xA8: 1, 0xAD: 1, 0xD3: 1, 0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1}
+
+
+class Sh1106Chip(Ssd1306Chip):
+    """An SH1106 with the glass of a common 1.3-inch module (datasheet V2.3): 128x64, on segments 2 to 129.
+
+    Bus, COM lines and glass are as with an SSD1306. Its memory has 132 columns and is addressed by pages only: the
+    column counter stops at the end. Instead of a charge pump command it has a DC-DC converter, which is on after a
+    reset and may be switched while the display is off.
+    """
+
+    def __init__(self, width: int = 128, height: int = 64) -> None:
+        if (width, height) != (128, 64):
+            raise ValueError("An SH1106 module is 128x64.")
+        super().__init__(width, height)
+        noise = random.Random(1106)
+        self.ram = [bytearray(noise.randbytes(_SH1106_COLUMNS)) for _ in range(_PAGES)]
+        self.contrast = 0x80
+        self.pump = True
+
+    def pixels(self) -> list[list[int]]:
+        """As an SSD1306's."""
+        dark = [[0] * self.width for _ in range(self.height)]
+        if not (self.on and self.pump):
+            return dark
+        for y in range(self.height):
+            row = self._row(self._com(self.height - 1 - y))
+            if row is None:
+                continue
+            line = (row + self.start_line) % _ROWS
+            page, bit = self.ram[line // 8], line % 8
+            for x in range(self.width):
+                # What the segment remap does to the picture, here when it is shown: as the datasheet says, the
+                # relation between column address and segment is what turns.
+                segment = _SH1106_COLUMNS - 1 - 2 - x
+                column = _SH1106_COLUMNS - 1 - segment if self.remap else segment
+                lit = self.all_on or (page[column] >> bit & 1) != self.inverted
+                dark[y][x] = int(lit)
+        return dark
+
+    def _data(self, part: bytes) -> None:
+        if self._command:
+            self.errors.append(f"data inside of command 0x{self._command[0]:02x}")
+            self._command = []
+        for byte in part:
+            self.writes += 1
+            if self.column >= _SH1106_COLUMNS:
+                self.errors.append("data behind the last column")
+                return
+            self.ram[self.page][self.column] = byte
+            self.column += 1
+
+    def _byte(self, byte: int) -> None:
+        self._command.append(byte)
+        code, *args = self._command
+        if len(args) < _SH1106_ARGUMENTS.get(code, 0):
+            return
+        self._command = []
+        if code < 0x10:
+            self.column = self.column & 0xF0 | code & 0x0F
+        elif code < 0x20:
+            self.column = (code & 0x0F) << 4 | self.column & 0x0F
+        elif 0xB0 <= code <= 0xB7:
+            self.page = code & 7
+        elif code == 0xAD:
+            if args[0] not in (0x8A, 0x8B):
+                self.errors.append(f"DC-DC setting 0x{args[0]:02x}")
+            elif self.on:
+                self.errors.append("the DC-DC converter is switched while the display is on")
+            else:
+                self.pump = bool(args[0] & 1)
+        elif 0x30 <= code <= 0x33 or code == 0xE3:  # pump voltage, NOP
+            pass
+        elif 0x20 <= code < 0x40 or code in (0x8D, 0xA3, 0x2E, 0x2F):
+            self.errors.append(f"unknown command 0x{code:02x}")
+        else:
+            self._command = [code, *args[:-1]] if args else []
+            super()._byte(args[-1] if args else code)
+
+
+def chip(driver: str, width: int, height: int) -> Ssd1306Chip:
+    """The chip that a driver is for."""
+    return Sh1106Chip(width, height) if driver == "sh1106" else Ssd1306Chip(width, height)

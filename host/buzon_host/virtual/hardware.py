@@ -15,7 +15,7 @@ from itertools import count
 from PIL import Image
 
 from ..boards import Board
-from .chips import Ssd1306Chip
+from .chips import Ssd1306Chip, chip
 
 STAT_GOT_IP = 1010
 STAT_BEACON_TIMEOUT = 200
@@ -58,7 +58,8 @@ class Hardware:
         self.heap = 0
         self.sleep_ms = 0
         self.hard_reset()
-        self.chip = Ssd1306Chip(self.board.display.w, self.board.display.h)
+        display = self.board.display
+        self.chip: Ssd1306Chip = chip(display.driver, display.w, display.h)
         self.changed = True
 
     def hard_reset(self) -> None:
@@ -80,7 +81,7 @@ class Hardware:
         """What the fakes on the board must know at boot."""
         display = self.board.display
         chips = []
-        if display.driver == "ssd1306":
+        if display.driver != "null":
             chips.append([display.pins.scl, display.pins.sda, display.addr])
         return {"i2c": chips, "memory": b64encode(self.memory).decode(), "clock": self.clock}
 

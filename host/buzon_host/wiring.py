@@ -1,0 +1,138 @@
+"""How a board and its displays are wired, in words; and the boards' pages in docs/boards.
+
+python -m buzon_host.wiring docs/boards
+
+writes a page for each board that comes with the tool.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import boards
+from .boards import Board, Display
+
+
+def wires(board: Board, display: Display) -> list[tuple[str, str]]:
+    """(pin of the part, pin of the board) of each wire that is to be made; none for a display on the board."""
+    found = []
+    if display.driver != "null" and not display.built_in:
+        found += [
+            ("GND of the display", board.pins.ground),
+            ("VCC of the display", board.pins.power),
+            ("SCL (SCK) of the display", board.pins.name(display.pins.scl)),
+            ("SDA of the display", board.pins.name(display.pins.sda)),
+        ]
+    if board.pins.button is not None and not board.pins.button_on_board:
+        found += [
+            ("one leg of a push button", board.pins.name(board.pins.button)),
+            ("the other leg of the button", board.pins.ground),
+        ]
+    return found
+
+
+def facts(board: Board) -> list[tuple[str, str]]:
+    """(what, value) of what a person may want to know of a board."""
+    pins = board.pins
+    button, led = "none", "none"
+    if pins.button is not None:
+        kind = f"the {pins.button_name} button on the board" if pins.button_on_board else "wired by you"
+        button = f"{pins.name(pins.button)}, {kind}"
+    if pins.led == "LED":
+        led = "on the board, at the radio's chip"
+    elif pins.led is not None:
+        led = pins.name(pins.led) + (", lit when low" if pins.led_active_low else "")
+    fs = board.filesystem
+    return [
+        ("Chip", board.soc.title),
+        ("Flash", f"{board.flash.kib // 1024} MB"),
+        ("Room for code and mail", f"{fs.size // 1024} KB from {fs.offset:#x} (partition {fs.label})"),
+        ("Heap", f"about {board.heap_kib} KB"),
+        ("Button", button),
+        ("LED", led),
+        ("Serial port", _serial(board)),
+    ]
+
+
+def _serial(board: Board) -> str:
+    ids = ", ".join(board.serial.usb)
+    return f"{board.serial.baud} baud" + (f"; USB {ids}" if ids else "")
+
+
+def page(board: Board) -> str:
+    """The board's page, in Markdown."""
+    return "\n".join(_page(board)) + "\n"
+
+
+def _page(board: Board) -> Iterator[str]:
+    yield from (
+        f"<!-- Made from boards/{board.name}/board.toml: python -m buzon_host.wiring docs/boards -->",
+        f"# {board.name}",
+        "",
+        f"{board.description}. The name is the one of the board's MicroPython firmware on micropython.org.",
+        "",
+        "| | |",
+        "|---|---|",
+    )
+    for what, value in facts(board):
+        yield f"| {what} | {value} |"
+    for name, display in [("", board.display), *board.displays.items()]:
+        yield from ("", f"## {display.label}", "")
+        if name:
+            yield from (f"For this one, add `--display {name}` to `image`, `flash` and `merge`.", "")
+        if display.built_in:
+            yield from ("It is on the board: there is nothing to wire.", "")
+        rows = wires(board, display)
+        if rows:
+            yield from ("| part | board |", "|---|---|")
+            yield from (f"| {part} | {pin} |" for part, pin in rows)
+            yield ""
+        yield from (
+            "In a settings file:",
+            "",
+            "```toml",
+            "[display]",
+            *(_toml(key, value) for key, value in display.settings().items()),
+            "```",
+        )
+    yield from ("", "## Flashing", "", *_flashing(board))
+
+
+def _toml(key: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"{key} = {{ " + ", ".join(f"{k} = {v}" for k, v in value.items()) + " }"
+    if isinstance(value, str):
+        return f'{key} = "{value}"'
+    return f"{key} = 0x{value:02X}" if key == "addr" else f"{key} = {value}"
+
+
+def _flashing(board: Board) -> Iterator[str]:
+    suffix = "bin" if board.soc.image_id is not None else "uf2"
+    yield from ("```", f"buzon flash --board {board.name} --firmware FIRMWARE.{suffix}", "```", "")
+    yield loader_hint(board)
+
+
+def loader_hint(board: Board) -> str:
+    """How a person brings the chip to its loader."""
+    button = board.soc.button
+    if board.soc.uf2_family is not None:
+        return (
+            f"Hold the {button} button while you plug the cable in: a drive named {board.soc.drive} appears. "
+            "Then let the button go."
+        )
+    return (
+        f"If the chip does not answer, hold its {button} button, press RESET (or EN) once, let {button} go, "
+        "and run the command again."
+    )
+
+
+def main(folder: str = "docs/boards") -> None:
+    """Writes the pages."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name in boards.names():
+        if name != "virtual":
+            (Path(folder) / f"{name}.md").write_text(page(boards.load(name)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
