@@ -58,7 +58,7 @@ def test_check_prints_sizes_for_every_architecture(
     src = _tree(tmp_path)
     assert mpy.main(["--check", str(src)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[-3:] == ["xtensawin", "rv32imc", "armv6m"]
+    assert lines[0].split()[-4:] == ["xtensawin", "rv32imc", "armv6m", "armv7emsp"]
     sizes = {line.split()[0]: [int(n) for n in line.split()[-3:]] for line in lines[1:]}
     assert sizes["in"] == [sum(column) for column in zip(*list(sizes.values())[:-1], strict=True)]
     (src / "pkg/one.py").write_text("match x:\n    case 1: pass\n")

@@ -17,7 +17,7 @@ from .. import paths
 from ..errors import BuzonError
 from .fold import Program, analyse, fold_tree
 
-ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m")
+ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m", "armv7emsp")
 # Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
 _AS_SOURCE = frozenset({"main.py", "boot.py"})
 # What the freezing tool reads, never a board.

@@ -24,6 +24,7 @@ _VERBS = (
     "serve",
     "virtual",
     "boards",
+    "image",
     "provision",
     "check",
     "status",

@@ -1,0 +1,132 @@
+"""A MicroPython firmware file that a person has: for which chip, which version, what is where in the flash.
+
+It never runs it, and never changes it.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..boards import Board
+from ..errors import BuzonError
+from . import partitions, uf2
+from .partitions import Partition
+
+LOWEST = (1, 25)
+"""The lowest MicroPython that Buzón runs on."""
+MAX = 32 << 20
+_VERSION = re.compile(rb"MicroPython v(\d+)\.(\d+)(?:\.\d+)?[-+.\w]* on 20\d\d-")
+_IMAGE_MAGIC = 0xE9
+# Bytecode that a MicroPython reads, by the first version that does (docs, "MicroPython .mpy files").
+_BYTECODE = (((1, 19), 6), ((1, 12), 5))
+
+
+class FirmwareError(BuzonError):
+    """The file is no firmware for this board; the sentence says what it is instead."""
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What is in the file. `version`: of MicroPython, None when it does not say; ESP32s: `data` is for the flash from
+    `offset` on; RP2s: `blocks`."""
+
+    path: Path
+    data: bytes
+    version: tuple[int, int] | None
+    offset: int = 0
+    table: list[Partition] = field(default_factory=list)
+    blocks: list[uf2.Block] = field(default_factory=list)
+
+    def partition(self, label: str) -> Partition | None:
+        return next((one for one in self.table if one.label == label), None)
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(map(str, self.version)) if self.version else "unknown"
+
+    @property
+    def bytecode(self) -> int | None:
+        """The version of bytecode it runs."""
+        if self.version is None:
+            return None
+        return next((code for since, code in _BYTECODE if self.version >= since), 0)
+
+
+def load(path: Path, board: Board, any_version: bool = False) -> Firmware:
+    """The file, checked against the board. Raises FirmwareError.
+
+    `any_version`: a MicroPython older than Buzón needs is taken too (to handle its image, not to run on it).
+    """
+    try:
+        if path.stat().st_size > MAX:
+            raise FirmwareError(f"{path} is larger than any firmware: name a MicroPython firmware file.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise FirmwareError(f"The firmware file {path} cannot be read: {error.strerror}.") from None
+    chip = board.soc
+    if chip.image_id is None and chip.uf2_family is None:
+        raise FirmwareError(f"{board.name} has no flash to write a firmware to: take another --board.")
+    firmware = _esp32(path, data, board) if chip.image_id is not None else _rp2(path, data, board)
+    if firmware.version is not None and firmware.version < LOWEST and not any_version:
+        lowest = ".".join(map(str, LOWEST))
+        raise FirmwareError(
+            f"{path} is MicroPython {firmware.version_text}, and Buzón needs {lowest} or later: download the newest "
+            f"for {board.name} from micropython.org."
+        )
+    return firmware
+
+
+def _version(data: bytes) -> tuple[int, int] | None:
+    found = _VERSION.search(data)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _esp32(path: Path, data: bytes, board: Board) -> Firmware:
+    chip = board.soc
+    if uf2.is_uf2(data):
+        raise FirmwareError(f"{path} is a UF2 file, for a Pico: {board.name} takes a .bin file.")
+    offset = chip.boot
+    if (
+        chip.boot
+        and data[: chip.boot].count(0xFF) == chip.boot
+        and data[chip.boot : chip.boot + 1] == b"\xe9"
+    ):
+        data = data[chip.boot :]  # one for the whole flash, as `buzon merge` makes it
+    if len(data) < 24 or data[0] != _IMAGE_MAGIC:
+        raise FirmwareError(f"{path} is no firmware for an {chip.title}: download one from micropython.org.")
+    image_id = int.from_bytes(data[12:14], "little")
+    if image_id != chip.image_id:
+        raise FirmwareError(
+            f"{path} is for another chip (number {image_id}), and {board.name} has an {chip.title}: download the one "
+            f"for {board.name}."
+        )
+    at = partitions.AT - offset
+    try:
+        table = partitions.parse(data[at : at + partitions.SIZE])
+    except BuzonError as error:
+        raise FirmwareError(
+            f"{path} cannot be flashed alone ({error}): take the file that has bootloader and partitions in it."
+        ) from None
+    return Firmware(path, data, _version(data), offset, table)
+
+
+def _rp2(path: Path, data: bytes, board: Board) -> Firmware:
+    chip = board.soc
+    if not uf2.is_uf2(data):
+        raise FirmwareError(f"{path} is no UF2 file: download the one for {board.name} from micropython.org.")
+    try:
+        blocks = uf2.parse(data)
+    except BuzonError as error:
+        raise FirmwareError(f"{path} cannot be used ({error}): download it again.") from None
+    assert chip.uf2_family is not None
+    mine = uf2.of_family(blocks, chip.uf2_family)
+    if not mine:
+        raise FirmwareError(f"{path} is for another chip than the {chip.title} of {board.name}.")
+    flat = b"".join(block.data for block in sorted(mine, key=lambda block: block.address))
+    end = max(block.address + len(block.data) for block in mine) - uf2.FLASH
+    if end > board.filesystem.offset:
+        raise FirmwareError(
+            f"{path} takes {end} bytes of the flash, and the file system of {board.name} begins at "
+            f"{board.filesystem.offset}: set filesystem in a board.toml of your own as this firmware has it."
+        )
+    return Firmware(path, data, _version(flat), blocks=blocks)

@@ -1,0 +1,235 @@
+"""File system images: the real MicroPython mounts them; partition tables; what does not fit is refused."""
+
+import json
+import subprocess
+import tomllib
+from hashlib import sha256
+from pathlib import Path
+
+import cbor2
+import pytest
+from buzon_host import boards, paths
+from buzon_host.boards import Board
+from buzon_host.build import firmware, image, partitions, uf2
+from buzon_host.errors import BuzonError
+from buzon_host.virtual.interpreter import command
+from firmware_files import APP, ESP32, VFS, esp32_file, needs_firmware, needs_micropython, uf2_file
+
+REAL = [name for name in boards.names() if name != "virtual"]
+
+_LOOK = """
+import hashlib, json, os, sys, vfs
+
+class Flash:
+    def __init__(self, data):
+        self.data = bytearray(data)
+    def readblocks(self, n, buf, off=0):
+        buf[:] = self.data[n * 4096 + off : n * 4096 + off + len(buf)]
+    def writeblocks(self, n, buf, off=0):
+        assert off % PROG == 0 and len(buf) % PROG == 0
+        self.data[n * 4096 + off : n * 4096 + off + len(buf)] = buf
+    def ioctl(self, op, arg):
+        if op == 4:
+            return len(self.data) // 4096
+        if op == 5:
+            return 4096
+        if op == 6:
+            self.data[arg * 4096 : arg * 4096 + 4096] = b"\\xff" * 4096
+        return 0
+
+PROG = int(sys.argv[2])
+with open(sys.argv[1], "rb") as f:
+    flash = Flash(f.read())
+fs = vfs.VfsLfs2(flash, progsize=PROG)
+vfs.mount(fs, "/flash")
+found = {}
+def walk(path):
+    for name, kind, *_ in os.ilistdir("/flash" + path):
+        if kind == 0x4000:
+            walk(path + name + "/")
+        else:
+            with open("/flash" + path + name, "rb") as f:
+                data = f.read()
+            found[(path + name)[1:]] = [len(data), hashlib.sha256(data).digest().hex()]
+walk("/")
+with open("/flash/new", "w") as f:
+    f.write("x" * 9000)
+stat = os.statvfs("/flash")
+vfs.umount("/flash")
+with open(sys.argv[1], "wb") as f:
+    f.write(flash.data)
+print(json.dumps([found, list(stat)]))
+"""
+
+
+def own(tmp_path: Path, **changes: object) -> Board:
+    """The ESP32 board with another file system."""
+    tree = tomllib.loads((paths.boards() / "ESP32_GENERIC" / "board.toml").read_text())
+    tree["filesystem"] |= changes
+    return Board.model_validate(tree)
+
+
+@needs_micropython
+@pytest.mark.parametrize("name", REAL)
+def test_micropython_mounts_it_and_finds_every_byte(name: str, tmp_path: Path) -> None:
+    board = boards.load(name)
+    made = image.build(board)
+    path, script = tmp_path / "fs.img", tmp_path / "look.py"
+    path.write_bytes(made.filesystem.data)
+    script.write_text(_LOOK)
+    run = [*command(), "-X", "heapsize=32m", str(script), str(path), str(board.filesystem.prog_size)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, stat = json.loads(done.stdout)
+    assert {file: size for file, (size, _) in found.items()} == made.files
+    assert found["main.py"][1] == sha256((paths.firmware() / "main.py").read_bytes()).hexdigest()
+    assert found["board.cbor"][1] == sha256(cbor2.dumps(board.cbor_map())).hexdigest()
+    assert "lib/buzon/core/pop3.mpy" in found
+    assert (stat[0], stat[2]) == (4096, board.filesystem.size // 4096)
+    # What it wrote there can be read here again.
+    fs = image.file_system(board, board.filesystem.size)
+    fs.context.buffer[:] = path.read_bytes()
+    fs.mount()
+    with fs.open("new", "rb") as file:
+        assert file.read() == b"x" * 9000
+    assert fs.used_block_count * 4096 == board.filesystem.size - made.free + 3 * 4096
+    # littlefs counts what it takes as well as it can; MicroPython's statvfs counts folders twice.
+    folders = {path.rpartition("/")[0] for path in made.files} | {"lib"}
+    assert made.free - 3 * 4096 >= stat[4] * 4096 >= made.free - (4 + 2 * len(folders)) * 4096
+
+
+def test_it_is_the_same_each_time_and_erased_where_nothing_is() -> None:
+    board = boards.load("ESP32_GENERIC")
+    made = image.build(board)
+    assert made.filesystem.data == image.build(board).filesystem.data
+    blocks = [made.filesystem.data[at : at + 4096] for at in range(0, board.filesystem.size, 4096)]
+    assert sum(block == b"\xff" * 4096 for block in blocks) >= made.free // 4096
+
+
+def test_the_display_that_was_chosen_is_in_it() -> None:
+    board = boards.load("ESP32_GENERIC").with_display("sh1106")
+    fs = image.file_system(board, board.filesystem.size)
+    fs.context.buffer[:] = image.build(board).filesystem.data
+    fs.mount()
+    with fs.open("board.cbor", "rb") as file:
+        assert cbor2.loads(file.read())["display"]["driver"] == "sh1106"
+
+
+@needs_firmware
+def test_the_partition_of_a_real_firmware() -> None:
+    board = boards.load("ESP32_GENERIC")
+    with pytest.raises(firmware.FirmwareError, match=r"is MicroPython 1\.16, and Buzón needs 1\.25"):
+        firmware.load(ESP32, board)
+    real = firmware.load(ESP32, board, any_version=True)
+    assert (real.version, real.bytecode, real.offset) == ((1, 16), 5, 0x1000)
+    assert [(one.label, one.offset, one.size) for one in real.table] == [
+        ("nvs", 0x9000, 0x6000),
+        ("phy_init", 0xF000, 0x1000),
+        ("factory", 0x10000, 0x180000),
+        ("vfs", 0x200000, 0x200000),
+    ]
+    assert image.build(board, real).filesystem.offset == 0x200000
+
+
+def test_the_firmware_says_where_the_file_system_is(tmp_path: Path) -> None:
+    path = tmp_path / "c3.bin"
+    path.write_bytes(esp32_file(("vfs", 1, 0x81, 0x300000, 0x100000)))
+    board = boards.load("ESP32_GENERIC_C3")
+    made = image.build(board, firmware.load(path, board))
+    assert (made.filesystem.offset, made.filesystem.size) == (0x300000, 0x100000)
+    assert len(made.filesystem.data) == 0x100000
+    assert made.rom is None
+
+
+@needs_micropython
+def test_the_code_is_in_the_romfs_where_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "s3.bin"
+    path.write_bytes(esp32_file(("romfs", 1, 0x8F, 0x1E0000, 0x20000), VFS, chip=9))
+    board = boards.load("ESP32_GENERIC_S3")
+    made = image.build(board, firmware.load(path, board))
+    assert made.rom is not None
+    assert (made.rom.offset, made.rom.size) == (0x1E0000, 0x20000)
+    assert made.free > 0x200000 - 5 * 4096
+    (tmp_path / "rom").write_bytes(made.rom.data)
+    script = (
+        "import sys, vfs\n"
+        f"with open({str(tmp_path / 'rom')!r}, 'rb') as f: data = f.read()\n"
+        "vfs.mount(vfs.VfsRom(data), '/rom')\n"
+        "sys.path[:] = ['/rom/lib']\n"
+        "from buzon.core import pop3\n"
+        "print(pop3.__file__)\n"
+    )
+    done = subprocess.run([*command(), "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "/rom/lib/buzon/core/pop3.mpy", done.stdout + done.stderr
+    path.write_bytes(esp32_file(("romfs", 1, 0x8F, 0x1E0000, 0x10000), VFS, chip=9))
+    with pytest.raises(BuzonError, match=r"The code takes \d+ KB, and the partition 'romfs' .* has 64 KB"):
+        image.build(board, firmware.load(path, board))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xe9" * 10, "is no firmware for an ESP32-C3"),
+        (b"hello" * 100, "is no firmware for an ESP32-C3"),
+        (esp32_file(VFS, chip=9), "is for another chip"),
+        (esp32_file(VFS)[:0x7000], "there is no partition table in it"),
+        (esp32_file(VFS).replace(b"vfs\0", b"vfz\0"), "checksum is wrong"),
+        (esp32_file(VFS, version="1.24.1"), "is MicroPython 1.24, and Buzón needs 1.25"),
+        (uf2_file(0xE48BFF56), "is a UF2 file, for a Pico"),
+    ],
+)
+def test_what_is_no_firmware_for_the_board_is_refused(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(data)
+    with pytest.raises(firmware.FirmwareError) as error:
+        firmware.load(path, boards.load("ESP32_GENERIC_C3"))
+    assert said in str(error.value)
+
+
+def test_a_firmware_without_the_partition_or_for_a_larger_flash(tmp_path: Path) -> None:
+    board = boards.load("ESP32_GENERIC_C3")
+    path = tmp_path / "file.bin"
+    path.write_bytes(esp32_file())
+    with pytest.raises(BuzonError, match=r"no partition 'vfs' \(it has nvs, phy_init, factory\)"):
+        image.build(board, firmware.load(path, board))
+    path.write_bytes(esp32_file(("vfs", 1, 0x81, 0x200000, 0x600000)))
+    with pytest.raises(BuzonError, match="for a flash of 8192 KB, and ESP32_GENERIC_C3 has 4096 KB"):
+        image.build(board, firmware.load(path, board))
+
+
+def test_a_file_system_that_is_too_small_is_refused_with_the_sizes(tmp_path: Path) -> None:
+    with pytest.raises(BuzonError, match=r"Buzón is \d+ KB in \d+ files .* ESP32_GENERIC has 256 KB"):
+        image.build(own(tmp_path, size=0x40000))
+
+
+def test_uf2_files(tmp_path: Path) -> None:
+    board = boards.load("RPI_PICO_W")
+    path = tmp_path / "pico.uf2"
+    data = uf2_file(0xE48BFF56)
+    path.write_bytes(data)
+    assert firmware.load(path, board).version == (1, 26)
+    assert uf2.join(uf2.parse(data), []) == data
+    for wrong, said in (
+        (data[:-100], "cannot be used"),
+        (data.replace(b"\x30\x6f\xb1\x0a", b"\x30\x6f\xb1\x0b", 1), "cannot be used"),
+        (uf2_file(0xE48BFF59), "is for another chip than the RP2040"),
+        (esp32_file(VFS), "is no UF2 file"),
+        (uf2_file(0xE48BFF56, size=0x130000), "takes 1245184 bytes of the flash"),
+    ):
+        path.write_bytes(wrong)
+        with pytest.raises(firmware.FirmwareError) as error:
+            firmware.load(path, board)
+        assert said in str(error.value)
+
+
+def test_partition_tables() -> None:
+    from firmware_files import partition_table
+
+    table = partition_table(APP, VFS)
+    assert [(one.label, one.end) for one in partitions.parse(table)] == [
+        ("factory", 0x1E0000),
+        ("vfs", 0x400000),
+    ]
+    for damaged in (b"", b"\xff" * 4096, table[:32] + b"\x00" + table[33:]):
+        with pytest.raises(BuzonError):
+            partitions.parse(damaged)
