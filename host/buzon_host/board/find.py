@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """A port behind which a board may be, and what is known of it."""
+    """A port behind which a board may be, and what is known of it. `usb`: ids of maker and product, `10c4:ea60`."""
 
     port: str
     what: str
     virtual: bool = False
+    usb: str = ""
 
 
 def boards() -> list[Found]:
@@ -28,7 +29,7 @@ def boards() -> list[Found]:
     for info in list_ports.comports():
         if info.vid is not None:
             what = escape(str(info.product or info.description or "USB serial port"))
-            found.append(Found(info.device, what))
+            found.append(Found(info.device, what, usb=f"{info.vid:04x}:{info.pid or 0:04x}"))
     return found
 
 

@@ -25,6 +25,8 @@ _VERBS = (
     "virtual",
     "boards",
     "image",
+    "flash",
+    "merge",
     "provision",
     "check",
     "status",

@@ -1,0 +1,217 @@
+"""Writes an ESP32's flash with esptool, which runs as a program of its own, and says in one sentence what goes wrong.
+
+Three steps: look (which chip is it, is there a file system), write what differs, and esptool compares each piece with
+what it sent. A second run finds what the first one wrote.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..board.find import Found, boards
+from ..board.printable import escape
+from ..boards import Board
+from ..errors import BuzonError, NoBoard
+from ..wiring import loader_hint
+from .plan import Piece
+
+Progress = Callable[[str, int, int], None]
+"""What is being done; how many bytes of how many are done."""
+_LOOK = 2 * 4096
+_LITTLEFS = b"littlefs"
+_CHIP = re.compile(r"^Connected to (\S+) on ", re.M)
+_MAC = re.compile(r"^MAC:\s+([0-9a-f:]+)", re.M)
+_SKIPPED = re.compile(r" at 0x[0-9a-f]+ already in flash")
+_TAIL = 20  # lines of esptool's that are kept
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The chip at a port. `start`: the first blocks of what is where the file system is to be."""
+
+    chip: str
+    mac: str
+    start: bytes
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is a file system."""
+        return _LITTLEFS in self.start
+
+
+@dataclass(frozen=True)
+class Written:
+    """Bytes that were written, and bytes that were there already."""
+
+    written: int
+    skipped: int
+
+
+def port_of(board: Board, port: str | None) -> str:
+    """`port`, or the only serial port behind which the board may be. NoBoard when there is none, or several."""
+    if port:
+        return port
+    found = [one for one in boards() if not one.virtual]
+    likely = [one for one in found if one.usb in board.serial.usb] or found
+    if len(likely) == 1:
+        return likely[0].port
+    if not likely:
+        raise NoBoard(
+            "No board was found: plug it in with a USB cable that carries data, or name its port with --port."
+        )
+    raise NoBoard(f"There are {len(likely)} boards: choose one with --port: {_choices(likely)}.")
+
+
+def _choices(found: list[Found]) -> str:
+    return ", ".join(f"{one.port} ({one.what})" for one in found)
+
+
+def look(board: Board, port: str, offset: int) -> Seen:
+    """Which chip it is, and what is at `offset`. BuzonError when it is another chip than the board's."""
+    with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
+        start = Path(folder, "start")
+        text = _esptool(
+            board, port, "auto", ["read-flash", hex(offset), hex(_LOOK), str(start)], after="no-reset"
+        )
+        chip = _CHIP.search(text)
+        mac = _MAC.search(text)
+        seen = Seen(chip[1] if chip else "", mac[1] if mac else "", start.read_bytes())
+    if seen.chip != board.soc.title:
+        raise BuzonError(
+            f"The chip at {port} is an {escape(seen.chip)}, and {board.name} has an {board.soc.title}: name the right "
+            "board with --board (buzon boards lists them)."
+        )
+    return seen
+
+
+def write(board: Board, port: str, todo: list[Piece], progress: Progress) -> Written:
+    """Writes what differs and compares it. BuzonError; a second call goes on where the first one ended."""
+    total = sum(len(piece.data) for piece in todo)
+    done = skipped = at = 0
+    with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
+        arguments = ["write-flash", "--skip-flashed", "--no-progress"]
+        for piece in todo:
+            path = Path(folder, f"{piece.offset:08x}")
+            path.write_bytes(piece.data)
+            arguments += [hex(piece.offset), str(path)]
+        progress("Comparing", 0, total)
+
+        def line(text: str) -> None:
+            nonlocal done, skipped, at
+            if at < len(todo) and (_SKIPPED.search(text) or text.startswith("Hash of data verified")):
+                size = len(todo[at].data)
+                skipped += 0 if text.startswith("Hash") else size
+                done += size
+                at += 1
+            elif text.startswith("Flash will be erased") and at < len(todo):
+                progress(f"Writing {todo[at].what}", done, total)
+            progress("", done, total)
+
+        _esptool(board, port, board.chip, arguments, after="hard-reset", line=line)
+    if at != len(todo):
+        raise BuzonError(
+            "esptool ended without an error, and not all was verified: run the same command again."
+        )
+    return Written(total - skipped, skipped)
+
+
+def _esptool(
+    board: Board,
+    port: str,
+    chip: str,
+    arguments: list[str],
+    after: str,
+    line: Callable[[str], None] = lambda text: None,
+) -> str:
+    """Runs esptool to its end; `line` gets what it prints. Raises what its error means."""
+    manual = board.serial.reset == "none"
+    command = [sys.executable, "-P", "-m", "esptool", "--chip", chip, "--port", port]
+    command += ["--baud", str(board.serial.flash_baud)]
+    command += [
+        "--before",
+        "no-reset" if manual else "default-reset",
+        "--after",
+        "no-reset" if manual else after,
+    ]
+    if not board.serial.stub:
+        command.append("--no-stub")
+    # Whole lines, without colours: they are read here.
+    env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
+    said: list[str] = []
+    with subprocess.Popen(
+        [*command, *arguments],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            for text in _lines(process):
+                said.append(text)
+                line(text)
+        except BaseException:
+            process.kill()
+            raise
+    text = "\n".join(said)
+    if process.returncode:
+        raise trouble(text, board, port)
+    return text
+
+
+def _lines(process: "subprocess.Popen[bytes]") -> Iterator[str]:
+    assert process.stdout is not None
+    for raw in process.stdout:
+        yield raw.decode("utf-8", "replace").strip()
+
+
+def trouble(text: str, board: Board, port: str) -> BuzonError:
+    """What esptool's last words mean for a person."""
+    hint = loader_hint(board)
+    again = "run the same command again: what is written already is kept."
+    last = "\n".join(text.splitlines()[-_TAIL:])
+    wrong = re.search(r"This chip is (\S+), not (\S+)\.", last)
+    if wrong:
+        return BuzonError(f"The chip at {port} is an {escape(wrong[1])}: name the right board with --board.")
+    if "Could not open" in last:
+        if re.search(r"Permission denied|Errno 13", last):
+            return NoBoard(
+                f"The port {port} may not be opened: add yourself to its group (Debian: 'sudo adduser $USER dialout', "
+                "then log in again)."
+            )
+        if re.search(r"busy|lock|Errno 11|Access is denied", last) and not re.search(r"Errno 2\b", last):
+            return NoBoard(
+                f"The port {port} is in use: close the program that has it open (Thonny, a terminal)."
+            )
+        return NoBoard(f"There is no port {port}: plug the board in (buzon boards lists the ports).")
+    if "Failed to connect" in last and "Wrong boot mode" in last:
+        return NoBoard(f"The chip at {port} did not go to its loader. {hint}")
+    if "Failed to connect" in last:
+        return NoBoard(f"No chip answers at {port}. {hint}")
+    if "will not fit in" in last or "larger than detected flash size" in last:
+        found = re.search(r"fit in (\d+) bytes|goes past (\S+) by", last)
+        size = f"{int(found[1]) // 1024} KB" if found and found[1] else found[2] if found else "less"
+        return BuzonError(
+            f"The chip's flash has {size}, and {board.name} has {board.flash.kib} KB: take a firmware for the smaller "
+            "flash, and a board.toml of your own with its sizes."
+        )
+    if "MD5 of file does not match" in last or "Write failed" in last:
+        return BuzonError(
+            "What was written does not read back as it was sent: try another cable or USB port, then " + again
+        )
+    if re.search(r"Secure [Bb]oot|encrypt", last) and "fatal" in last:
+        return BuzonError("The chip is locked (secure boot or flash encryption): it takes no other firmware.")
+    if re.search(r"Failed to (write|enter|leave)", last):
+        return BuzonError("The chip could not write its flash: try another cable or USB port, then " + again)
+    if re.search(
+        r"serial exception|Lost connection|stopped responding|No more data|[Tt]imed out|No serial data", last
+    ):
+        return NoBoard(f"The connection to the board was lost: plug it in again and {again}")
+    final = next(
+        (one for one in reversed(text.splitlines()) if one and "troubleshooting" not in one), "no reason"
+    )
+    return BuzonError(f"esptool gave up ({escape(final)}): {again}")
