@@ -1,6 +1,7 @@
 """The boards' descriptions: those that come with the tool, and what is said of a wrong one."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,7 +93,10 @@ def test_a_board_of_ones_own_is_one_file(tmp_path: Path) -> None:
     text = (paths.boards() / "ESP32_GENERIC" / "board.toml").read_text()
     own.write_text(text.replace('"ESP32_GENERIC"', '"HALL"').replace("scl = 22", "scl = 23"))
     done = subprocess.run(
-        [sys.executable, "-m", "buzon_host", "boards", str(own), "--json"], capture_output=True, text=True
+        [sys.executable, "-m", "buzon_host", "boards", str(own), "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "host")},
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)

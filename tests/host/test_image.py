@@ -202,6 +202,18 @@ def test_a_file_system_that_is_too_small_is_refused_with_the_sizes(tmp_path: Pat
         image.build(own(tmp_path, size=0x40000))
 
 
+def test_bytecode_that_the_firmware_does_not_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c3.bin"
+    path.write_bytes(esp32_file(VFS))
+    given = firmware.load(path, boards.load("ESP32_GENERIC_C3"))
+    assert given.bytecode == 6
+    (tmp_path / "x.mpy").write_bytes(b"M\x06\x00\x1f")
+    image.check_bytecode(tmp_path, given)
+    (tmp_path / "x.mpy").write_bytes(b"M\x07\x00\x1f")
+    with pytest.raises(BuzonError, match="makes bytecode version 7, and the firmware reads 6"):
+        image.check_bytecode(tmp_path, given)
+
+
 def test_uf2_files(tmp_path: Path) -> None:
     board = boards.load("RPI_PICO_W")
     path = tmp_path / "pico.uf2"

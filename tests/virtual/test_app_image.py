@@ -1,20 +1,42 @@
-"""The image that `buzon image` makes boots: the whole app from the file system, as on a board without a ROMFS."""
+"""What `buzon image` makes and `buzon flash` writes boots: the whole app from the file system, as on a board without a ROMFS."""
 
 from pathlib import Path
 
 import pytest
 from app_board import until
-from buzon_host import boards
+from buzon_host import boards, paths
 from buzon_host.board.client import Client
 from buzon_host.board.link import Link
-from buzon_host.build import image
+from buzon_host.build import firmware, image
+from buzon_host.flash import esp, plan
 from buzon_host.virtual.board import VirtualBoard
+from buzon_host.virtual.rom_loader import RomLoader
+from host.firmware_files import VFS, esp32_file
 
 
-@pytest.mark.parametrize("name", ["ESP32_GENERIC", "ESP32_GENERIC_C3"])
-def test_it_boots(tmp_path: Path, name: str) -> None:
+def flashed(folder: Path, name: str, chip: str) -> bytes:
+    """What `buzon flash` leaves where the file system is, on an emulated chip."""
+    text = (paths.boards() / name / "board.toml").read_text()
+    text = text.replace("stub = true", "stub = false").replace('reset = "dtr-rts"', 'reset = "none"')
+    (folder / "board.toml").write_text(text)
+    board = boards.load(folder / "board.toml")
+    assert board.soc.image_id is not None
+    (folder / "firmware.bin").write_bytes(esp32_file(VFS, chip=board.soc.image_id))
+    given = firmware.load(folder / "firmware.bin", board)
+    made = image.build(board, given)
+    (folder / "chip").write_bytes(b"\xff" * (board.flash.kib * 1024))
+    with RomLoader(chip, folder / "chip") as rom:
+        esp.write(board, rom.port, plan.pieces(given, made), lambda text, done, total: None)
+    offset = made.filesystem.offset
+    return (folder / "chip").read_bytes()[offset : offset + made.filesystem.size]
+
+
+@pytest.mark.parametrize(("name", "chip"), [("ESP32_GENERIC", ""), ("ESP32_GENERIC_C3", "esp32c3")])
+def test_it_boots(tmp_path: Path, name: str, chip: str) -> None:
     flash = tmp_path / "flash.img"
-    flash.write_bytes(image.build(boards.load(name)).filesystem.data)
+    flash.write_bytes(
+        flashed(tmp_path, name, chip) if chip else image.build(boards.load(name)).filesystem.data
+    )
     (tmp_path / "nothing").mkdir()
     log = tmp_path / "log"
     # The code is loaded into the heap here, and words are twice a board's.

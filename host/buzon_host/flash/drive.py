@@ -1,5 +1,6 @@
 """Gives an RP2 a UF2 file: its loader shows a drive, and what is copied there goes into the flash."""
 
+import errno
 import os
 import sys
 import time
@@ -70,6 +71,8 @@ def copy(data: bytes, drive: Path, progress: Callable[[int, int], None], gone_s:
                 os.fsync(file.fileno())
                 done = min(len(data), at + _CHUNK)
                 progress(done, len(data))
+                if done < len(data) and board_id(drive) is None:
+                    raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     except OSError as error:
         # The last block makes the chip start: the file may be gone before it is closed.
         if done + _CHUNK < len(data) or board_id(drive) is not None:

@@ -1,0 +1,485 @@
+"""`buzon flash` with the real esptool, against an emulated chip in its ROM loader; Picos, against an emulated drive."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+from buzon_host import boards, paths
+from buzon_host.build import firmware, image, uf2
+from buzon_host.build.image import file_system
+from buzon_host.errors import BuzonError
+from buzon_host.flash import drive as drives
+from buzon_host.flash import merge, plan
+from buzon_host.virtual.rom_loader import MAC, RomLoader
+from firmware_files import ESP32, VFS, esp32_file, needs_firmware, uf2_file
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the emulated chip is on a pty")
+MB = 1 << 20
+AGAIN = "run the same command again"
+Run = Callable[..., tuple[int, str, dict[str, Any]]]
+
+
+def own_board(folder: Path, name: str) -> Path:
+    """The board as a person's own file, for a chip that is always in its loader and knows no stub."""
+    text = (paths.boards() / name / "board.toml").read_text()
+    text = text.replace("stub = true", "stub = false").replace('reset = "dtr-rts"', 'reset = "none"')
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def c3(tmp_path: Path) -> Path:
+    """A blank flash of 4 MB; beside it the board's file and a small firmware."""
+    own_board(tmp_path, "ESP32_GENERIC_C3")
+    (tmp_path / "c3.bin").write_bytes(esp32_file(VFS))
+    flash = tmp_path / "flash"
+    flash.write_bytes(b"\xff" * 4 * MB)
+    return flash
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """esptool tries to connect once, not seven times."""
+    (tmp_path / "esptool.cfg").write_text("[esptool]\nconnect_attempts = 1\n")
+    return {
+        **os.environ,
+        "ESPTOOL_CFGFILE": str(tmp_path / "esptool.cfg"),
+        "XDG_RUNTIME_DIR": str(tmp_path),
+        "PYTHONPATH": str(Path(boards.__file__).parents[1]),
+    }
+
+
+@pytest.fixture
+def run(env: dict[str, str]) -> Run:
+    """run(*arguments) of `buzon --json`: exit code, stderr, document."""
+
+    def made(*arguments: object) -> tuple[int, str, dict[str, Any]]:
+        command = [sys.executable, "-m", "buzon_host", *map(str, arguments), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+        return done.returncode, done.stderr, json.loads(done.stdout)
+
+    return made
+
+
+def arguments(flash: Path, port: str, *more: object) -> list[object]:
+    folder = flash.parent
+    board = folder / "ESP32_GENERIC_C3.toml"
+    return ["flash", "--board", board, "--firmware", folder / "c3.bin", "--port", port, *more]
+
+
+def expected(flash: Path) -> bytes:
+    """What is to be on the flash."""
+    board = boards.load(flash.parent / "ESP32_GENERIC_C3.toml")
+    given = firmware.load(flash.parent / "c3.bin", board)
+    return plan.flat(plan.pieces(given, image.build(board, given)))
+
+
+@needs_firmware
+def test_a_real_firmware_and_the_files_are_on_the_flash(tmp_path: Path, run: Run) -> None:
+    flash = tmp_path / "flash"
+    flash.write_bytes(b"\xff" * 4 * MB)
+    board = own_board(tmp_path, "ESP32_GENERIC")
+    command = ["flash", "--board", board, "--firmware", ESP32, "--any-version"]
+    with RomLoader("esp32", flash) as chip:
+        code, said, document = run(*command, "--port", chip.port)
+    assert (code, document["chip"], document["mac"], document["micropython"]) == (0, "ESP32", MAC, "1.16"), (
+        said
+    )
+    assert "about 2 min" in said
+    data = flash.read_bytes()
+    assert ESP32 is not None
+    real = ESP32.read_bytes()
+    assert data[0x1000 : 0x1000 + len(real)] == real
+    loaded = boards.load(board)
+    fs = file_system(loaded, loaded.filesystem.size)
+    fs.context.buffer[:] = data[0x200000:]
+    fs.mount()
+    assert {"main.py", "board.cbor", "lib"} == set(fs.listdir("/"))
+    # A second run has nothing to do; what changed is all that is written.
+    with RomLoader("esp32", flash) as chip:
+        code, _, document = run(*command, "--port", chip.port)
+    assert (code, document["written"], chip.blocks) == (0, 0, 0)
+    damaged = bytearray(data)
+    damaged[0x150000] ^= 1
+    flash.write_bytes(damaged)
+    with RomLoader("esp32", flash) as chip:
+        code, _, document = run(*command, "--port", chip.port)
+    assert (code, document["written"]) == (0, plan.PIECE)
+    assert flash.read_bytes() == data
+
+
+@pytest.mark.parametrize(("chip", "name", "number", "size"), [("esp32s3", "ESP32_GENERIC_S3", 9, 8)])
+def test_an_s3_with_a_romfs(tmp_path: Path, run: Run, chip: str, name: str, number: int, size: int) -> None:
+    board, flash = own_board(tmp_path, name), tmp_path / "flash"
+    flash.write_bytes(b"\xff" * size * MB)
+    (tmp_path / "s3.bin").write_bytes(esp32_file(("romfs", 1, 0x8F, 0x1E0000, 0x20000), VFS, chip=number))
+    with RomLoader(chip, flash) as loader:
+        code, said, document = run(
+            "flash",
+            "--board",
+            board,
+            "--firmware",
+            tmp_path / "s3.bin",
+            "--port",
+            loader.port,
+            "--display",
+            "sh1106",
+        )
+    assert (code, document["chip"]) == (0, "ESP32-S3"), said
+    loaded = boards.load(board).with_display("sh1106")
+    made = image.build(loaded, firmware.load(tmp_path / "s3.bin", loaded))
+    data = flash.read_bytes()
+    for part in made.parts:
+        assert data[part.offset : part.offset + len(part.data)] == part.data
+
+
+def test_what_the_radio_keeps_stays_and_old_files_are_gone(c3: Path, run: Run) -> None:
+    blank = bytearray(b"\xff" * 4 * MB)
+    blank[0x9000:0xB000] = b"nvs!" * 0x800
+    blank[0x390000:0x391000] = b"an old mail " * 341 + b"...."
+    c3.write_bytes(blank)
+    with RomLoader("esp32c3", c3) as chip:
+        code, said, _ = run(*arguments(c3, chip.port))
+    assert code == 0, said
+    data = bytearray(c3.read_bytes())
+    assert data[0x9000:0xB000] == b"nvs!" * 0x800
+    data[0x9000:0xB000] = b"\xff" * 0x2000
+    assert data == expected(c3)
+
+
+def test_another_chip_is_not_written_to(c3: Path, run: Run) -> None:
+    with RomLoader("esp32", c3) as chip:
+        code, said, document = run(*arguments(c3, chip.port))
+    assert (code, chip.blocks) == (1, 0)
+    assert said.strip() == document["error"]
+    assert "is an ESP32, and ESP32_GENERIC_C3 has an ESP32-C3: name the right board with --board" in said
+
+
+# 552 blocks in all: in the bootloader, the application, the beginning and the end of the file system.
+@pytest.mark.parametrize("block", [1, 79, 150, 540])
+def test_a_cable_that_is_pulled(c3: Path, run: Run, tmp_path: Path, block: int) -> None:
+    port = tmp_path / "port"
+    with RomLoader("esp32c3", c3, link=port, pull_at=block) as chip:
+        code, said, document = run(*arguments(c3, chip.port))
+    assert (code, chip.blocks, document["ok"]) == (3, block, False), said
+    assert document["error"].startswith("The connection to the board was lost: plug it in again")
+    assert AGAIN in document["error"]
+    assert said.strip().splitlines()[-1] == document["error"]
+    with RomLoader("esp32c3", c3, link=port) as chip:
+        code, said, document = run(*arguments(c3, chip.port))
+    assert code == 0, said
+    assert c3.read_bytes() == expected(c3)
+    assert document["skipped"] >= (block // 64 - 2) * plan.PIECE
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code", "said"),
+    [
+        ({"fail_at": 40}, 1, "The chip could not write its flash: try another cable or USB port, then"),
+        ({"stuck": 0x100}, 1, "What was written does not read back as it was sent"),
+        ({"silent": True}, 3, "No chip answers at"),
+    ],
+)
+def test_a_chip_that_fails(c3: Path, run: Run, trouble: dict[str, Any], code: int, said: str) -> None:
+    with RomLoader("esp32c3", c3, **trouble) as chip:
+        got, stderr, document = run(*arguments(c3, chip.port))
+    assert (got, document["error"].startswith(said)) == (code, True), stderr
+    if code == 3:
+        assert "hold its BOOT button, press RESET" in document["error"]
+        return
+    with RomLoader("esp32c3", c3) as chip:
+        assert run(*arguments(c3, chip.port))[0] == 0
+    assert c3.read_bytes() == expected(c3)
+
+
+def test_a_flash_that_is_too_small(c3: Path, run: Run) -> None:
+    c3.write_bytes(b"\xff" * 2 * MB)
+    with RomLoader("esp32c3", c3) as chip:
+        code, said, _ = run(*arguments(c3, chip.port))
+    assert (code, chip.blocks) == (1, 0)
+    assert "The chip's flash has 2MB, and ESP32_GENERIC_C3 has 4096 KB" in said
+
+
+def test_no_port_and_no_firmware(c3: Path, run: Run) -> None:
+    code, said, _ = run(*arguments(c3, "/dev/no-such-port"))
+    assert (code, said.strip()) == (
+        3,
+        "There is no port /dev/no-such-port: plug the board in (buzon boards lists the ports).",
+    )
+    code, said, _ = run("flash", "--board", "ESP32_GENERIC")
+    assert code == 2
+    assert "https://micropython.org/download/ESP32_GENERIC/" in said
+
+
+def used_board(c3: Path) -> bytes:
+    """Puts a file system with somebody's settings on the flash."""
+    board = boards.load(c3.parent / "ESP32_GENERIC_C3.toml")
+    fs = file_system(board, 0x200000)
+    fs.format()
+    fs.mount()
+    with fs.open("settings.cbor", "wb") as file:
+        file.write(b"mine")
+    data = b"\xff" * 0x200000 + bytes(fs.context.buffer)
+    c3.write_bytes(data)
+    return data
+
+
+def test_files_on_the_board_are_replaced_only_after_a_yes(c3: Path, run: Run) -> None:
+    before = used_board(c3)
+    with RomLoader("esp32c3", c3) as chip:
+        code, said, _ = run(*arguments(c3, chip.port))
+    assert (code, chip.blocks) == (2, 0)
+    assert "add --yes" in said
+    assert c3.read_bytes() == before
+    # Without the files MicroPython is written, and the settings stay.
+    with RomLoader("esp32c3", c3) as chip:
+        assert run(*arguments(c3, chip.port, "--no-files"))[0] == 0
+    data = c3.read_bytes()
+    assert data[0x200000:] == before[0x200000:]
+    assert data[:0x200000] == expected(c3)[:0x200000]
+    with RomLoader("esp32c3", c3) as chip:
+        assert run(*arguments(c3, chip.port, "--yes"))[0] == 0
+    assert c3.read_bytes() == expected(c3)
+
+
+def terminal(env: dict[str, str], *command: object) -> "pexpect.spawn[str]":
+    size = (24, 160)
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "buzon_host", *map(str, command)],
+        env=env,
+        dimensions=size,
+        timeout=30,
+        encoding="utf-8",
+    )
+
+
+def test_the_question_in_a_terminal(c3: Path, env: dict[str, str]) -> None:
+    before = used_board(c3)
+    with RomLoader("esp32c3", c3) as chip:
+        child = terminal(env, *arguments(c3, chip.port))
+        child.expect_exact("they are all replaced. Go on? [y/N] ")
+        child.sendline("n")
+        child.expect_exact("Nothing was written.")
+        child.expect(pexpect.EOF)
+        child.close()
+    assert (child.exitstatus, chip.blocks) == (0, 0)
+    assert c3.read_bytes() == before
+
+
+def test_ctrl_c_leaves_nothing_running_and_a_second_run_ends_it(
+    c3: Path, run: Run, env: dict[str, str]
+) -> None:
+    with RomLoader("esp32c3", c3) as chip:
+        child = terminal(env, *arguments(c3, chip.port))
+        child.expect("Writing")
+        end = time.monotonic() + 20
+        while chip.blocks < 10 and time.monotonic() < end:
+            time.sleep(0.01)
+        child.sendintr()
+        child.expect_exact("Interrupted.")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130
+        done = chip.blocks
+        assert 10 <= done < 500
+        time.sleep(0.3)
+        assert chip.blocks == done
+    with RomLoader("esp32c3", c3) as chip:
+        assert run(*arguments(c3, chip.port))[0] == 0
+    assert c3.read_bytes() == expected(c3)
+
+
+# -- one file
+
+
+def test_merged_it_is_what_flash_writes(c3: Path, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "all.bin"
+    code, said, document = run(
+        "merge", "--board", tmp_path / "ESP32_GENERIC_C3.toml", "--firmware", tmp_path / "c3.bin", "-o", out
+    )
+    assert code == 0, said
+    assert document["files"] == [str(out), str(tmp_path / "all.manifest.json")]
+    assert out.read_bytes() == expected(c3)
+    manifest = json.loads((tmp_path / "all.manifest.json").read_text("utf-8"))
+    assert manifest == {
+        "name": "Buzón",
+        "version": manifest["version"],
+        "new_install_prompt_erase": True,
+        "builds": [{"chipFamily": "ESP32-C3", "parts": [{"path": "all.bin", "offset": 0}]}],
+    }
+    # It is a firmware file again, of which the file system is not taken.
+    board = boards.load("ESP32_GENERIC_C3")
+    again = firmware.load(out, board)
+    assert plan.flat(plan.pieces(again, image.build(board, again))) == expected(c3)
+    assert max(piece.offset for piece in plan.pieces(again, None)) < 0x200000
+
+
+@needs_firmware
+def test_merged_for_an_esp32_it_begins_before_the_bootloader(tmp_path: Path) -> None:
+    assert ESP32 is not None
+    board = boards.load("ESP32_GENERIC")
+    given = firmware.load(ESP32, board, any_version=True)
+    made = image.build(board, given)
+    first, _ = merge.write(given, made, tmp_path / "all.bin")
+    data = first.read_bytes()
+    assert data[:0x1000] == b"\xff" * 0x1000
+    assert data[0x1000 : 0x1000 + len(given.data)] == given.data
+    assert firmware.load(first, board, any_version=True).data[: len(given.data)] == given.data
+
+
+# -- Picos
+
+
+class PicoDrive:
+    """A folder that takes a UF2 file as an RP2's drive does: each block goes into the flash when it is whole, and the
+    drive is gone after the last one. `pull_at`: it is gone after that many blocks."""
+
+    def __init__(self, folder: Path, name: str, family: int, flash: int, pull_at: int = 0) -> None:
+        folder.mkdir()
+        (folder / "INFO_UF2.TXT").write_text(
+            f"UF2 Bootloader v3.0\r\nModel: Raspberry Pi\r\nBoard-ID: {name}\r\n"
+        )
+        self.folder, self.family, self.pull_at = folder, family, pull_at
+        self.flash = bytearray(b"\xa5" * flash)  # somebody else's
+        self.taken: set[int] = set()
+        self.started = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "PicoDrive":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        at = 0
+        while not self._stop.wait(0.02):
+            for path in self.folder.glob("*.UF2"):
+                data = path.read_bytes()
+                for start in range(at, len(data) - 511, 512):
+                    self._take(data[start : start + 512])
+                    at = start + 512
+                    if self.started or (self.pull_at and len(self.taken) >= self.pull_at):
+                        self._gone()
+                        return
+
+    def _gone(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+        self.folder.rmdir()
+
+    def _take(self, block: bytes) -> None:
+        """As in the RP2040's datasheet, 2.8.4.2: a sector is erased with the first of its pages."""
+        words = [int.from_bytes(block[at : at + 4], "little") for at in range(0, 32, 4)]
+        assert (words[0], words[1], words[4]) == (0x0A324655, 0x9E5D5157, 256)
+        if words[7] != self.family:
+            return
+        at = words[3] - 0x10000000
+        assert at % 256 == 0 <= at < len(self.flash)
+        sector = at // 4096 * 4096
+        if not any(sector <= page < sector + 4096 for page in self.pages):
+            self.flash[sector : sector + 4096] = b"\xff" * 4096
+        self.flash[at : at + 256] = block[32:288]
+        assert words[5] not in self.taken
+        self.taken.add(words[5])
+        self.pages.add(at)
+        self.started = len(self.taken) == words[6]
+
+    @property
+    def pages(self) -> set[int]:
+        self._pages: set[int] = getattr(self, "_pages", set())
+        return self._pages
+
+
+@pytest.fixture
+def pico(tmp_path: Path) -> Callable[..., PicoDrive]:
+    def made(chip: str = "rp2040", **options: Any) -> PicoDrive:
+        name, family, size = {"rp2040": ("RPI-RP2", 0xE48BFF56, 2), "rp2350": ("RP2350", 0xE48BFF59, 4)}[chip]
+        (tmp_path / "pico.uf2").write_bytes(uf2_file(family))
+        return PicoDrive(tmp_path / "drive", name, family, size * MB, **options)
+
+    return made
+
+
+@pytest.mark.parametrize(("chip", "name"), [("rp2040", "RPI_PICO_W"), ("rp2350", "RPI_PICO2_W")])
+def test_a_pico_gets_one_file(
+    tmp_path: Path, run: Run, pico: Callable[..., PicoDrive], chip: str, name: str
+) -> None:
+    command = ["flash", "--board", name, "--firmware", tmp_path / "pico.uf2", "--drive", tmp_path / "drive"]
+    with pico(chip) as drive:
+        code, said, _ = run(*command)
+        assert (code, drive.taken) == (2, set())
+        assert "add --yes" in said
+        code, said, _ = run(*command, "--yes")
+        assert code == 0, said
+        assert drive.started
+    board = boards.load(name)
+    made = image.build(board)
+    assert drive.flash[board.filesystem.offset :] == made.filesystem.data
+    assert drive.flash[:40].startswith(b"MicroPython v1.26.0")
+    merge.write(firmware.load(tmp_path / "pico.uf2", board), made, tmp_path / "all.uf2")
+    blocks = uf2.of_family(uf2.parse((tmp_path / "all.uf2").read_bytes()), drive.family)
+    assert len(blocks) == len(drive.taken)
+
+
+def test_a_pico_that_is_unplugged_or_does_not_start(tmp_path: Path, pico: Callable[..., PicoDrive]) -> None:
+    board = boards.load("RPI_PICO_W")
+
+    def copy(data: bytes) -> None:
+        # A step gives the emulated drive the time to take what came.
+        drives.copy(
+            data, drives.find(board, tmp_path / "drive"), lambda done, total: time.sleep(0.05), gone_s=0.5
+        )
+
+    with pico(pull_at=100):
+        given = firmware.load(tmp_path / "pico.uf2", board)
+        data = plan.uf2_file(given, image.build(board, given))
+        with pytest.raises(
+            BuzonError, match=r"drive went away while it was written .* plug it in once more, and run"
+        ):
+            copy(data)
+    with pico() as drive:
+        with pytest.raises(BuzonError, match="did not start with the new firmware"):
+            copy(data[:-512])
+        assert not drive.started
+    shutil.rmtree(tmp_path / "drive")
+    with pico() as drive:
+        copy(data)
+        assert drive.started
+
+
+def test_no_drive_or_another_chips(tmp_path: Path, run: Run, pico: Callable[..., PicoDrive]) -> None:
+    with pico("rp2350"):
+        (tmp_path / "pico.uf2").write_bytes(uf2_file(0xE48BFF56))
+        command = ["flash", "--board", "RPI_PICO_W", "--firmware", tmp_path / "pico.uf2", "--yes", "--drive"]
+        code, said, _ = run(*command, tmp_path / "drive")
+        assert (code, "is an RP2350, and RPI_PICO_W is an RPI-RP2" in said) == (1, True)
+        code, said, _ = run(*command, tmp_path)
+        assert (code, "Hold the BOOTSEL button while you plug the cable in" in said) == (3, True)
+
+
+def test_sigterm_ends_esptool_too(c3: Path, env: dict[str, str]) -> None:
+    with RomLoader("esp32c3", c3) as chip:
+        child = terminal(env, *arguments(c3, chip.port))
+        child.expect("Writing")
+        child.kill(signal.SIGTERM)
+        child.expect(pexpect.EOF)
+        child.close()
+        done = chip.blocks
+        time.sleep(0.3)
+        assert chip.blocks == done < 500
