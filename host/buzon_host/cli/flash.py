@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .image import AnyVersion, Board, Display, FirmwareOrNone
+from .image import AnyVersion, Board, Display
 from .options import Json, Port, Yes
 from .output import Bar, Out
 
 if TYPE_CHECKING:
     from .. import boards
-    from ..build.firmware import Firmware
+    from ..build import firmware as files
     from ..build.image import Image
 
+Firmware = Annotated[
+    Path | None,
+    typer.Option("--firmware", help="The MicroPython firmware file for the board, from micropython.org."),
+]
 Drive = Annotated[
     Path | None, typer.Option("--drive", help="Where a Pico's drive is (default: the only one there is).")
 ]
@@ -29,7 +33,7 @@ NoFiles = Annotated[
 
 def run(
     board: Board,
-    firmware: FirmwareOrNone = None,
+    firmware: Firmware = None,
     port: Port = None,
     drive: Drive = None,
     display: Display = None,
@@ -87,7 +91,7 @@ def _esp32(
     out: Out,
     bar: Bar,
     board: "boards.Board",
-    firmware: "Firmware",
+    firmware: "files.Firmware",
     image: "Image | None",
     port: "Path | str | None",
     yes: bool,
@@ -99,7 +103,7 @@ def _esp32(
     bar.say(f"Looking for the chip at {where}")
     fs = image.filesystem if image is not None else None
     seen = esp.look(board, where, fs.offset if fs else todo[0].offset)
-    if fs is not None and seen.has_files and seen.start != fs.data[: len(seen.start)]:
+    if fs is not None and seen.has_other_files(fs.data):
         question = "The board has files on it, settings and mail perhaps: they are all replaced. Go on?"
         if not bar.pause(lambda: out.must_ask(question, yes)):
             return None
@@ -133,7 +137,7 @@ def _uf2(
     out: Out,
     bar: Bar,
     board: "boards.Board",
-    firmware: "Firmware",
+    firmware: "files.Firmware",
     image: "Image | None",
     drive: "Path | str | None",
     yes: bool,

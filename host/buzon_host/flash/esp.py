@@ -38,10 +38,9 @@ class Seen:
     mac: str
     start: bytes
 
-    @property
-    def has_files(self) -> bool:
-        """Whether there is a file system."""
-        return _LITTLEFS in self.start
+    def has_other_files(self, ours: bytes) -> bool:
+        """Whether there is a file system that is neither `ours` nor the beginning of it, from an interrupted run."""
+        return _LITTLEFS in self.start and not ours.startswith(self.start.rstrip(b"\xff"))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ..build import partitions, uf2
 from ..build.firmware import Firmware
-from ..build.image import Image
+from ..build.image import ROMFS, Image
 
 SECTOR = 4096
 PIECE = 64 * 1024
@@ -21,7 +21,7 @@ _WRITE_S = 0.35  # programming 64 KB
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole sectors of the flash. `what`: of which partition."""
+    """Whole sectors of the flash. `what` is in it, for a person."""
 
     offset: int
     data: bytes = field(repr=False)
@@ -55,10 +55,9 @@ def pieces(firmware: Firmware, image: Image | None) -> list[Piece]:
         data = owner is not None and owner.kind == _DATA and owner.subtype != _OTA
         if data and (image is None or (owner and owner.label in {one.label for one in image.parts})):
             continue  # a file system that is in the file: the image has it, or it is not wanted
-        name = owner.label if owner else "partitions" if start == partitions.AT else "bootloader"
-        found += _cut(start, part, name)
-    for made in image.parts if image is not None else []:
-        found += _cut(made.offset, made.data, made.label)
+        found += _cut(start, part, "MicroPython")
+    for made in image.parts if image is not None else ():
+        found += _cut(made.offset, made.data, "Buzón's code" if made.label == ROMFS else "Buzón's files")
     return sorted(found, key=lambda piece: piece.offset)
 
 
