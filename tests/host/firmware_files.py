@@ -48,5 +48,6 @@ def uf2_file(family: int, size: int = 40_000, version: str = "1.26.0") -> bytes:
     data = f"MicroPython v{version} on 2025-08-09; Raspberry Pi".encode().ljust(size, b"\x44")
     blocks = list(uf2.blocks_of(data, 0, family))
     if family == 0xE48BFF59:  # as the Pico SDK does for an RP2350
-        blocks.insert(0, uf2.Block(0x10FFFF00, b"\xef" * 256, 0xE48BFF57))
+        ignored = bytes.fromhex("04e35799")  # an extension: the chip ignores the block
+        blocks.insert(0, uf2.Block(0x10FFFF00, b"\xef" * 256, 0xE48BFF57, 0xA000, ignored))
     return uf2.join(blocks, [])

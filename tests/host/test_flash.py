@@ -14,12 +14,14 @@ from typing import Any
 
 import pexpect
 import pytest
+import serial
 from buzon_host import boards, paths
+from buzon_host.board.find import Found
 from buzon_host.build import firmware, image, uf2
 from buzon_host.build.image import file_system
-from buzon_host.errors import BuzonError
+from buzon_host.errors import BuzonError, NoBoard
 from buzon_host.flash import drive as drives
-from buzon_host.flash import merge, plan
+from buzon_host.flash import esp, merge, plan
 from buzon_host.virtual.rom_loader import MAC, RomLoader
 from firmware_files import ESP32, VFS, esp32_file, needs_firmware, uf2_file
 
@@ -224,6 +226,9 @@ def test_no_port_and_no_firmware(c3: Path, run: Run) -> None:
         3,
         "There is no port /dev/no-such-port: plug the board in (buzon boards lists the ports).",
     )
+    with RomLoader("esp32c3", c3) as chip, serial.Serial(chip.port, exclusive=True):
+        code, said, _ = run(*arguments(c3, chip.port))
+    assert (code, "is in use: close the program that has it open" in said) == (3, True), said
     code, said, _ = run("flash", "--board", "ESP32_GENERIC")
     assert code == 2
     assert "https://micropython.org/download/ESP32_GENERIC/" in said
@@ -478,6 +483,45 @@ def test_no_drive_or_another_chips(tmp_path: Path, run: Run, pico: Callable[...,
         assert (code, "is an RP2350, and RPI_PICO_W is an RPI-RP2" in said) == (1, True)
         code, said, _ = run(*command, tmp_path)
         assert (code, "Hold the BOOTSEL button while you plug the cable in" in said) == (3, True)
+
+
+def test_the_only_drive_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pico: Callable[..., PicoDrive]
+) -> None:
+    board = boards.load("RPI_PICO_W")
+    monkeypatch.setattr(drives, "_mounted", lambda: sorted(tmp_path.glob("media/*")))
+    (tmp_path / "media" / "STICK").mkdir(parents=True)
+    with pytest.raises(NoBoard, match="Hold the BOOTSEL button"):
+        drives.find(board)
+    pico()
+    (tmp_path / "drive").rename(tmp_path / "media" / "RPI-RP2")
+    assert drives.find(board) == tmp_path / "media" / "RPI-RP2"
+    with pytest.raises(BuzonError, match=r"There is no RP2350, but .*RPI-RP2"):
+        drives.find(boards.load("RPI_PICO2_W"))
+    shutil.copytree(tmp_path / "media" / "RPI-RP2", tmp_path / "media" / "RPI-RP21")
+    with pytest.raises(NoBoard, match="There are 2 boards: choose one with --drive"):
+        drives.find(board)
+
+
+def test_the_only_port_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = boards.load("ESP32_GENERIC")
+
+    def port(*found: Found) -> str:
+        monkeypatch.setattr(esp, "boards", lambda: list(found))
+        return esp.port_of(board, None)
+
+    running = Found("/dev/pts/9", "virtual board", virtual=True)
+    pico, bridge = (
+        Found("/dev/ttyACM0", "Pico", usb="2e8a:0005"),
+        Found("/dev/ttyUSB0", "CP2102", usb="10c4:ea60"),
+    )
+    assert port(running, pico, bridge) == "/dev/ttyUSB0"
+    assert port(running, Found("COM3", "?", usb="1234:5678")) == "COM3"
+    with pytest.raises(NoBoard, match="plug it in with a USB cable that carries data"):
+        port(running)
+    with pytest.raises(NoBoard, match=r"There are 2 boards: .*/dev/ttyUSB0 \(CP2102\), /dev/ttyUSB1"):
+        port(bridge, Found("/dev/ttyUSB1", "CH340", usb="1a86:7523"))
+    assert esp.port_of(board, "/dev/any") == "/dev/any"
 
 
 def test_sigterm_ends_esptool_too(c3: Path, env: dict[str, str]) -> None:

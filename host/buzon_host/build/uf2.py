@@ -24,12 +24,13 @@ _ABSOLUTE = (
 
 @dataclass(frozen=True)
 class Block:
-    """256 bytes for an address. `family`: of the chips it is for."""
+    """256 bytes for an address. `family`: of the chips it is for. `rest`: what follows the data (extensions)."""
 
     address: int
     data: bytes
     family: int
     flags: int = _FAMILY_THERE
+    rest: bytes = b""
 
 
 def is_uf2(data: bytes) -> bool:
@@ -47,7 +48,9 @@ def parse(data: bytes) -> list[Block]:
         if (start, second, struct.unpack_from("<I", raw, 508)[0]) != (_START, _SECOND, _END) or size > 476:
             raise BuzonError("it is damaged, or no UF2 file")
         if not flags & _NOT_FLASH:
-            found.append(Block(address, raw[32 : 32 + size], family, flags))
+            found.append(
+                Block(address, raw[32 : 32 + size], family, flags, raw[32 + size : 508].rstrip(b"\0"))
+            )
     return found
 
 
@@ -77,5 +80,5 @@ def join(firmware: list[Block], more: list[Block]) -> bytes:
         head = _HEAD.pack(
             _START, _SECOND, block.flags, block.address, len(block.data), number, total, block.family
         )
-        parts.append((head + block.data).ljust(508, b"\0") + struct.pack("<I", _END))
+        parts.append((head + block.data + block.rest).ljust(508, b"\0") + struct.pack("<I", _END))
     return b"".join(parts)

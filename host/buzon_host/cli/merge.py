@@ -13,7 +13,7 @@ def run(
     any_version: AnyVersion = False,
     json: Json = False,
 ) -> None:
-    """Make one file for a factory or a browser installer: MicroPython and Buzón.
+    """Make one file of MicroPython and Buzón, for factories.
 
     For an ESP32 it is written from byte 0 of the flash on, and a manifest for ESP Web Tools is made beside it; for a
     Pico it is a UF2 file.

@@ -74,9 +74,9 @@ def look(board: Board, port: str, offset: int) -> Seen:
     """Which chip it is, and what is at `offset`. BuzonError when it is another chip than the board's."""
     with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
         start = Path(folder, "start")
-        text = _esptool(
-            board, port, "auto", ["read-flash", hex(offset), hex(_LOOK), str(start)], after="no-reset"
-        )
+        arguments = ["read-flash", hex(offset), hex(_LOOK), str(start)]
+        # At the speed at which the loader begins: a board whose reset lines are not wired keeps it for the next run.
+        text = _esptool(board, port, "auto", arguments, after="no-reset", baud=board.serial.baud)
         chip = _CHIP.search(text)
         mac = _MAC.search(text)
         seen = Seen(chip[1] if chip else "", mac[1] if mac else "", start.read_bytes())
@@ -126,11 +126,12 @@ def _esptool(
     arguments: list[str],
     after: str,
     line: Callable[[str], None] = lambda text: None,
+    baud: int = 0,
 ) -> str:
     """Runs esptool to its end; `line` gets what it prints. Raises what its error means."""
     manual = board.serial.reset == "none"
     command = [sys.executable, "-P", "-m", "esptool", "--chip", chip, "--port", port]
-    command += ["--baud", str(board.serial.flash_baud)]
+    command += ["--baud", str(baud or board.serial.flash_baud)]
     command += [
         "--before",
         "no-reset" if manual else "default-reset",
