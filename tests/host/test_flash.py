@@ -80,11 +80,16 @@ def arguments(flash: Path, port: str, *more: object) -> list[object]:
     return ["flash", "--board", board, "--firmware", folder / "c3.bin", "--port", port, *more]
 
 
+_expected: list[bytes] = []
+
+
 def expected(flash: Path) -> bytes:
-    """What is to be on the flash."""
-    board = boards.load(flash.parent / "ESP32_GENERIC_C3.toml")
-    given = firmware.load(flash.parent / "c3.bin", board)
-    return plan.flat(plan.pieces(given, image.build(board, given)))
+    """What is to be on the flash; the same in all tests."""
+    if not _expected:
+        board = boards.load(flash.parent / "ESP32_GENERIC_C3.toml")
+        given = firmware.load(flash.parent / "c3.bin", board)
+        _expected.append(plan.flat(plan.pieces(given, image.build(board, given))))
+    return _expected[0]
 
 
 @needs_firmware
