@@ -329,3 +329,23 @@ def test_licence_of_the_font() -> None:
     head = (FIRMWARE / "buzon" / "display" / "font6x12.py").read_text("utf-8").split("SPDX")[0]
     words = " ".join(re.sub(r"^#", "", head[head.index("# Copyright") :], flags=re.M).split())
     assert words in " ".join((ROOT / "LICENSE").read_text("utf-8").split())
+
+
+def test_no_class_adds_private_attributes_to_one_of_another_module() -> None:
+    """Folded, both modules' would get the same short names."""
+    classes: dict[str, tuple[str, list[str], bool]] = {}
+    for path in sorted((FIRMWARE / "buzon").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                private = any(
+                    isinstance(each, ast.Attribute) and re.match("_[^_]", each.attr)
+                    for each in ast.walk(node)
+                ) or any(isinstance(e, ast.FunctionDef) and re.match("_[^_]", e.name) for e in node.body)
+                bases = [each.id for each in node.bases if isinstance(each, ast.Name)]
+                classes[node.name] = (module_name(path, FIRMWARE), bases, private)
+    wrong = []
+    for name, (module, bases, private) in classes.items():
+        for base in bases:
+            if private and base in classes and classes[base][0] != module and classes[base][2]:
+                wrong.append(f"{module}.{name} and {classes[base][0]}.{base}")
+    assert wrong == []
