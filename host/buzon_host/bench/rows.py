@@ -30,7 +30,8 @@ class Row:
     """`runs`: how many; `spread`: (largest - smallest) / median of what `ours` or the ratio is the median of.
 
     `ours`, `reference`: in `unit`; `ratio`: ours to the reference, the median of the pairs' ratios. None: not
-    measured, and `missing` says why. `series`: points for the plots: {name: [[x, y], ...]}.
+    measured, and `missing` says why. `series`: points for the plots: {name: [[x, y], ...]}; `plot`: which of them
+    (plots.py), where it is not the group's only one.
     """
 
     group: str
@@ -44,6 +45,7 @@ class Row:
     goal: Goal | None = None
     missing: str = ""
     series: dict[str, list[list[float]]] = field(default_factory=dict)
+    plot: str = ""
 
     @property
     def value(self) -> float | None:
@@ -62,6 +64,7 @@ class Row:
     def document(self) -> dict[str, object]:
         found = asdict(self)
         found.pop("series")
+        found.pop("plot")
         if not found["missing"]:
             found.pop("missing")
         return {**found, "goal": str(self.goal) if self.goal else None, "met": self.met}
@@ -69,11 +72,15 @@ class Row:
 
 @dataclass
 class Bench:
-    """What a group's `rows` gets: how often to run, a folder on the disk for its files, and whom to tell."""
+    """What a group's `rows` gets: how often to run, a folder on the disk for its files, and whom to tell.
+
+    `check`: the rows are only compared with their bounds, so what takes long and has none may be left out.
+    """
 
     runs: int
     folder: Path
     say: Callable[[str], None] = lambda text: None
+    check: bool = False
 
 
 def paired(

@@ -24,8 +24,10 @@ def measure(
     runs: int = RUNS,
     folder: Path | None = None,
     say: Callable[[str], None] = print,
+    check: bool = False,
 ) -> Iterator[Row]:
     """The rows of all groups, or of those named. `folder`: where files are made (all programs use the same disk).
+    `check`: they are only compared with their bounds.
 
     Raises UsageError for a group that there is not.
     """
@@ -38,16 +40,23 @@ def measure(
             if name in wanted:
                 place = Path(scratch, name)
                 place.mkdir()
-                yield from importlib.import_module(f".{name}", __package__).rows(Bench(runs, place, say))
+                yield from importlib.import_module(f".{name}", __package__).rows(
+                    Bench(runs, place, say, check)
+                )
+
+
+def bounds() -> dict[str, dict[str, dict[str, float]]]:
+    """The committed bounds: group, row, `low` and `high`."""
+    return tomllib.loads(BOUNDS.read_text("utf-8"))
 
 
 def worse(rows: Iterable[Row], groups: Iterable[str]) -> list[str]:
     """Compares rows with the committed bounds; a sentence for each that is worse, or has a bound and no row."""
-    bounds = tomllib.loads(BOUNDS.read_text("utf-8"))
-    left = {(group, name) for group in groups for name in bounds.get(group, {})}
+    committed = bounds()
+    left = {(group, name) for group in groups for name in committed.get(group, {})}
     found = []
     for row in rows:
-        bound = bounds.get(row.group, {}).get(row.name)
+        bound = committed.get(row.group, {}).get(row.name)
         if bound is None:
             continue
         left.discard((row.group, row.name))

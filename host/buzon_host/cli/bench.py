@@ -38,7 +38,7 @@ def run(
     groups = tuple(only or ()) or (CHECKED if check else ())
     rows = []
     with out.progress() as bar:
-        for row in measure(groups, runs=runs, folder=folder, say=bar.say):
+        for row in measure(groups, runs=runs, folder=folder, say=bar.say, check=check):
             rows.append(row)
             value = "-" if row.value is None else f"{row.value:.4g}"
             out.say(f"{row.group:12} {row.name:60} {value:>10}")

@@ -1,0 +1,122 @@
+"""Code size: bytes of `.mpy` per module and set, and the bytes of heap that importing them takes from files.
+
+A module's heap is measured in a fresh interpreter, after the modules that it needs. Code in ROMFS takes less: there
+it runs in place.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from .. import paths
+from ..build import library
+from ..build.fold import module_name
+from ..build.mpy import compiled_firmware, sources
+from .interpreter import lines
+from .rows import Bench, Goal, Row
+
+# The POP3 library: core, net and store. What comes on top of it has rows of its own.
+CORE = ("__init__", "errors", "core/wire", "core/pop3", "core/login")
+STORE = ("store/fs", "store/spool", "store/journal", "store/mend")
+DRIVERS = {
+    "asyncio": ("net/tls", "net/clock", "net/link"),
+    "blocking": ("net/tls", "net/clock", "net/blocking"),
+}
+MORE = {
+    "sync engine": ("mailbox", "plugins", "sync", "store/walk"),
+    "policies": ("policy/__init__", "policy/baseline", "policy/collect", "policy/evict", "policy/purge"),
+    "SASL mechanisms": ("core/sasl",),
+}
+LIBRARY_GOAL = Goal(high=16 * 1024)
+APP_GOAL = Goal(high=40 * 1024)
+# What only scripts use, never the app.
+SCRIPTS_ONLY = ("buzon.mailbox", "buzon.core.client", "buzon.net.blocking")
+START = {"blocking": "buzon.mailbox,buzon.net.blocking", "asyncio": "asyncio,buzon.mailbox,buzon.net.link"}
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """The sets first, then each module of the firmware; these not with `check`."""
+    bench.say("Compiling the library")
+    alone = bench.folder / "library"
+    sizes = library.build(paths.firmware(), alone)
+    for driver, net in DRIVERS.items():
+        yield _bytes(
+            f"library (core, net, store), {driver}", _sum(sizes, (*CORE, *net, *STORE)), LIBRARY_GOAL
+        )
+    for name, files in MORE.items():
+        yield _bytes(f"library, on top: {name}", _sum(sizes, files))
+    yield _bytes("library, all of it", sum(sizes.values()))
+    for driver, modules in START.items():
+        heap, _ = heap_of(alone, modules)
+        yield _bytes(f"library, {driver}: heap after import", heap)
+
+    firmware = compiled_firmware(paths.firmware())
+    size = {
+        module_name(path.relative_to(firmware)): path.stat().st_size
+        for path in sorted(firmware.rglob("*.mpy"))
+    }
+    bench.say("Loading the app's modules")
+    heap, stays = heap_of(firmware, "boot")
+    used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS_ONLY]
+    yield _bytes("app, what stays loaded", sum(size[name] for name in stays if name in size), APP_GOAL)
+    yield _bytes("app, with what goes again after use", sum(size[name] for name in used))
+    yield _bytes("app, all firmware", sum(size.values()))
+    yield _bytes("app: heap after its start, from files", heap)
+
+    if bench.check:
+        return
+    needs = imports(paths.firmware())
+    for name in size:
+        bench.say(f"Loading {name}")
+        heap, _ = heap_of(firmware, name, needs[name])
+        yield _bytes(f"module {name}: .mpy", size[name])
+        yield _bytes(f"module {name}: heap", heap)
+
+
+def heap_of(modules: Path, what: str, before: list[str] | None = None) -> tuple[int, list[str]]:
+    """Bytes of heap that importing `what` takes, and all modules that are loaded then."""
+    heap, loaded = lines("imports.py", [what, *(before or [])], modules=modules)
+    return int(heap), loaded.split()
+
+
+def imports(firmware: Path) -> dict[str, list[str]]:
+    """For each module those that loading it loads, a needed one before the one that needs it."""
+    trees = {
+        module_name(path): (path, ast.parse((firmware / path).read_text("utf-8")))
+        for path in sources(firmware)
+    }
+    direct = {name: _direct(name, path, tree, trees) for name, (path, tree) in trees.items()}
+
+    def below(name: str, found: list[str]) -> list[str]:
+        for each in direct.get(name, ()):
+            if each not in found:
+                below(each, found)
+                if each not in found:
+                    found.append(each)
+        return found
+
+    return {name: below(name, []) for name in trees}
+
+
+def _direct(name: str, path: Path, tree: ast.Module, known: Mapping[str, object]) -> list[str]:
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    found = [".".join(package[: i + 1]) for i in range(len(package)) if path.name != "__init__.py"]
+    for statement in tree.body:
+        if isinstance(statement, ast.Import):
+            found += [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            above = package[: len(package) - statement.level + 1] if statement.level else []
+            base = ".".join([*above, *((statement.module or "").split(".") if statement.module else [])])
+            for alias in statement.names:
+                inside = f"{base}.{alias.name}"
+                found.append(inside if inside in known else base)
+    return [each for each in dict.fromkeys(found) if each != name]
+
+
+def _sum(sizes: Mapping[str, int], files: tuple[str, ...]) -> int:
+    # A file that is empty once it is folded is not there.
+    return sum(sizes.get(f"buzon/{name}.mpy", 0) for name in files)
+
+
+def _bytes(name: str, value: int, goal: Goal | None = None) -> Row:
+    return Row("code", name, value, "bytes", goal=goal)
