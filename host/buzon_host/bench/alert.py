@@ -1,0 +1,147 @@
+"""Time from a message's delivery to its alert on the display of a virtual board, which polls.
+
+The board polls as often as settings allow. Deliveries are spread evenly over the time between two polls, so that the
+median is what a person meets. What counts is the picture on the emulated display; the board itself is asked only when
+it changes, whether this is the alert, and whether it is for the message that was delivered.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .. import demo
+from ..board.client import AccountStatus, Client
+from ..errors import BuzonError
+from ..provision.steps import provision
+from ..virtual.board import VirtualBoard
+from .mail import Server, message
+from .rows import Bench, Row, spread
+
+POLL_S = 10  # the least that settings allow
+SELDOM_S = 86400
+SIZE = 2048
+_LOOK_S = 0.01
+_ASK_S = 0.03
+_WAIT_S = 60.0
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    """Delivery to alert while the board polls, the part of it after the poll began, and `buzon sync` to alert."""
+    with _board(bench.folder / "polls.img", POLL_S) as board:
+        whole, work = [], []
+        for number in range(bench.runs):
+            bench.say(f"Alert: delivery {number + 1} of {bench.runs}")
+            board.seen()
+            board.poll_begins()
+            board.poll_ends()
+            time.sleep((number + 0.5) / bench.runs * POLL_S)
+            board.deliver()
+            delivered = time.monotonic()
+            began = board.poll_begins()
+            shown = board.alert()
+            whole.append(shown - delivered)
+            work.append(shown - began)
+        yield _row(f"delivery to alert, polled every {POLL_S} s", whole)
+        yield _row("from the poll's start to alert", work)
+    with _board(bench.folder / "asked.img", SELDOM_S) as board:
+        asked = []
+        for _ in range(bench.runs):
+            board.poll_ends()
+            board.seen()
+            board.deliver()
+            began = time.monotonic()
+            board.client.sync()
+            asked.append(board.alert() - began)
+        yield _row("from `buzon sync` to alert", asked)
+
+
+class _Board:
+    """A board, its server, and what happens on them."""
+
+    def __init__(self, server: Server, machine: VirtualBoard, client: Client) -> None:
+        self.server = server
+        self.machine = machine
+        self.client = client
+        self.number = 0
+
+    def deliver(self) -> None:
+        self.number += 1
+        self.server.deliver(message(self.number, SIZE))
+
+    def seen(self) -> None:
+        """As when a person presses the button: no alert is shown any more."""
+        if self.client.screen().page == "alert":
+            self.machine.press()
+            _until(lambda: self.client.screen().page != "alert", _ASK_S, "the alert to go")
+
+    def poll_begins(self) -> float:
+        """When the next poll begins: monotonic seconds."""
+        _until(lambda: self._account().state == "sync", _ASK_S, "a poll")
+        return time.monotonic()
+
+    def poll_ends(self) -> None:
+        """Waits until no poll is going on or due."""
+
+        def ended() -> bool:
+            account = self._account()
+            if account.error:
+                raise BuzonError(f"The board could not collect: {account.error.message}")
+            return account.state != "sync" and bool(account.next)
+
+        _until(ended, _ASK_S, "the end of a poll")
+
+    def alert(self) -> float:
+        """When the display shows the alert of the last message that was delivered: monotonic seconds."""
+        picture = b""
+        at = 0.0
+
+        def shown() -> bool:
+            nonlocal picture, at
+            now = self.machine.screen().tobytes()
+            if now == picture:
+                return False
+            picture, at = now, time.monotonic()
+            return self.client.screen().page == "alert"
+
+        _until(shown, _LOOK_S, "the alert")
+        newest = self.client.list_page(demo.ACCOUNT, n=1).items[0]
+        if newest.subject != f"Message {self.number}":
+            raise BuzonError(f"The alert is not for message {self.number}, but for '{newest.subject}'.")
+        return at
+
+    def _account(self) -> AccountStatus:
+        return self.client.status().accounts[0]
+
+
+@contextmanager
+def _board(flash: Path, poll_s: int) -> Iterator[_Board]:
+    with (
+        Server() as server,
+        VirtualBoard(flash=flash, heap_kib=demo.HEAP_KIB, wifi=[demo.WIFI]) as machine,
+        Client.connect(machine.port) as client,
+    ):
+        settings = demo.settings(server.host, server.pop3s, server.user, server.password)
+        polled = [account.model_copy(update={"poll_s": poll_s}) for account in settings.account]
+        provision(
+            client,
+            settings.model_copy(update={"account": polled}),
+            ca=server.ca_der.read_bytes(),
+            confirm=lambda question: True,
+            progress=lambda text: None,
+        )
+        _until(lambda: bool(client.status().accounts), _ASK_S, "the settings")
+        yield _Board(server, machine, client)
+
+
+def _until(done: Callable[[], bool], every_s: float, what: str) -> None:
+    end = time.monotonic() + _WAIT_S
+    while not done():
+        if time.monotonic() > end:
+            raise BuzonError(f"The board was waited for {_WAIT_S:.0f} s: {what} did not come.")
+        time.sleep(every_s)
+
+
+def _row(name: str, seconds: list[float]) -> Row:
+    return Row("alert", name, statistics.median(seconds), "s", runs=len(seconds), spread=spread(seconds))
