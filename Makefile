@@ -26,7 +26,7 @@ faults: setup ## cut network and power everywhere, count what became of the mail
 	cd tests && ../$(BIN)/python -m faults $(ARGS)
 
 bench: setup ## measure it all beside what people would use instead (ARGS="--only retr"; an hour)
-	$(BIN)/buzon bench --plots docs/bench $(ARGS)
+	$(BIN)/buzon bench --plots docs/bench --page README.md $(ARGS)
 
 bench-deps: ## install the other programs that `make bench` compares with (Debian)
 	apt-get install -y --no-install-recommends dovecot-pop3d mpop fetchmail getmail6

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 
 import pytest
@@ -155,6 +156,22 @@ def test_screen_has_its_picture() -> None:
         peer.pixels = peer.pixels[:-1]
         with pytest.raises(BuzonError, match="not understood"):
             client.screen()
+
+
+@pytest.mark.parametrize("method", ["screen", "mail.list"])
+def test_what_a_board_had_no_memory_for_is_asked_again(method: str) -> None:
+    """Beside a TLS handshake a small heap may be full for a moment."""
+    with Peer() as peer, connect(peer) as client:
+        peer.mail["main"] = {"a" * 16: b"m"}
+        peer.refuse[method] = [802, "The board ran out of memory: please report it.", ""]
+        room = threading.Timer(0.5, peer.refuse.clear)
+        room.start()
+        if method == "screen":
+            assert client.screen().page == "alert"
+        else:
+            assert len(list(client.list_all("main"))) == 1
+        room.join()
+        assert [request[1] for request in peer.requests].count(method) > 1
 
 
 def test_list_goes_through_all_pages() -> None:

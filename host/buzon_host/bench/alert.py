@@ -1,8 +1,8 @@
 """Time from a message's delivery to its alert on the display of a virtual board, which polls.
 
 The board polls as often as settings allow. Deliveries are spread evenly over the time between two polls, so that the
-median is what a person meets. What counts is the picture on the emulated display; the board itself is asked only when
-it changes, whether this is the alert, and whether it is for the message that was delivered.
+median is what a person meets. What counts is the picture on the emulated display; once it stands still the board is
+asked whether this is the alert, and whether it is for the message that was delivered.
 """
 
 import statistics
@@ -24,6 +24,7 @@ SELDOM_S = 86400
 SIZE = 2048
 _LOOK_S = 0.01
 _ASK_S = 0.03
+_STILL_S = 0.5
 _WAIT_S = 60.0
 
 
@@ -93,16 +94,22 @@ class _Board:
         _until(ended, _ASK_S, "the end of a poll")
 
     def alert(self) -> float:
-        """When the display shows the alert of the last message that was delivered: monotonic seconds."""
+        """When the display shows the alert of the last message that was delivered: monotonic seconds.
+
+        The board is left alone until the picture has stood still for a while.
+        """
         picture = b""
         at = 0.0
+        asked = True
 
         def shown() -> bool:
-            nonlocal picture, at
+            nonlocal picture, at, asked
             now = self.machine.screen().tobytes()
-            if now == picture:
+            if now != picture:
+                picture, at, asked = now, time.monotonic(), False
+            if asked or time.monotonic() - at < _STILL_S:
                 return False
-            picture, at = now, time.monotonic()
+            asked = True
             return self.client.screen().page == "alert"
 
         _until(shown, _LOOK_S, "the alert")

@@ -46,8 +46,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     """
     bounded = bounds().get("flash", {})
     for name, size in SIZES.items():
-        row = Row("flash", f"{name}: bytes programmed a message", None, "bytes", size, runs=MESSAGES)
-        erases = Row("flash", f"{name}: blocks erased a message", None, "blocks", runs=MESSAGES)
+        row = Row("flash", f"{name}: bytes programmed a message", None, "bytes", size)
+        erases = Row("flash", f"{name}: blocks erased a message", None, "blocks")
         if bench.check and row.name not in bounded and erases.name not in bounded:
             continue
         bench.say(f"Flash: messages of {name}")
@@ -62,7 +62,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         return
     bench.say("Flash: a session for each message")
     _, erased = _per_message(bench.folder / "single.img", SIZES["2 KB"], together=False)
-    yield Row("flash", SINGLE, erased, "blocks", runs=MESSAGES, goal=ERASES_GOAL)
+    yield Row("flash", SINGLE, erased, "blocks", goal=ERASES_GOAL)
     bench.say("Flash: until it is full")
     yield Row("flash", FULL, _full(bench.folder / "full.img"), "share")
 
@@ -119,4 +119,5 @@ def _board(flash: Path, size: int) -> Iterator[tuple[Server, VirtualBoard, Clien
             confirm=lambda question: True,
             progress=lambda text: None,
         )
+        follow(client, demo.ACCOUNT)  # new settings bring a poll of their own
         yield server, board, client

@@ -9,7 +9,7 @@ import itertools
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -117,7 +117,6 @@ def least_heap(enough: Callable[[int], bool], guess: int) -> int:
 
     Raises BuzonError when not even 1 MiB is.
     """
-    enough = cache(enough)
     step = 1
     if enough(guess):
         good = guess

@@ -297,14 +297,7 @@ class Client:
             params["after"] = after
         if brief:
             params["brief"] = True
-        for _ in range(_TRIES - 1):
-            try:
-                return _model(Page, self._ask("mail.list", params), "mail.list")
-            except BoardRefused as error:
-                if error.code != _E_MEMORY:
-                    raise
-                time.sleep(_TRY_EVERY_S)  # beside a TLS handshake a small heap may be full for a moment
-        return _model(Page, self._ask("mail.list", params), "mail.list")
+        return _model(Page, self._read("mail.list", params), "mail.list")
 
     def list_all(
         self, account: str, *, brief: bool = False, find: Mapping[str, str] | None = None
@@ -367,6 +360,17 @@ class Client:
             self.hello()
             return self.link.request(method, params)
 
+    def _read(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """For what may be large. Beside a TLS handshake a small heap may be full for a moment: then it asks again."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._ask(method, params)
+            except BoardRefused as error:
+                if error.code != _E_MEMORY:
+                    raise
+                time.sleep(_TRY_EVERY_S)
+        return self._ask(method, params)
+
     def _once(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """For what must not be done twice: nobody knows whether it was done before the restart."""
         try:
@@ -405,7 +409,7 @@ class Client:
         """The pieces of something large from `off` on. Raises BuzonError when the board sends more than up to
         `limit` bytes of it."""
         while True:
-            result = self._ask(method, {**params, "off": off})
+            result = self._read(method, {**params, "off": off})
             data, end = result.get("data"), result.get("end")
             if not isinstance(data, bytes) or type(end) is not bool or result.get("off") != off:
                 raise _not_understood(method)

@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-from ..errors import FAILED
+from ..errors import FAILED, UsageError
 from .options import Json
 from .output import Out
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this group (may be given again).")]
 Runs = Annotated[int, typer.Option("--runs", min=1, help="How often each is measured.")]
 Plots = Annotated[
-    Path | None, typer.Option("--plots", help="Draw plots into this folder (needs matplotlib).")
+    Path | None,
+    typer.Option("--plots", help="Write results and plots into this folder (needs matplotlib)."),
+]
+Pages = Annotated[
+    list[Path] | None,
+    typer.Option("--page", help="With --plots: a page that quotes figures, between its markers."),
 ]
 Folder = Annotated[
     Path | None,
@@ -27,14 +32,25 @@ def run(
     only: Only = None,
     runs: Runs = 5,
     plots: Plots = None,
+    page: Pages = None,
     folder: Folder = None,
     check: Check = False,
     json: Json = False,
 ) -> None:
     """Measure speed, memory and flash, beside the programs that people would use instead."""
+    from ..bench.report import figure, quoted, read, write
     from ..bench.run import CHECKED, machine, measure, worse
 
     out = Out(json)
+    if plots is not None:
+        try:
+            import matplotlib  # noqa: F401  (before an hour of measuring)
+        except ImportError:
+            raise UsageError(
+                "Plots need matplotlib: install it with 'pip install matplotlib', or leave --plots out."
+            ) from None
+        for each in page or ():
+            quoted(each, read(plots))  # it has a place for the figures
     groups = tuple(only or ()) or (CHECKED if check else ())
     rows = []
     with out.progress() as bar:
@@ -43,9 +59,7 @@ def run(
             value = "-" if row.value is None else f"{row.value:.4g}"
             out.say(f"{row.group:12} {row.name:60} {value:>10}")
     if plots is not None:
-        from ..bench.plots import draw
-
-        draw(rows, plots)
+        write(plots, machine(), rows, page or ())
     out.document({"machine": machine(), "rows": [row.document() for row in rows]})
     out.table(
         ("group", "row", "ours", "reference", "unit", "ratio", "runs", "spread", "goal", "met"),
@@ -53,10 +67,10 @@ def run(
             (
                 row.group,
                 row.name,
-                _figure(row.ours),
-                _figure(row.reference) or row.missing,
+                figure(row.ours),
+                figure(row.reference) or row.missing,
                 row.unit,
-                _figure(row.ratio),
+                figure(row.ratio),
                 str(row.runs),
                 f"{row.spread:.0%}",
                 str(row.goal or ""),
@@ -72,7 +86,3 @@ def run(
             out.note(sentence)
         if sentences:
             raise typer.Exit(FAILED)
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
