@@ -248,6 +248,18 @@ def test_what_a_module_needs_is_loaded_before_it() -> None:
             assert below <= set(before[:number]), f"{each} comes too early before {name}"
 
 
+def test_every_file_of_the_library_is_in_a_set() -> None:
+    """What is moved out of the sets that have a goal is in another that is shown."""
+    named = [*code.CORE, *code.STORE, *itertools.chain(*code.MORE.values())]
+    net = set(itertools.chain(*code.DRIVERS.values()))
+    assert len(named) == len(set(named) - net)
+    files = {
+        path.with_suffix("").as_posix().removeprefix("buzon/") for path in library.files(paths.firmware())
+    }
+    empty = {"core/__init__", "net/__init__", "store/__init__"}
+    assert {*named, *net} == files - empty
+
+
 def test_the_code_of_every_module_is_measured(tmp_path: Path) -> None:
     rows = {row.name: row for row in code.rows(Bench(1, tmp_path, check=True))}
     small, asyncio = (

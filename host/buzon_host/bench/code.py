@@ -23,9 +23,22 @@ DRIVERS = {
     "blocking": ("net/tls", "net/clock", "net/blocking"),
 }
 MORE = {
-    "sync engine": ("mailbox", "plugins", "sync", "store/walk"),
-    "policies": ("policy/__init__", "policy/baseline", "policy/collect", "policy/evict", "policy/purge"),
-    "SASL mechanisms": ("core/sasl",),
+    "sync engine": ("mailbox", "plugins", "server", "sync", "store/walk", "store/twin"),
+    "policies": (
+        "policy/__init__",
+        "policy/baseline",
+        "policy/collect",
+        "policy/evict",
+        "policy/purge",
+        "store/halves",
+    ),
+    "ways to log in": ("core/auth", "core/sasl"),
+    "what explains failures": (
+        "net/cert",
+        "net/trouble",
+        *(f"sentences/{name}" for name in ("__init__", "s1", "s2", "s3", "s4", "s5", "s6")),
+    ),
+    "one command at a time": ("core/client",),
 }
 LIBRARY_GOAL = Goal(high=16 * 1024)
 APP_GOAL = Goal(high=40 * 1024)

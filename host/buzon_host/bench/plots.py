@@ -128,10 +128,10 @@ def _axes(axes: Axes, plot: Plot, lines: Mapping[str, list[list[float]]], unit: 
         axes.set_xticks(sorted({x for points in lines.values() for x, _ in points}))
     if plot.log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(_number))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0, top=1.15 * max(y for points in lines.values() for _, y in points))
+    axes.yaxis.set_major_formatter(FuncFormatter(_number))
     axes.grid(True, which="major", color="#DDDDDD", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -42,6 +42,8 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("link", "round trips, 50 ms, kept, first", "Round trips that this takes"),
     ("poll", "round trips, 10,000 messages", "Round trips of a poll, 10,000 old messages on the server"),
     ("poll", "bytes programmed, 10,000 messages", "Bytes of flash that this programs"),
+    ("allocations", "per chunk, text, file", "Heap allocated for each chunk received"),
+    ("allocations", "around a message of 10 MB", "Heap allocated around a message of 10 MB"),
     ("heap", "library, blocking: 200 messages", "Heap in which the library collects 200 messages over TLS"),
     ("heap", "library, blocking: one of 20 MB", "The same for one message of 20 MB"),
     ("heap", "app: 200 messages", "Heap in which the app does so, with display and the memory of TLS"),
