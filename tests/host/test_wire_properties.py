@@ -9,7 +9,7 @@ use_firmware()
 from buzon.core.cbor import Encoder, decode
 from buzon.core.client import Pop3Client
 from buzon.core.frames import FrameReader, send
-from buzon.core.wire import READ, WRITE, DotReader, RxBuffer, TxBuffer
+from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer, dot_reader
 from buzon.errors import MailError
 
 # Bytes that matter to the parsers, more often than others.
@@ -43,9 +43,9 @@ def reference(stream: bytes) -> tuple[bytes, bytes] | None:
 
 
 def read(stream: bytes, size: int, split: list[int]) -> tuple[bytes, bytes] | None:
-    rx, dots, sink = RxBuffer(bytearray(size)), DotReader(), Take()
-    at = turn = 0
-    while not dots.feed(rx, sink):
+    rx, sink = RxBuffer(bytearray(size)), Take()
+    at = 0
+    for turn, _ in enumerate(dot_reader(rx, sink)):
         if at == len(stream):
             return None
         space = rx.space()
@@ -53,7 +53,6 @@ def read(stream: bytes, size: int, split: list[int]) -> tuple[bytes, bytes] | No
         space[:n] = stream[at : at + n]
         rx.got(n)
         at += n
-        turn += 1
     return sink.data, bytes(rx.buf[rx.r : rx.w]) + stream[at:]
 
 

@@ -1,6 +1,6 @@
 """Lines and message content out of lent buffers: every split of the input, every buffer size around it."""
 
-from buzon.core.wire import LINE_MAX, DotReader, RxBuffer, TxBuffer
+from buzon.core.wire import LINE_MAX, READ, RxBuffer, TxBuffer, dot_reader
 from buzon.errors import LocalProtocolError
 
 
@@ -27,20 +27,17 @@ def give(rx, data):
 def content(stream, size, pieces):
     """(content, what follows) of a stream read in pieces of these sizes, or None if it does not end."""
     rx = RxBuffer(bytearray(size))
-    dots = DotReader()
     sink = Take()
     at = 0
-    i = 0
-    while True:
-        if dots.feed(rx, sink):
-            return sink.data, bytes(rx.buf[rx.r : rx.w]) + stream[at:]
+    for i, need in enumerate(dot_reader(rx, sink)):
+        assert need == READ
         assert rx.r == rx.w  # it takes all there is
         if at == len(stream):
             return None
         n = min(pieces[i % len(pieces)], size, len(stream) - at)
-        i += 1
         assert give(rx, stream[at : at + n]) == b""
         at += n
+    return sink.data, bytes(rx.buf[rx.r : rx.w]) + stream[at:]
 
 
 def stuffed(message):

@@ -23,7 +23,7 @@ from ..errors import (
     RemoteProtocolError,
     ServerError,
 )
-from .wire import READ, STARTTLS, WRITE, DotReader, RxBuffer, TxBuffer
+from .wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer, dot_reader
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ class Pop3:
         self.caps: "dict[bytes, bytes] | None" = None
         self._sent = b""  # how what was sent last and must not be shown begins
         self._secret = b""  # and the same before its encoding
-        self._dots = DotReader()
         self._due = 0  # replies to what was posted
         self._seen = 0  # bytes of _MERGED that what came last ends with
 
@@ -209,18 +208,21 @@ class Pop3:
         Raises RemoteProtocolError when it seems to run on into the next reply, with other commands in flight: some
         servers send no line end before the last line's, and one at a time there is no next reply to be taken for it.
         """
-        dots = self._dots
+        dots = dot_reader(self.rx, sink)
+        yield from self._wary(dots) if self._due else dots
+
+    def _wary(self, dots: "Dialogue[None]") -> "Dialogue[None]":
+        """The same, and looks at what came each time."""
         rx = self.rx
-        dots.reset()
         self._seen = 0
-        while True:
+        r = rx.r
+        w = rx.w
+        for need in dots:
+            self._look(r, w)
+            yield need
             r = rx.r
-            ended = dots.feed(rx, sink)
-            if self._due and self._runs_on(r, rx.r):
-                raise RemoteProtocolError(E_REMOTE, "two messages in one")
-            if ended:
-                return
-            yield READ
+            w = rx.w
+        self._look(r, rx.r)
 
     # -- pieces, for dialogues that add commands
 
@@ -234,18 +236,16 @@ class Pop3:
         yield from self.post(verb, arg)
         yield from self.reply()
 
-    def _runs_on(self, r: int, w: int) -> bool:
-        """Whether _MERGED ends in the received bytes r to w; what ends with its beginning is remembered."""
+    def _look(self, r: int, w: int) -> None:
+        """Raises when _MERGED ends in the received bytes r to w; what ends with its beginning is remembered."""
         buf = self.rx.buf
         n = self._seen
-        while r < w and n and buf[r] == _MERGED[n]:
+        while r < w and 0 < n < len(_MERGED) and buf[r] == _MERGED[n]:
             r += 1
             n += 1
-            if n == len(_MERGED):
-                return True
+        if n == len(_MERGED) or buf.find(_MERGED, r, w) >= 0:
+            raise RemoteProtocolError(E_REMOTE, "two messages in one")
         if r < w:
-            if buf.find(_MERGED, r, w) >= 0:
-                return True
             n = 0
             at = buf.rfind(b".", max(r, w - len(_MERGED) + 1), w)
             while 0 <= at + n < w and at >= 0 and buf[at + n] == _MERGED[n]:
@@ -253,7 +253,6 @@ class Pop3:
             if at + n < w:
                 n = 0
         self._seen = n
-        return False
 
     def ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
         """A command and its reply. True: +OK."""

@@ -9,7 +9,7 @@ from ..errors import E_TOO_LONG, LocalProtocolError
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Generator, Protocol
 
     class Sink(Protocol):
         """Takes message content: `n` bytes of `buf` from `off`. `buf` is lent for the call only."""
@@ -112,7 +112,7 @@ class TxBuffer:
         self.n = 0
 
 
-# DotReader's states: what came just before the next byte.
+# dot_reader's states: what came just before the next byte.
 _MID = const(0)  # the middle of a line
 _SAW_CR = const(1)  # a CR, already handed on
 _BOL = const(2)  # the start of a line
@@ -122,70 +122,62 @@ _SAW_DOT_CR = const(4)  # that dot, and a CR, neither handed on
 _ONE_CR = bytearray(b"\r")
 
 
-class DotReader:
-    """Takes a multi-line response's content out of the receive buffer (RFC 1939 section 3).
+def dot_reader(rx: RxBuffer, sink: "Sink") -> "Generator[int, None, None]":
+    """Hands a multi-line response's content (RFC 1939 section 3) to `sink.write(buf, off, n)`, to its end.
 
     Only CRLF "." CRLF ends it; a line that starts with a dot and is not the end loses that one dot.
-    All other bytes reach the sink as they came. Every call takes all there is, so the buffer is then empty
-    but for what follows the end.
+    All other bytes reach the sink as they came. It takes all there is before it asks for more, so the buffer is then
+    empty; at the end it holds what follows. Nothing is allocated while it runs.
     """
-
-    def __init__(self) -> None:
-        self._state = _BOL
-
-    def reset(self) -> None:
-        """A new response begins."""
-        self._state = _BOL
-
-    def feed(self, rx: RxBuffer, sink: "Sink") -> bool:
-        """Hand what `rx` holds to `sink.write(buf, off, n)`. True: the content has ended."""
-        buf = rx.buf
-        r = rx.r
-        w = rx.w
-        state = self._state
-        while r < w:
-            if state == _MID:
-                i = buf.find(b"\r\n.", r, w)
-                if i < 0:
-                    sink.write(buf, r, w - r)
-                    last = buf[w - 1]
-                    if last == _CR:
-                        state = _SAW_CR
-                    elif last == _LF and w - r > 1 and buf[w - 2] == _CR:
-                        state = _BOL
-                    r = w
-                else:
-                    i += 2
-                    sink.write(buf, r, i - r)
-                    r = i + 1
-                    if r == w or buf[r] == _CR:
-                        state = _SAW_DOT
-            elif state == _BOL:
-                if buf[r] == _DOT:
-                    r += 1
-                    state = _SAW_DOT
-                else:
-                    state = _MID
-            elif state == _SAW_CR:
-                if buf[r] == _LF:
-                    sink.write(buf, r, 1)
-                    r += 1
+    write = sink.write
+    buf = rx.buf
+    r = rx.r
+    w = rx.w
+    state = _BOL
+    while True:
+        if r == w:
+            rx.r = rx.w = 0
+            yield READ
+            r = rx.r
+            w = rx.w
+        if not state:  # _MID: nearly always
+            i = buf.find(b"\r\n.", r, w)
+            if i < 0:
+                write(buf, r, w - r)
+                i = buf[w - 1]
+                if i == _CR:
+                    state = _SAW_CR
+                elif i == _LF and w - r > 1 and buf[w - 2] == _CR:
                     state = _BOL
-                else:
-                    state = _MID
-            elif state == _SAW_DOT:
-                if buf[r] == _CR:
-                    r += 1
-                    state = _SAW_DOT_CR
-                else:
-                    state = _MID
-            elif buf[r] == _LF:  # CRLF . CRLF
-                rx.r = r + 1
-                self._state = _BOL
-                return True
+                r = w
             else:
-                sink.write(_ONE_CR, 0, 1)
-                state = _SAW_CR
-        rx.r = w
-        self._state = state
-        return False
+                i += 2
+                write(buf, r, i - r)
+                r = i + 1
+                if r == w or buf[r] == _CR:
+                    state = _SAW_DOT
+        elif state == _BOL:
+            if buf[r] == _DOT:
+                r += 1
+                state = _SAW_DOT
+            else:
+                state = _MID
+        elif state == _SAW_CR:
+            if buf[r] == _LF:
+                write(buf, r, 1)
+                r += 1
+                state = _BOL
+            else:
+                state = _MID
+        elif state == _SAW_DOT:
+            if buf[r] == _CR:
+                r += 1
+                state = _SAW_DOT_CR
+            else:
+                state = _MID
+        elif buf[r] == _LF:  # CRLF . CRLF
+            rx.r = r + 1
+            return
+        else:
+            write(_ONE_CR, 0, 1)
+            state = _SAW_CR

@@ -65,27 +65,25 @@ class BlockingLink:
         """Drive a dialogue to its end and return its result. Raises what it raises, or LinkError."""
         rx = self.rx
         tx = self.tx
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             raise LinkError(E_CLOSED, "not open")
         try:
             while True:
-                try:
-                    need = dialogue.send(None)
-                except StopIteration as end:
-                    return end.value
+                need = dialogue.send(None)
                 if need == READ:
-                    n = self._stream.readinto(rx.space())
-                    while n is None:
+                    n = stream.readinto(rx.space() if rx.w else rx.buf)
+                    while not n:
+                        if n is not None:
+                            raise LinkError(E_CLOSED, "reply")
                         self._wait(_POLLIN)
-                        n = self._stream.readinto(rx.space())
-                    if not n:
-                        raise LinkError(E_CLOSED, "reply")
-                    rx.got(n)
+                        n = stream.readinto(rx.space())
+                    rx.w += n
                     self._shaking = False
                 elif need == WRITE:
                     data = memoryview(tx.buf)[: tx.n]
                     while data:
-                        n = self._stream.write(data)
+                        n = stream.write(data)
                         if n is None:
                             self._wait(_POLLOUT)
                         else:
@@ -93,6 +91,9 @@ class BlockingLink:
                     tx.clear()
                 elif need == STARTTLS:
                     self._handshake()
+                    stream = self._stream
+        except StopIteration as end:
+            return end.value
         except (OSError, ValueError) as err:
             self.close()
             if "timed out" in str(err):  # CPython's; there is no common type

@@ -62,6 +62,7 @@ class Link:
         self._task: "Any" = None
         self._watcher: "Any" = None
         self._due: "Any" = 0
+        self._got = 0  # bytes since the deadline was moved on
         self._armed = False
         self._late = False
         self._shaking = False  # TLS has begun and nothing has come through it yet
@@ -199,27 +200,23 @@ class Link:
         tx = self.tx
         sock = self._sock
         turn = time.ticks_ms()  # when the others had theirs
-        got = 0
         while True:
             try:
                 need = dialogue.send(None)
             except StopIteration as end:
                 return end.value
             if need == READ:
-                n = sock.readinto(rx.space())
-                while n is None:
+                n = sock.readinto(rx.space() if rx.w else rx.buf)
+                while not n:
+                    if n is not None:
+                        raise LinkError(E_CLOSED, self.step)
                     yield _core._io_queue.queue_read(sock)
-                    n = sock.readinto(rx.space())
                     turn = time.ticks_ms()
-                if not n:
-                    raise LinkError(E_CLOSED, self.step)
-                rx.got(n)
+                    n = sock.readinto(rx.space())
+                rx.w += n
+                self._got += n
                 if self._shaking:
                     self._shaken()
-                got += n
-                if got >= _PROGRESS:
-                    got = 0
-                    self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
                 if time.ticks_diff(time.ticks_ms(), turn) > _TURN_MS:
                     yield from asyncio.sleep_ms(0)  # type: ignore[misc]
                     turn = time.ticks_ms()
@@ -232,10 +229,9 @@ class Link:
                     else:
                         at += n
                 tx.clear()
-                got = 0
-                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+                self._defer(self.wait_ms)
             elif need == TURN:
-                self._due = time.ticks_add(time.ticks_ms(), self.wait_ms)
+                self._defer(self.wait_ms)
                 yield from asyncio.sleep_ms(0)  # type: ignore[misc]
             elif need == STARTTLS:
                 self._wrap()
@@ -245,7 +241,7 @@ class Link:
         """Await `work` under a deadline that progress moves on."""
         self.step = step
         self._task = asyncio.current_task()
-        self._due = time.ticks_add(time.ticks_ms(), ms)
+        self._defer(ms)
         self._late = False
         self._armed = True
         try:
@@ -257,12 +253,19 @@ class Link:
         finally:
             self._armed = False
 
+    def _defer(self, ms: int) -> None:
+        """Now the deadline is `ms` away."""
+        self._got = 0
+        self._due = time.ticks_add(time.ticks_ms(), ms)
+
     async def _watch(self) -> None:
         """One task per connection watches its deadlines: one per read would allocate for each."""
         left = self.whole_ms
         while True:
             await asyncio.sleep_ms(_TICK_MS)
             left -= _TICK_MS
+            if self._got >= _PROGRESS:
+                self._defer(self.wait_ms)
             if self._armed and (left < 0 or time.ticks_diff(time.ticks_ms(), self._due) > 0):
                 self._late = True
                 self._armed = False
