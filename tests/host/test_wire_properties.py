@@ -51,7 +51,7 @@ def read(stream: bytes, size: int, split: list[int]) -> tuple[bytes, bytes] | No
         space = rx.space()
         n = min(split[turn % len(split)], len(space), len(stream) - at)
         space[:n] = stream[at : at + n]
-        rx.got(n)
+        rx.w += n
         at += n
     return sink.data, bytes(rx.buf[rx.r : rx.w]) + stream[at:]
 
@@ -80,7 +80,7 @@ def test_lines_are_the_same_for_any_split(stream: bytes, size: int, split: list[
         space = rx.space()
         n = min(split[turn % len(split)], len(space), len(stream) - at)
         space[:n] = stream[at : at + n]
-        rx.got(n)
+        rx.w += n
         at += n
         turn += 1
     want = [each[:-1] if each.endswith(b"\r") else each for each in stream.split(b"\n")[:-1]]
@@ -124,7 +124,7 @@ def test_a_session_ends_or_raises_a_mail_error_whatever_the_server_sends(
                 space = rx.space()
                 n = min(split[turn % len(split)], len(space), len(stream) - at)
                 space[:n] = stream[at : at + n]
-                rx.got(n)
+                rx.w += n
                 at += n
                 turn += 1
     except (MailError, StopIteration):

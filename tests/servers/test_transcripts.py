@@ -118,7 +118,7 @@ class _Dialogues:
                 space = self.rx.space()
                 n = min(len(space), len(part))
                 space[:n] = part[:n]
-                self.rx.got(n)
+                self.rx.w += n
                 self.parts[0] = part[n:]
 
 

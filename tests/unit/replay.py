@@ -148,7 +148,7 @@ def _drive(dialogue, script, rx, tx, pieces):
                 turn += 1
                 space[:n] = script.out[at : at + n]
                 at += n
-                rx.got(n)
+                rx.w += n
             elif need == WRITE:
                 script.out = script.out[at:]
                 at = 0

@@ -82,7 +82,7 @@ def sent(replies, **settings):
             elif need == READ:
                 data = replies.pop(0)
                 rx.space()[: len(data)] = data
-                rx.got(len(data))
+                rx.w += len(data)
     except StopIteration:
         return lines, 0
     except errors.MailError as err:

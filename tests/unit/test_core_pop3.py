@@ -41,7 +41,7 @@ class Server:
                 n = min(len(space), len(self.replies), self.piece)
                 space[:n] = self.replies[:n]
                 self.replies = self.replies[n:]
-                self.rx.got(n)
+                self.rx.w += n
             elif need == WRITE:
                 self.sent += bytes(self.tx.buf[: self.tx.n])
                 self.tx.clear()

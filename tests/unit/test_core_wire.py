@@ -20,7 +20,7 @@ def give(rx, data):
     space = rx.space()
     n = min(len(space), len(data))
     space[:n] = data[:n]
-    rx.got(n)
+    rx.w += n
     return data[n:]
 
 
@@ -108,6 +108,34 @@ def test_a_full_buffer_before_the_dot_is_not_the_start_of_a_line():
 def test_a_long_line_needs_no_more_than_the_buffer():
     body = b"y" * 5000 + b"\r\n"
     assert content(body + b".\r\n", 16, (16,)) == (body, b"")
+
+
+class Drop:
+    """A sink that keeps nothing."""
+
+    def write(self, buf, off, n):
+        pass
+
+
+def test_content_is_handed_on_with_the_heap_locked():
+    try:
+        from micropython import heap_lock, heap_unlock
+    except ImportError:
+        return  # CPython
+    rx = RxBuffer(bytearray(64))
+    dots = dot_reader(rx, Drop())
+    parts = b"one\r\n..two\r\n", b"..\r\n.", b"x\r", b"\n", b"y" * 64, b"\r\n.\r", b"z"
+    next(dots)
+    heap_lock()
+    try:
+        for part in parts:
+            space = rx.space()
+            for i in range(len(part)):
+                space[i] = part[i]
+            rx.w += len(part)
+            next(dots)
+    finally:
+        heap_unlock()
 
 
 def lines(stream, size, piece):

@@ -221,7 +221,7 @@ class Board:
                     n = min(len(space), len(drop.out), piece)
                     space[:n] = drop.out[:n]
                     drop.out = drop.out[n:]
-                    rx.got(n)
+                    rx.w += n
                 elif need == WRITE:
                     line += bytes(tx.buf[: tx.n])
                     tx.clear()

@@ -79,7 +79,6 @@ class Pop3:
         self._sent = b""  # how what was sent last and must not be shown begins
         self._secret = b""  # and the same before its encoding
         self._due = 0  # replies to what was posted
-        self._seen = 0  # bytes of _MERGED that what came last ends with
 
     # -- session
 
@@ -191,7 +190,7 @@ class Pop3:
             yield WRITE
         tx.put(verb)
         tx.put("" if arg is None else str(arg))
-        tx.put("\r\n")
+        tx.put(b"\r\n")
         self._due += 1
 
     def reply(self) -> "Dialogue[None]":
@@ -199,7 +198,7 @@ class Pop3:
         if self.tx.n:
             yield WRITE
         self._due -= 1
-        if not (yield from self._status()):
+        if not self.judge((yield from self.line())):
             raise self.refusal(E_REFUSED)
 
     def content(self, sink: "Sink") -> "Dialogue[None]":
@@ -209,12 +208,12 @@ class Pop3:
         servers send no line end before the last line's, and one at a time there is no next reply to be taken for it.
         """
         dots = dot_reader(self.rx, sink)
-        yield from self._wary(dots) if self._due else dots
+        return self._wary(dots) if self._due else dots
 
     def _wary(self, dots: "Dialogue[None]") -> "Dialogue[None]":
         """The same, and looks at what came each time."""
         rx = self.rx
-        self._seen = 0
+        self._seen = 0  # bytes of _MERGED that what came last ends with
         r = rx.r
         w = rx.w
         for need in dots:
@@ -248,9 +247,10 @@ class Pop3:
         if r < w:
             n = 0
             at = buf.rfind(b".", max(r, w - len(_MERGED) + 1), w)
-            while 0 <= at + n < w and at >= 0 and buf[at + n] == _MERGED[n]:
+            while 0 <= at < w and buf[at] == _MERGED[n]:
+                at += 1
                 n += 1
-            if at + n < w:
+            if at < w:
                 n = 0
         self._seen = n
 
@@ -259,9 +259,9 @@ class Pop3:
         tx = self.tx
         tx.put(verb)
         tx.put(arg)
-        tx.put("\r\n")
+        tx.put(b"\r\n")
         yield WRITE
-        return (yield from self._status())
+        return self.judge((yield from self.line()))
 
     def line(self) -> "Dialogue[bytes]":
         """The next line, without its end."""
@@ -273,9 +273,6 @@ class Pop3:
             yield READ
         raise RemoteProtocolError(E_REMOTE, "endless line")
 
-    def _status(self) -> "Dialogue[bool]":
-        return self.judge((yield from self.line()))
-
     def judge(self, line: bytes) -> bool:
         """Exactly +OK or -ERR begins a reply; the response code and the text are kept."""
         if line.startswith(b"+OK"):
@@ -284,7 +281,8 @@ class Pop3:
             n = 4
         else:
             n = 0
-        if not n or line[n : n + 1].isalpha():
+        # Slices cost heap, and this is done twice for each message.
+        if not n or (len(line) > n and 97 <= line[n] | 32 <= 122):
             raise RemoteProtocolError(E_REMOTE, _printable(self._shown(line)[:40]))
         text = line[n:].strip()
         self.code = b""
@@ -296,7 +294,7 @@ class Pop3:
         if n == 4:
             self.code = self._shown(self.code)
             text = self._shown(text)
-        self.text = text[:_TEXT]
+        self.text = text[:_TEXT] if len(text) > _TEXT else text
         return n == 3
 
     def hide(self, sent: bytes, secret: bytes = b"") -> None:

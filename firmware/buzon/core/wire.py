@@ -46,7 +46,8 @@ class RxBuffer:
         self._head = None
 
     def space(self) -> "bytearray | memoryview":
-        """The free part, to read into; never empty. Call `got` after. Allocates nothing when all is taken."""
+        """The free part, to read into; never empty. Then add to `w` what was read. Allocates nothing when
+        all is taken, and when `w` is 0 it is all of `buf`."""
         if self.r == self.w:
             self.r = self.w = 0
             return self.buf
@@ -56,10 +57,6 @@ class RxBuffer:
             self.r = 0
             self.w = n
         return self._view[self.w :]
-
-    def got(self, n: int) -> None:
-        """`n` bytes were read into `space()`."""
-        self.w += n
 
     def line(self) -> "bytes | None":
         """The next line without its end (CRLF, or LF alone), as a copy; None: more bytes are needed.
@@ -108,7 +105,8 @@ class TxBuffer:
 
     def clear(self) -> None:
         """Forget what was sent, and wipe it: it may have been a password."""
-        self.buf[: self.n] = bytes(self.n)
+        for i in range(self.n):
+            self.buf[i] = 0
         self.n = 0
 
 

@@ -35,6 +35,7 @@ class BlockingLink:
         self.host = ""
         self._raw: "Any" = None
         self._stream: "Any" = None
+        self._poller: "Any" = None  # of this stream
         self._tls: "Tls | None" = None
         self._shaking = False  # TLS has begun and nothing has come through it yet
 
@@ -112,7 +113,7 @@ class BlockingLink:
                     each.close()
                 except OSError:
                     pass
-        self._stream = self._raw = None
+        self._stream = self._raw = self._poller = None
 
     def _handshake(self) -> None:
         if self._tls is None:
@@ -120,6 +121,7 @@ class BlockingLink:
         try:
             ctx = self._tls.context()
             self._shaking = True
+            self._poller = None
             if _MICROPYTHON:  # the first read or write begins it
                 self._stream = ctx.wrap_socket(
                     self._raw, server_hostname=self.host, do_handshake_on_connect=False
@@ -141,9 +143,11 @@ class BlockingLink:
         return sock.makefile("rwb", buffering=0)
 
     def _wait(self, event: int) -> None:
-        import select
+        if self._poller is None:
+            import select
 
-        poller = select.poll()
-        poller.register(self._stream, event)
-        if not poller.poll(self.wait_ms):
-            raise LinkError(E_TIMEOUT, "reply")
+            self._poller = select.poll()
+        self._poller.register(self._stream, event)
+        for _ in self._poller.ipoll(self.wait_ms):  # allocates nothing
+            return
+        raise LinkError(E_TIMEOUT, "reply")

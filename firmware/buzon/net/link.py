@@ -185,7 +185,7 @@ class Link:
             n = self._sock.readinto(rx.space())
         if not n:
             raise LinkError(E_TLS, "closed")
-        rx.got(n)
+        rx.w += n
         self._shaken()
 
     def _shaken(self) -> None:

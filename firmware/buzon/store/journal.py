@@ -72,7 +72,10 @@ class Journal:
         `before`: it stands before those that are pending (who fetches the newest first keeps the server's order so).
         """
         record = pack(kind, 0, time, key)
-        self.pending = bytearray(record + self.pending) if before else self.pending + record
+        if before:
+            self.pending = bytearray(record + self.pending)
+        else:
+            self.pending += record
         self._count(0, kind)
         if len(self.pending) >= (NEAR if before else BATCH) * RECORD:
             self.flush()

@@ -190,7 +190,7 @@ class Spool:
         block = self._block
         self._ring.readinto(block, n)
         if n < len(block):
-            block = block[:n]
+            block = memoryview(block)[:n]
         self._crc = crc32(block, self._crc)
         if self._sha:
             self._sha.update(block)
