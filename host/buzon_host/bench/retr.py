@@ -30,7 +30,7 @@ between 0.51 and 0.55, and a very busy computer can bring it below 0.5: with les
 With 4 KiB the raw loop needs 1.6 and the pass still 2.1, so the ratio is smaller though the speed is larger. Every
 line that starts with a dot is a `write` of its own: with a file, a system call for 73 bytes, 1.3 us. In the spool,
 MicroPython's `crc32` takes 4.9 us for 1 KiB, the second `write`, as a block has 512 bytes, 1.5, and the look for
-messages that run into each other 2.6. On a board none of this is seen beside the flash.
+messages that run into each other about 3. On a board none of this is seen beside the flash.
 """
 
 from collections.abc import Iterator, Sequence
