@@ -281,8 +281,7 @@ class Pop3:
             n = 4
         else:
             n = 0
-        # Slices cost heap, and this is done twice for each message.
-        if not n or (len(line) > n and 97 <= line[n] | 32 <= 122):
+        if not n or line[n : n + 1].isalpha():
             raise RemoteProtocolError(E_REMOTE, _printable(self._shown(line)[:40]))
         text = line[n:].strip()
         self.code = b""
