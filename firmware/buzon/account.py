@@ -63,7 +63,7 @@ class Account:
         self.listed = -1
         self.fetched = 0
         self.last_ok = 0
-        self.more = False  # the last session ended before its work
+        self.more = False  # the last session ended before its work, or was asked for again
         self._sifts = bool(settings.get("filter"))
         self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
 
@@ -145,7 +145,7 @@ class Account:
             if self.session:
                 self.listed = self.session.listed
                 self.fetched = self.session.fetched
-                self.more = self.session.more
+                self.more = self.more or self.session.more
                 self.session = None
             self.state = "idle"
             unload()

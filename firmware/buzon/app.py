@@ -306,6 +306,8 @@ class App:
         for account in self.accounts:
             if account_id is None or account.id == account_id:
                 account.due = self.uptime
+                if account.state == "sync":  # it may have listed already
+                    account.more = True
                 n += 1
         return n
 

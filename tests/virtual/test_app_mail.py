@@ -164,6 +164,19 @@ def test_polls_come_by_themselves(boot, serve) -> None:
     until(lambda: rig.status()["accounts"][0]["stored"] == 1, 15, "the poll after 10 s")
 
 
+def test_a_sync_that_is_asked_for_during_one_comes_after_it(boot, serve) -> None:
+    """What came after the listing does not wait for the next poll, which may be hours away."""
+    server = serve(samples=False)
+    server.deliver(message(1, 8_000_000))
+    rig = boot(flash_size=16 << 20)
+    rig.provision(server)
+    until(lambda: rig.status()["accounts"][0]["todo"] == 1, 15, "the session's listing")
+    server.deliver(message(2))
+    rig.client.sync()
+    assert rig.status()["accounts"][0]["state"] == "sync"  # still the first
+    until(lambda: rig.status()["accounts"][0]["stored"] == 2, 30, "what came meanwhile")
+
+
 def test_what_comes_from_mail_cannot_forge_frames_or_lines_of_the_log(boot, serve) -> None:
     server = serve(samples=False)
     evil = (
