@@ -5,6 +5,8 @@ server, and only QUIT's +OK means that it is gone. Whatever is cut off when, the
 says what is left to do.
 """
 
+import gc
+
 from micropython import const
 
 from .errors import (
@@ -31,18 +33,18 @@ if TYPE_CHECKING:
     from .store.journal import Journal
     from .store.spool import Spool
 
-WINDOW = const(64)  # messages worked on at a time
-FLIGHT = const(16)  # commands in flight at most
-_FLIGHT_FIRST = const(4)
+WINDOW = const(64)  # messages worked on at a time, and commands in flight at most
+_WIDE = const(256)  # the same while so many bytes of heap are free
+_PLENTY = const(40960)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
-_DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 
 _SUB = const(256)  # deleted in one session: it ends then, so that they are gone, and a next one goes on
 _GONE = const(256)  # records of messages that are not here, from which on they are looked through
+_GOING = const(7)  # a state in the window: to be deleted when all others have come
 _DAY_S = const(86400)
 _TOP_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
 
-_DELE = const(256)  # more than any place in the window
+_free: "Callable[[], int]" = getattr(gc, "mem_free", int)  # CPython has none
 
 # Why a message has to wait.
 _ENDLESS = b"!"
@@ -55,7 +57,7 @@ class Session:
     """One session for one account. `account`: its settings; `now()`: epoch or 0; all of it lent.
 
     `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
-    what is known of the server (`caps`, `flight`: how many commands it bears in flight; keys of SCRAM).
+    what is known of the server (`caps`, `flight`: 1 when it bears no more commands in flight; keys of SCRAM).
     `nonce`: random printable bytes.
     `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for their turn.
     After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
@@ -87,7 +89,7 @@ class Session:
             pop.realm = ("%s@%s " % (account.get("user"), host)).encode()
         self.memory: "Dict[Any, Any]" = {} if memory is None else memory
         self.nonce = nonce
-        self.flight = 1  # commands that may be in flight
+        self.pipelined = False
         self.listed = -1
         self.octets = -1
         self.todo = 0
@@ -96,8 +98,6 @@ class Session:
         self.held = False
         self.more = False
         self.error: "MailError | None" = None
-        self._refused: "StoreError | None" = None  # of the message that is coming in
-        self._dropped = 0  # bytes of it that did not fit
         self._limit = 1 << 31  # octets from which on no message fits
         self._coming = b""  # the key of the message that is coming in
         stuck = self.memory.get("stuck", b"")
@@ -108,7 +108,9 @@ class Session:
             self._skip = stuck[:KEY]
             self.memory["stuck"] = self._skip
         self._twice = Window(_DUPLICATES)
-        self._queue: "List[int]" = []  # what is in flight: places in the window, with _DELE for its DELE
+        self._queue: "List[int]" = []  # places in the window of those that are coming in
+        self._marks = 0  # replies to DELE that are due
+        self._sizes_due = False  # and the one to LIST
         self._hurry = hurry
         self._sure = sure
         self.newest = account.get("order") == "newest"
@@ -149,24 +151,23 @@ class Session:
 
     def work(self) -> "Dialogue[None]":
         """The session from login to QUIT."""
-        if self.pop.caps and b"PIPELINING" in self.pop.caps:
-            self.flight = self.memory.get("flight", _FLIGHT_FIRST)
+        self.pipelined = bool(
+            self.pop.caps and b"PIPELINING" in self.pop.caps and not self.memory.get("flight")
+        )
         try:
             yield from self._maildrop()
         finally:
             self.spool.abort()
             self.journal.flush()
-        if not (yield from self.pop.quit()):
+        if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         if self.more and self.deleted:
             self.memory["listed"] = self.listed
-        if 1 < self.flight < FLIGHT and self.fetched >= self.flight:
-            self.memory["flight"] = self.flight * 2
 
     def cut_off(self) -> None:
         """The connection ended in the middle, or nothing came any more: some servers cannot bear commands in
         flight, so that this one gets one at a time from now on."""
-        if self._queue:  # besides the one whose reply is being read
+        if self._queue or self._marks or self._sizes_due:  # besides the one whose reply is being read
             self.memory["flight"] = 1
         if self._coming:
             again = self.memory.get("stuck") == self._coming
@@ -184,7 +185,7 @@ class Session:
             del purge
             unload()
         yield from self._in_vain()
-        window = Window(WINDOW)
+        window = Window(_WIDE if _free() >= _PLENTY else WINDOW)
         if not self._plain or self.journal.apart:
             from .policy.collect import Collect
 
@@ -210,14 +211,14 @@ class Session:
         done = gone = 0  # worked on; and of these, no longer listed
         while total < 0 or done < total:
             first = done - gone
-            most = WINDOW
+            most = window.size
             if self.newest and total >= 0:
-                most = min(WINDOW, total - done)
+                most = min(most, total - done)
                 first = total - done - most
             by_uid, count, _ = yield from self.fill(window, first, by_uid, most)
             if total < 0:
                 self.listed = total = count
-                if self.newest and total > WINDOW:
+                if self.newest and total > window.size:
                     continue
             elif gone and count >= total:
                 still = True
@@ -235,23 +236,31 @@ class Session:
                     window.octets[i] = 0
             deleted = self.deleted
             yield from self.handle(window)
-            if self.more:
+            done += window.n
+            if self.more or done >= total:
                 return
+            yield from self.settle()
             if not still:
                 gone += self.deleted - deleted
-            done += window.n
 
     def fill(
         self,
         window: Window,
         first: int,
         by_uid: bool,
-        most: int = WINDOW,
+        most: int,
         settled: "Callable[[bytes], bool] | None" = None,
     ) -> "Dialogue[tuple[bool, int, int]]":
         """Fill the window with up to `most` of what is listed from `first` on: (whether by uid, how many are listed,
         and how many of these count). `settled(key)`: True for a message that does not count."""
         window.clear()
+        if self._sizes_due:
+            yield from self._sizes(window)
+        if self.pipelined and by_uid and not self.newest:
+            # Where what is listed is new, the sizes are asked for along with it.
+            self._sizes_due = not settled or not (
+                self.journal.stored or self.journal.apart or self.journal.gone
+            )
         count = 0
         known = 0
         highest = 0
@@ -282,7 +291,10 @@ class Session:
                     window.state[window.n - 1] = BY_CONTENT
             count += 1
 
-        if by_uid and not (yield from self.pop.uidl(each)):
+        ok = by_uid and (yield from self.pop.uidl(each, "LIST" if self._sizes_due else ""))
+        if self._sizes_due and not window.n:
+            yield from self._sizes(window)
+        if by_uid and not ok:
             yield from self.count()
             if not self.listed:
                 return False, 0, 0
@@ -308,7 +320,8 @@ class Session:
         return by_uid, count, count - known
 
     def handle(self, window: Window) -> "Dialogue[None]":
-        """Fetch, then delete, each message of the window, with up to `flight` commands in flight.
+        """Fetch each message of the window, then delete them: all commands in flight at once, if the server bears it.
+        The replies to DELE are left for `settle`.
 
         Replies come in the order of the commands (RFC 2449 section 6.6). Nothing is deleted before it is stored.
         """
@@ -316,34 +329,38 @@ class Session:
         for i in range(window.n):
             new += window.state[i] in (NEW, BY_CONTENT, WHOLE)
         self.todo += new
-        if new:
+        if new or self._sizes_due:
             yield from self._sizes(window)
         pop = self.pop
         queue = self._queue
         at = 0  # how many messages of the window were begun with
         octets = 0  # of those in flight
         while True:
-            while at < window.n and len(queue) < self.flight and not self.more:
+            while at < window.n and not self.more and (not queue or (self.pipelined and not self._hurry())):
                 i = window.n - 1 - at if self.newest else at
                 if window.state[i] == NEW and (self._parts or 0 < self._most < window.octets[i]):
                     window.state[i] = TOP
                 state = window.state[i]
                 need = min(_HEAD, window.octets[i]) if state == TOP else window.octets[i]
-                if state == NOTHING or (state == STORED and not (self.delete or self.before)):
+                if state == STORED:
+                    if self.delete or self.before:
+                        window.state[i] = _GOING
+                elif state == NOTHING:
                     pass
-                elif self._skip and state != STORED and window.key(i) == self._skip:
+                elif self._skip and window.key(i) == self._skip:
                     if self._large:
                         self._too_large(self._limit)
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
-                elif state == STORED:
-                    yield from pop.post("DELE ", window.number[i])
-                    queue.append(i | _DELE)
                 elif self._fits(need + octets, state):
                     yield from self._ask_for(window, i)
                     octets += need
                 elif queue:
                     break  # perhaps when those in flight are stored
-                elif need < self._limit and self.spool.full == "evict" and (yield from self._evict(need)):
+                elif (
+                    need < self._limit
+                    and self.spool.full == "evict"
+                    and (yield from self._evict(need, window))
+                ):
                     continue  # there is room, or the session ends
                 elif state == NEW and self.spool.full == "headers":
                     window.state[i] = TOP
@@ -354,17 +371,19 @@ class Session:
                 if self.fetched + self.deleted and (self.deleted >= _SUB or self._hurry()):
                     self.more = True
             if not queue:
-                return
+                break
             i = queue.pop(0)
-            if i & _DELE:
-                yield from self._deleted()
-                continue
             octets = max(0, octets - window.octets[i])
             stored = yield from self._fetch(window, i)
             # LEFT: one that has the same uid is never to be deleted, and perhaps it is this one.
             if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
+                window.state[i] = _GOING
+        for i in range(window.n):
+            if window.state[i] == _GOING:
                 yield from pop.post("DELE ", window.number[i])
-                queue.append(i | _DELE)
+                self._marks += 1
+                if not self.pipelined:
+                    yield from self.settle()
 
     def _ask_for(self, window: Window, i: int) -> "Dialogue[None]":
         """Post what brings the message, or its headers."""
@@ -386,9 +405,9 @@ class Session:
         self._limit = min(self._limit, octets)
         self.error = self.error or self.spool.full_error()
 
-    def _evict(self, octets: int) -> "Dialogue[bool]":
+    def _evict(self, octets: int, window: Window) -> "Dialogue[bool]":
         """Make room by what has been here longest, but not for what is deleted in this session: a next one does it."""
-        if self.deleted:
+        if self.deleted or window.state.find(bytes((_GOING,)), 0, window.n) >= 0:
             self.more = True
             return True
         from .policy.evict import evict
@@ -399,6 +418,8 @@ class Session:
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""
         at = 0
+        posted = self._sizes_due
+        self._sizes_due = False
 
         def each(n: int, octets: int) -> None:
             nonlocal at
@@ -409,34 +430,31 @@ class Session:
                 at = (at + 1) % window.n
             at = 0
 
-        yield from self.pop.list(each)
+        try:
+            yield from self.pop.list(each, posted)
+        except ServerError:
+            if window.n:  # some have no listing of nothing
+                raise
 
     def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
         """The reply to RETR or TOP into the spool. True: the message is stored, all of it."""
         spool = self.spool
         state = window.state[i]
         by_content = state == BY_CONTENT
-        self._refused = None
-        self._dropped = 0
         key = window.key(i)
         try:
             yield from self.pop.reply()
             self._coming = key
-            try:
-                spool.begin(0 if state == TOP else window.octets[i], by_content)
-            except StoreError as err:
-                self._refused = err  # it comes in all the same
-            yield from self.pop.content(self)
+            spool.begin(0 if state == TOP else window.octets[i], by_content)
+            yield from self.pop.content(spool)
             self._coming = b""
-            if self._refused:
-                raise self._refused
             if state == TOP:
                 spool.commit(key, None, "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr"))
             else:
                 key = spool.commit(None, key) if by_content else spool.commit(key)
         except StoreError as err:
             spool.abort()
-            if err.code == E_FLASH_FULL and spool.written + self._dropped > window.octets[i] and state != TOP:
+            if err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP:
                 self.memory["stuck"] = key + _LARGE  # larger than was said: the next session does without
             if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
@@ -477,22 +495,15 @@ class Session:
             self.arrived(key)
         return state != TOP
 
-    def _deleted(self) -> "Dialogue[None]":
-        """The reply to DELE."""
-        try:
-            yield from self.pop.reply()
-            self.deleted += 1
-        except ServerError as err:
-            self.error = self.error or err
+    def settle(self) -> "Dialogue[None]":
+        """Read the replies to DELE that are due."""
+        yield from self._replies()
+        self._marks = 0
 
-    def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink of RETR: to the spool; after a store error the rest is taken and dropped, up to a limit."""
-        if self._refused:
-            self._dropped += n
-            if self._dropped > _DROP:
-                raise self._refused
-        else:
+    def _replies(self) -> "Dialogue[None]":
+        for _ in range(self._marks):
             try:
-                self.spool.write(buf, off, n)
-            except StoreError as err:
-                self._refused = err
+                yield from self.pop.reply()
+                self.deleted += 1
+            except ServerError as err:
+                self.error = self.error or err

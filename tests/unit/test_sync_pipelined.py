@@ -21,15 +21,57 @@ def _run(drop, memory, **account):
     return board.session(drop, **account)[0]
 
 
-def test_more_and_more_are_in_flight_while_it_goes_well():
+def _turns(drop):
+    """The commands in bursts: what is sent before the reply to the first of them is read."""
+    return [burst.split() for burst in drop.bursts]
+
+
+def test_a_window_is_in_flight_at_once_and_its_deletions_with_quit():
     memory = {}
-    most = []
-    for _ in range(4):
+    for known in (False, True):
         drop = model.Drop(model.numbered(model.bodies(64)))
         drop.caps = CAPS
         _run(drop, memory)
-        most.append(drop.flight)
-    assert most == [4, 8, 16, 16], most
+        assert drop.mail == []
+        rest = [b"USER", b"PASS", b"UIDL LIST", b"RETR " * 64, b"DELE " * 64 + b"QUIT"]
+        assert [b" ".join(turn) for turn in _turns(drop)] == [
+            b" ".join(turn.split()) for turn in ([] if known else [b"CAPA"]) + rest
+        ]
+
+
+def test_what_is_kept_is_fetched_in_five_turns_and_again_in_five():
+    board = model.Board()
+    for expected in (b"CAPA USER PASS UIDL+LIST RETR QUIT", b"USER PASS UIDL LIST RETR QUIT"):
+        drop = model.Drop(model.numbered(model.bodies(40), b"%d-" + expected[:4]))
+        drop.caps = CAPS
+        board.session(drop, keep="forever")
+        turns = [b"+".join(sorted(set(turn), reverse=True)) for turn in _turns(drop)]
+        assert b" ".join(turns) == expected, turns
+
+
+def test_a_server_that_refuses_both_listings_of_nothing_is_left_in_peace():
+    drop = model.Drop([])
+    drop.caps = CAPS
+    drop.refuse = b"LIST"
+    board = model.Board()
+    session, _ = board.session(drop)
+    assert (session.error, session.listed) == (None, 0)
+    assert drop.commands[-3:] == [b"UIDL", b"LIST", b"QUIT"]
+
+
+def test_a_server_that_hangs_up_at_quit_behind_deletions_gets_one_at_a_time():
+    drop = model.Drop(model.numbered(model.bodies(5)))
+    drop.caps = CAPS
+    board = model.Board()
+    _, steps = board.session(drop)
+    drop = model.Drop(model.numbered(model.bodies(5), b"again-%d"))
+    drop.caps = CAPS
+    try:
+        board.session(drop, steps - 2)  # one less: CAPA is known
+    except model.Cut:
+        board.last.cut_off()
+    assert drop.commands[-1] == b"QUIT"
+    assert board.memory["flight"] == 1
 
 
 def test_one_at_a_time_for_who_does_not_say_that_it_takes_more():

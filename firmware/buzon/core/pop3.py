@@ -126,11 +126,20 @@ class Pop3:
         yield STARTTLS
         self.caps = None  # must be asked again
 
-    def quit(self) -> "Dialogue[bool]":
-        """True: the server has removed what was marked. False (-ERR): some or none of it."""
+    def quit(self, before: "Dialogue[None] | None" = None) -> "Dialogue[bool]":
+        """True: the server has removed what was marked. False (-ERR): some or none of it.
+
+        `before`: reads the replies to what was posted; QUIT goes along with that.
+        """
         if self.state not in (AUTHORIZATION, TRANSACTION):
             raise LocalProtocolError(E_LOCAL, "QUIT")
-        ok = yield from self.ask("QUIT")
+        if before:
+            yield from self.post("QUIT")
+            yield from before
+            self._due = 0
+            ok = yield from self._status()
+        else:
+            ok = yield from self.ask("QUIT")
         self.state = _ENDED
         return ok
 
@@ -145,9 +154,14 @@ class Pop3:
             number(fields[1]) if len(fields) > 1 else -1,
         )
 
-    def list(self, each: "Callable[[int, int], object]") -> "Dialogue[None]":
-        """LIST: `each(number, octets)` for every line that has both; other lines are skipped."""
-        yield from self.do("LIST")
+    def list(self, each: "Callable[[int, int], object]", posted: bool = False) -> "Dialogue[None]":
+        """LIST: `each(number, octets)` for every line that has both; other lines are skipped.
+
+        `posted`: the command was.
+        """
+        if not posted:
+            yield from self.post("LIST")
+        yield from self.reply()
 
         def line(text: bytes) -> None:
             fields = text.split(None, 2)
@@ -159,14 +173,19 @@ class Pop3:
 
         yield from self._listing(line)
 
-    def uidl(self, each: "Callable[[int, bytes], object]") -> "Dialogue[bool]":
+    def uidl(self, each: "Callable[[int, bytes], object]", after: str = "") -> "Dialogue[bool]":
         """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
 
         A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted. `realm` comes
         before each: they are unique in one maildrop only.
+        `after`: a command that is posted along with it.
         """
-        self.need(TRANSACTION)
-        if not (yield from self.ask("UIDL")):
+        yield from self.post("UIDL")
+        if after:
+            yield from self.post(after)
+        try:
+            yield from self.reply()
+        except ServerError:
             return False
 
         def line(text: bytes) -> None:

@@ -71,13 +71,15 @@ class Collect:
             total = count
             if not window.n or not by_uid:
                 return by_uid or not count
+            last = n <= window.n + (0 if session.newest else skip)  # nothing else is to be looked at
             n = window.n
             yield from self._choose()
             fetched = session.fetched
             gone = session.deleted
             yield from session.handle(window)
-            if session.more:
+            if session.more or last:
                 return True
+            yield from session.settle()
             gone = session.deleted - gone
             fetched = session.fetched - fetched
             # What was fetched or deleted is settled from now on, and what follows moves up.

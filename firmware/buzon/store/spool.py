@@ -28,6 +28,7 @@ _BLOCK = const(512)  # what is checked and written at once
 _MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
 _BLOCKS = const(12288)  # what a message takes at most beside its bytes
 _SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
+_DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
 _OVERDRAFT = const(16384)  # of them, for a message that is longer than its server says
 
 # States of a message in the window. First what of it is here, then what is to be done with it.
@@ -118,7 +119,8 @@ class Spool:
         self.quota = quota
         self.full = full
         self._free = 0
-        self.written = 0  # bytes of the message that is coming in
+        self.written = 0  # bytes of the message that is coming in, dropped ones too
+        self.failed: "StoreError | None" = None
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
         self._crc = 0
@@ -137,13 +139,16 @@ class Spool:
     def begin(self, octets: int = 0, by_content: bool = False) -> None:
         """Open the unfinished file. `octets`: how long the server says it is, to refuse before it is fetched.
 
-        `by_content`: the message has no uid; its own hash will stand for it.
+        `by_content`: the message has no uid; its own hash will stand for it. What goes wrong here or in `write` is in
+        `failed`, and `commit` raises it: the rest of the message comes in all the same, and is dropped.
         """
         self.abort()
         self.written = 0
+        self.failed = None
         room = self.room()
         if room < octets:
-            raise self.full_error()
+            self.failed = self.full_error()
+            return
         if self._ring is None:
             buffers = Buffers()
             self._ring = buffers.ring
@@ -154,7 +159,7 @@ class Spool:
         try:
             self._file = open(self._part, "wb")
         except OSError as err:
-            raise fs.trouble(err)
+            self.failed = fs.trouble(err)
 
     def full_error(self) -> StoreError:
         return StoreError(E_FLASH_FULL, "%d KB left for mail" % (self.room() // 1024))
@@ -174,30 +179,43 @@ class Spool:
         self._free = 0
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink: whole blocks are checked and written, the rest waits. Nothing is allocated."""
-        ring = self._ring
+        """Sink: whole buffers and blocks are checked and written, the rest waits. Nothing is allocated; functions
+        with more on their stack than these have theirs on the heap. Raises `failed` when much was dropped."""
         self.written += n
+        if self.failed:
+            if self.written > _DROP:
+                raise self.failed
+        elif n == len(buf):
+            if self._ring.any():
+                self._take(self._ring.any())
+            self._put(buf)
+        else:
+            self._gather(buf, off, n)
+
+    def _gather(self, buf: bytearray, off: int, n: int) -> None:
+        ring = self._ring
         while n:
             done = ring.write(buf, off, n)
             off += done
             n -= done
             while ring.any() >= _BLOCK:
-                self._flush(_BLOCK)
+                self._take(_BLOCK)
 
-    def _flush(self, n: int) -> None:
+    def _take(self, n: int) -> None:
+        self._ring.readinto(self._block, n)
+        self._put(self._block if n == _BLOCK else memoryview(self._block)[:n])
+
+    def _put(self, block: bytearray) -> None:
         if self.written > self._most:
-            raise self.full_error()
-        block = self._block
-        self._ring.readinto(block, n)
-        if n < len(block):
-            block = memoryview(block)[:n]
+            self.failed = self.full_error()
+            return
         self._crc = crc32(block, self._crc)
         if self._sha:
             self._sha.update(block)
         try:
             self._file.write(block)
         except OSError as err:
-            raise fs.trouble(err)
+            self.failed = fs.trouble(err)
 
     def commit(self, key: "bytes | None", twin: "bytes | None" = None, kind: str = ".eml") -> bytes:
         """Close, which syncs, then rename: now the message is stored. Returns its key.
@@ -205,9 +223,10 @@ class Spool:
         `twin`: when `key` is None, the key under which this very message may be stored already: then it is that
         one's. `kind`: what the name ends with; of headers it begins with the octets of the whole.
         """
-        left = self._ring.any()
-        if left:
-            self._flush(left)
+        if not self.failed and self._ring.any():
+            self._take(self._ring.any())
+        if self.failed:
+            raise self.failed
         try:
             self._file.close()
             if key is None:
