@@ -5,20 +5,18 @@ driver in a small heap, and a whole virtual board. Then a maildrop of 10,000 mes
 """
 
 import json
-import poplib
 import random
 import statistics
-import struct
 import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 
+from buzon_host.bench.poll import know
 from buzon_host.server.dovecot import Dovecot
 from buzon_host.server.run import LocalServer
 from buzon_host.virtual.flash import open_image
@@ -34,7 +32,6 @@ from app_board import ACCOUNT, HEAP_KIB, Rig, mail_on, until
 _LEAST_KIB = 72  # where the search begins
 _STEP_KIB = 4
 _FLASH = 4 * 1024 * 1024
-_DELETED = 3  # in the journal
 _LOOK = (10, 100, 1000)
 _RECENT = 30
 _GROWTH = 1024  # bytes that the heap in use may differ by, from the tenth poll to the last: one byte a poll
@@ -256,7 +253,7 @@ def kept(messages: int, polls: int) -> Kept:
         rig.settled()
         rig.close()
         Maildrop(server.maildir).put([b"Subject: %d\r\n\r\nbody\r\n" % n for n in range(messages)])
-        _know(folder / "flash.img", _uids(server))
+        _know(folder / "flash.img", server)
         rig = Rig(folder, flash_size=_FLASH)
         stack.callback(rig.close)
         rig.client.hello()
@@ -280,22 +277,9 @@ def kept(messages: int, polls: int) -> Kept:
         return Kept(messages, programmed, least, statistics.median(seconds))
 
 
-def _uids(server: Dovecot) -> list[bytes]:
-    """What the server calls its messages, in its order."""
-    client = poplib.POP3(server.host, server.pop3, timeout=60)
-    client.user(server.user)
-    client.pass_(server.password)
-    found = [line.split()[1] for line in client.uidl()[1]]
-    client.quit()
-    return found
-
-
-def _know(image: Path, uids: Sequence[bytes]) -> None:
-    """A journal that knows these: they came, and were deleted on the board by a person."""
+def _know(image: Path, server: Dovecot) -> None:
     fs = open_image(image)
-    with fs.open(f"/mail/{ACCOUNT}/journal", "wb") as file:
-        for uid in uids:
-            file.write(struct.pack("<BBHI", _DELETED, 0, 0, 0) + sha256(uid).digest()[:8])
+    know(fs, f"/mail/{ACCOUNT}", server.user, "localhost", server.uids())
     fs.unmount()
     image.write_bytes(fs.context.buffer)
 

@@ -6,6 +6,7 @@ From root it is started as uid 65534, as its login process refuses root; from an
 import contextlib
 import grp
 import os
+import poplib
 import pwd
 import shutil
 import signal
@@ -160,6 +161,15 @@ class Dovecot:
     def left(self) -> int:
         """How many messages are in the Maildir now."""
         return sum(1 for name in ("new", "cur") for _ in (self.maildir / name).iterdir())
+
+    def uids(self) -> list[bytes]:
+        """What it calls its messages in UIDL, in its order."""
+        client = poplib.POP3(self.host, self.pop3, timeout=60)
+        client.user(self.user)
+        client.pass_(self.password)
+        found = [line.split()[1] for line in client.uidl()[1]]
+        client.quit()
+        return found
 
     def log(self) -> str:
         """What Dovecot has logged so far."""

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,16 @@ def open_image(path: Path) -> LittleFS:
             f"{path} holds no littlefs file system: name another file, or delete it for a new one."
         ) from None
     return fs
+
+
+def new_image(size: int, fill: Callable[[LittleFS], object] = lambda fs: None) -> bytes:
+    """A new file system of so many bytes, and what `fill` puts into it."""
+    fs = _file_system(size)
+    fs.format()
+    fs.mount()
+    fill(fs)
+    fs.unmount()
+    return bytes(fs.context.buffer)
 
 
 def prepare(path: Path, board: Board, size: int | None = None) -> int:
