@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from micropython import RingIO, const
 
-from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
+from ..errors import E_FLASH, E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from . import fs
 
 TYPE_CHECKING = const(False)
@@ -179,8 +179,9 @@ class Spool:
         self._free = 0
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink: whole buffers and blocks are checked and written, the rest waits. Nothing is allocated; functions
-        with more on their stack than these have theirs on the heap. Raises `failed` when much was dropped."""
+        """Sink: whole buffers and blocks are checked and written, the rest waits. Raises `failed` when much was
+        dropped. Nothing is allocated; a function with more variables and deeper calls than these would have them on
+        the heap (more than eleven words)."""
         self.written += n
         if self.failed:
             if self.written > _DROP:
@@ -212,6 +213,14 @@ class Spool:
         self._crc = crc32(block, self._crc)
         if self._sha:
             self._sha.update(block)
+        try:
+            self._file.write(block)
+        except OSError:  # `as` would put this function's variables on the heap, for each block
+            self._fail(block)
+
+    def _fail(self, block: bytearray) -> None:
+        """The same again, to hear why it fails."""
+        self.failed = StoreError(E_FLASH, "write")
         try:
             self._file.write(block)
         except OSError as err:

@@ -12,7 +12,7 @@ from ..server.dovecot import NOBODY, Dovecot
 SMALLEST, LARGEST = 2_000, 2_000_000
 _SEED = 31  # 54 MB with 200 messages
 _LINE = 72
-_DOTS = 40  # every so many lines one begins with a dot
+_DOTS = 500  # every so many lines one begins with a dot
 
 
 def mixed(count: int = 200) -> list[bytes]:
@@ -20,8 +20,8 @@ def mixed(count: int = 200) -> list[bytes]:
     chance = random.Random(_SEED)
     sizes = [int(SMALLEST * (LARGEST / SMALLEST) ** chance.random()) for _ in range(count)]
     alphabet = string.ascii_letters + "     "
-    pool = ["".join(chance.choices(alphabet, k=_LINE)) for _ in range(500)]
-    pool += ["." + line[1:] for line in pool[: len(pool) // _DOTS]]
+    pool = ["".join(chance.choices(alphabet, k=_LINE)) for _ in range(_DOTS)]
+    pool[0] = "." + pool[0][1:]
     return [_message(n, size, pool, chance) for n, size in enumerate(sizes)]
 
 
