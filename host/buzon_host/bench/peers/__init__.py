@@ -53,7 +53,7 @@ class Peer:
             owner = f"user = {pwd.getpwuid(NOBODY).pw_name}"
             for path in (*(folder / "Maildir").rglob("*"), folder / "Maildir"):
                 os.chown(path, NOBODY, NOBODY)
-            for path in (folder, *folder.parents[:2]):
+            for path in (folder, *folder.parents[:2]):  # nor into a folder that only root may enter
                 path.chmod(0o711)
         template = (HERE / self.settings).read_text("utf-8")
         settings = folder / self.settings
