@@ -66,6 +66,7 @@ class Drop:
         self.listings = 0
         self.refuse = b""  # a command
         self.passes = PASSES
+        self.bursts = None  # a list: of the verbs that came at once, before the client read on
         self.no_end = ()  # numbers of messages that the server sends without their last line end
 
     def begin(self, spool):
@@ -73,7 +74,6 @@ class Drop:
         self.gone = []
         self.in_session = []
         self.flight = 0  # most commands that came at once
-        self.bursts = []  # the verbs that came before the client read on
         self.reading = True
         self.out = b"+OK ready\r\n"
         self.commands = []
@@ -93,14 +93,27 @@ class Drop:
             assert m[2] in held or m[2] in self.person, ("lost", m[0], m[1])
         self.mail = [m for m in self.mail if m not in gone]
 
+    def came(self, lines):
+        """What is there, not done yet: the replies to much of it would take much memory."""
+        self.flight = max(self.flight, lines.count(b"\r\n"))
+        if self.bursts is not None:
+            verbs = [line.split()[0] for line in lines.split(b"\r\n") if line]
+            if self.reading:
+                self.bursts.append(verbs)
+            else:
+                self.bursts[-1] = verbs
+            self.reading = False
+
+    def next(self, lines):
+        """Do the first of the commands; the others."""
+        at = lines.find(b"\r\n")
+        self.command(lines[:at])
+        return lines[at + 2 :]
+
     def command(self, line):
         words = line.split()
         verb = words[0]
         self.commands.append(verb)
-        if self.reading:
-            self.bursts.append(b"")
-            self.reading = False
-        self.bursts[-1] += verb + b" "
         if verb == self.refuse:
             self.out += b"-ERR no\r\n"
             return
@@ -220,6 +233,8 @@ class Board:
                 if step == cut_at:
                     raise Cut
                 if need == READ:
+                    while not drop.out and b"\r\n" in line:
+                        line = drop.next(line)
                     drop.reading = True
                     if drop.no_end and not drop.out:
                         raise Cut
@@ -232,13 +247,12 @@ class Board:
                 elif need == WRITE:
                     line += bytes(tx.buf[: tx.n])
                     tx.clear()
-                    drop.flight = max(drop.flight, line.count(b"\r\n"))
-                    while b"\r\n" in line:
-                        at = line.find(b"\r\n")
-                        drop.command(line[:at])
-                        line = line[at + 2 :]
+                    drop.came(line)
         finally:
             dialogue.close()
+            while b"\r\n" in line:  # what was sent before a cut is done all the same
+                drop.out = b""
+                line = drop.next(line)
         return session, step
 
     def check(self, bodies):

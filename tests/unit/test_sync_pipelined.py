@@ -21,20 +21,16 @@ def _run(drop, memory, **account):
     return board.session(drop, **account)[0]
 
 
-def _turns(drop):
-    """The commands in bursts: what is sent before the reply to the first of them is read."""
-    return [burst.split() for burst in drop.bursts]
-
-
 def test_a_window_is_in_flight_at_once_and_its_deletions_with_quit():
     memory = {}
     for known in (False, True):
         drop = model.Drop(model.numbered(model.bodies(64)))
         drop.caps = CAPS
+        drop.bursts = []
         _run(drop, memory)
         assert drop.mail == []
         rest = [b"USER", b"PASS", b"UIDL LIST", b"RETR " * 64, b"DELE " * 64 + b"QUIT"]
-        assert [b" ".join(turn) for turn in _turns(drop)] == [
+        assert [b" ".join(turn) for turn in drop.bursts] == [
             b" ".join(turn.split()) for turn in ([] if known else [b"CAPA"]) + rest
         ]
 
@@ -44,8 +40,9 @@ def test_what_is_kept_is_fetched_in_five_turns_and_again_in_five():
     for expected in (b"CAPA USER PASS UIDL+LIST RETR QUIT", b"USER PASS UIDL LIST RETR QUIT"):
         drop = model.Drop(model.numbered(model.bodies(40), b"%d-" + expected[:4]))
         drop.caps = CAPS
+        drop.bursts = []
         board.session(drop, keep="forever")
-        turns = [b"+".join(sorted(set(turn), reverse=True)) for turn in _turns(drop)]
+        turns = [b"+".join(sorted(set(turn), reverse=True)) for turn in drop.bursts]
         assert b" ".join(turns) == expected, turns
 
 
