@@ -137,7 +137,7 @@ class Pop3:
             yield from self.post("QUIT")
             yield from before
             self._due = 0
-            ok = yield from self._status()
+            ok = self.judge((yield from self.line()))
         else:
             ok = yield from self.ask("QUIT")
         self.state = _ENDED

@@ -206,7 +206,7 @@ class Spool:
         self._ring.readinto(self._block, n)
         self._put(self._block if n == _BLOCK else memoryview(self._block)[:n])
 
-    def _put(self, block: bytearray) -> None:
+    def _put(self, block: "bytearray | memoryview") -> None:
         if self.written > self._most:
             self.failed = self.full_error()
             return
@@ -218,7 +218,7 @@ class Spool:
         except OSError:  # `as` would put this function's variables on the heap, for each block
             self._fail(block)
 
-    def _fail(self, block: bytearray) -> None:
+    def _fail(self, block: "bytearray | memoryview") -> None:
         """The same again, to hear why it fails."""
         self.failed = StoreError(E_FLASH, "write")
         try:

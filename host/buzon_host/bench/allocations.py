@@ -5,7 +5,7 @@ both drivers (the figure is the larger one) and without TLS, whose memory is not
 32 bytes here and 16 on a board, and words are twice a board's: there it is about half.
 
 - *Per chunk*: a message that is all there waits in the kernel, is read 1 KiB at a time, and goes into a file or the
-  spool: bytes from the first chunk to the last one. Ordinary text, and lines that all start with a dot, which come in
+  spool: bytes from the third chunk to the last one. Ordinary text, and lines that all start with a dot, which come in
   pieces of a line. Then it is done again with the heap locked, where any allocation raises MemoryError; if one did, the
   row says at least one block.
 - *Per wait*: the server sends 600 bytes at a time and pauses, so that there is a wait before each.

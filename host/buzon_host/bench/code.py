@@ -24,6 +24,7 @@ DRIVERS = {
 }
 MORE = {
     "sync engine": ("mailbox", "plugins", "server", "sync", "store/walk", "store/twin"),
+    "TLS in MicroPython's heap": ("net/place",),
     "policies": (
         "policy/__init__",
         "policy/baseline",

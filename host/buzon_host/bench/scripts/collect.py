@@ -6,7 +6,6 @@ Each further line on stdin is a job: an object whose `settings` are set before t
 what the mailbox says, the heap in use after it, and with a flash the bytes programmed in it.
 """
 
-# ruff: noqa: E402
 import gc
 import json
 import os
