@@ -26,7 +26,7 @@ NAMED = b"bench-id"  # eight bytes
 
 
 class Counting:
-    """A sink that counts, from its third chunk to its last one, `octets` after the first. It may lock the heap meanwhile.
+    """A sink that counts, from its third chunk to its last one. It may lock the heap meanwhile.
 
     The first one shares the buffer with the reply, and what of it fills no block is written with the second: that takes
     a slice, which counts as something around the message.
