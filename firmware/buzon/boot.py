@@ -11,7 +11,7 @@ from .plugins import unload
 # What a module needs comes before it, so that each step loads one.
 _ORDER = (
     "errors log watchdog core.cbor core.frames core.wire core.pop3 core.login store.fs store.spool "
-    "store.journal store.head store.halves store.twin store.mend store.walk store.quota store.settings "
+    "store.journal store.head store.halves store.twin store.mend store.merged store.walk store.quota store.settings "
     "store.staging net.clock net.tls server net.cert net.trouble net.link net.place net.ntp net.wifi plugins "
     "text.utf8 text.charsets text.fold text.headers text.words policy.baseline policy.collect "
     "policy.evict policy.purge policy.sift sync account timekeeper text.address text.escape envelope "

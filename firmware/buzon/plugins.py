@@ -23,8 +23,9 @@ SELDOM = (
     "buzon.core.sasl buzon.display.null buzon.envelope buzon.net.cert buzon.net.ntp buzon.net.trouble "
     "buzon.notify.log buzon.policy.baseline buzon.policy.collect buzon.policy.evict buzon.policy.purge "
     "buzon.policy.sift buzon.server buzon.setup buzon.store.halves buzon.store.head buzon.store.mend "
-    "buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk buzon.text.address "
-    "buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words buzon.timekeeper buzon.trial "
+    "buzon.store.merged buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk "
+    "buzon.text.address buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words "
+    "buzon.timekeeper buzon.trial "
 )
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`

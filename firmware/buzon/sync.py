@@ -447,12 +447,17 @@ class Session:
             self._coming = key
             spool.begin(0 if state == TOP else window.octets[i], by_content)
             yield from self.pop.content(spool)
-            self._coming = b""
+            look: "Any" = None
+            if self.pop.due and (state == TOP or spool.written != window.octets[i]):
+                from .store.merged import look  # the next reply may be in it
             if state == TOP:
-                spool.commit(key, None, "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr"))
+                end = "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr")
+                spool.commit(key, None, end, look)
             else:
-                key = spool.commit(None, key) if by_content else spool.commit(key)
+                key = spool.commit(None if by_content else key, key, ".eml", look)
+            self._coming = b""
         except StoreError as err:
+            self._coming = b""
             spool.abort()
             if err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP:
                 self.memory["stuck"] = key + _LARGE  # larger than was said: the next session does without

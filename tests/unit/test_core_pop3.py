@@ -307,32 +307,29 @@ def test_auth_takes_no_nonsense():
         raise AssertionError
 
 
-def test_a_message_without_a_last_line_end_does_not_swallow_the_next_one():
+def test_a_message_without_a_last_line_end_takes_the_next_reply_with_it():
+    """What the wire alone cannot tell; store/merged looks for it where the size is not what the server said."""
     merged = b"+OK\r\nSubject: x\r\n\r\n.. . .\r.\r\nno line end.\r\n+OK\r\nSubject: y\r\n\r\n.\r\n"
     good = merged.replace(b"end.", b"end\r\n.")
     for size in (16, 17, 18, 64, 1000):
         for piece in range(1, 70):
             server = Server(merged, piece, size)
-            pop = server.pop
-            pop.state = 2
-            server.run(pop.post("RETR ", 1))
-            server.run(pop.post("RETR ", 2))
-            server.run(pop.reply())
-            fails(errors.RemoteProtocolError, errors.E_REMOTE, server.run, pop.content(Take()))
+            server.pop.state = 2
+            sink = Take()
+            server.run(server.pop.retr(1, sink))
+            assert sink.data.endswith(b"no line end.\r\n+OK\r\nSubject: y\r\n\r\n")
 
             server = Server(good, piece, size)
             pop = server.pop
             pop.state = 2
             server.run(pop.post("RETR ", 1))
             server.run(pop.post("RETR ", 2))
-            for want in (b"Subject: x\r\n\r\n. . .\r.\r\nno line end\r\n", b"Subject: y\r\n\r\n"):
+            for want, due in (
+                (b"Subject: x\r\n\r\n. . .\r.\r\nno line end\r\n", 1),
+                (b"Subject: y\r\n\r\n", 0),
+            ):
                 sink = Take()
                 server.run(pop.reply())
+                assert pop.due == due
                 server.run(pop.content(sink))
                 assert sink.data == want
-
-            server = Server(merged, piece, size)  # with nothing else in flight it is what the message says
-            server.pop.state = 2
-            sink = Take()
-            server.run(server.pop.retr(1, sink))
-            assert sink.data.endswith(b"no line end.\r\n+OK\r\nSubject: y\r\n\r\n")

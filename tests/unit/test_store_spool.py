@@ -6,6 +6,7 @@ from binascii import crc32, hexlify
 from buzon import errors
 from buzon.store import fs, journal, mend
 from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
+from buzon.store.merged import look
 from buzon.store.spool import Spool, Window, key_of, size_of
 
 
@@ -229,3 +230,20 @@ def test_a_compaction_that_fails_loses_no_change():
     last = Journal(spool.folder)
     last.open(spool)
     assert (last.stored, last.new) == (20, 19)
+
+
+def test_two_messages_in_one_are_found_wherever_the_blocks_end():
+    block = bytearray(16)
+    for at in range(70):
+        for tail in range(20):
+            for text, found in (
+                (b"x" * at + b".\r\n+OK" + b"y" * tail, True),
+                (b"x" * at + b".\r\n+O" + b"y" * tail, False),
+            ):
+                with open("m", "wb") as f:
+                    f.write(text)
+                try:
+                    look("m", block)
+                    assert not found, (at, tail)
+                except errors.RemoteProtocolError:
+                    assert found, (at, tail)

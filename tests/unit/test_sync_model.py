@@ -607,9 +607,9 @@ class FullSpool(Spool):
             self.failed = err
         super().write(buf, off, n)
 
-    def commit(self, key, twin=None, kind=".eml"):
+    def commit(self, key, twin=None, kind=".eml", look=None):
         self._may("commit")
-        return super().commit(key, twin, kind)
+        return super().commit(key, twin, kind, look)
 
 
 def test_a_full_flash_deletes_nothing_and_a_server_that_expires_is_left_without_quit():

@@ -38,7 +38,6 @@ _LINES = const(200000)  # in a listing; a server that sends more is not serious
 _CAPS = const(200)  # lines of CAPA
 _READS = const(20000)  # for one line; one that takes more has no end
 _POSTED = const(20)  # octets of a command with a message number
-_MERGED = b".\r\n+OK"  # an end that is none, for want of a line end before it, and the next reply
 _TEXT = const(100)  # of a reply's text, kept for the person
 
 # The capabilities that somebody here asks for; a server may list any number of others.
@@ -64,7 +63,8 @@ class Pop3:
 
     Attributes after a reply: `text` (bytes, at most 100), `code` (the response code in upper case, or b"").
     After the greeting: `stamp` (APOP's timestamp or b""). After `capa`: `caps`, {name: arguments} or None
-    when the server refused it. `realm` is what `uidl` puts before each unique id.
+    when the server refused it. `realm` is what `uidl` puts before each unique id; `due`: replies that were not
+    read yet.
     """
 
     def __init__(self, rx: RxBuffer, tx: TxBuffer) -> None:
@@ -78,7 +78,7 @@ class Pop3:
         self.caps: "dict[bytes, bytes] | None" = None
         self._sent = b""  # how what was sent last and must not be shown begins
         self._secret = b""  # and the same before its encoding
-        self._due = 0  # replies to what was posted
+        self.due = 0
 
     # -- session
 
@@ -136,7 +136,7 @@ class Pop3:
         if before:
             yield from self.post("QUIT")
             yield from before
-            self._due = 0
+            self.due = 0
             ok = self.judge((yield from self.line()))
         else:
             ok = yield from self.ask("QUIT")
@@ -210,37 +210,23 @@ class Pop3:
         tx.put(verb)
         tx.put("" if arg is None else str(arg))
         tx.put(b"\r\n")
-        self._due += 1
+        self.due += 1
 
     def reply(self) -> "Dialogue[None]":
         """The next reply to what was posted. Raises ServerError on -ERR."""
         if self.tx.n:
             yield WRITE
-        self._due -= 1
+        self.due -= 1
         if not self.judge((yield from self.line())):
             raise self.refusal(E_REFUSED)
 
     def content(self, sink: "Sink") -> "Dialogue[None]":
         """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`.
 
-        Raises RemoteProtocolError when it seems to run on into the next reply, with other commands in flight: some
-        servers send no line end before the last line's, and one at a time there is no next reply to be taken for it.
+        With other commands in flight it may be two messages and what is between them: some servers send no line end
+        before the last line's. One at a time there is no next reply to be taken for it.
         """
-        dots = dot_reader(self.rx, sink)
-        return self._wary(dots) if self._due else dots
-
-    def _wary(self, dots: "Dialogue[None]") -> "Dialogue[None]":
-        """The same, and looks at what came each time."""
-        rx = self.rx
-        self._seen = 0  # bytes of _MERGED that what came last ends with
-        r = rx.r
-        w = rx.w
-        for need in dots:
-            self._look(r, w)
-            yield need
-            r = rx.r
-            w = rx.w
-        self._look(r, rx.r)
+        return dot_reader(self.rx, sink)
 
     # -- pieces, for dialogues that add commands
 
@@ -253,25 +239,6 @@ class Pop3:
         """A command of the TRANSACTION state that must succeed."""
         yield from self.post(verb, arg)
         yield from self.reply()
-
-    def _look(self, r: int, w: int) -> None:
-        """Raises when _MERGED ends in the received bytes r to w; what ends with its beginning is remembered."""
-        buf = self.rx.buf
-        n = self._seen
-        while r < w and 0 < n < len(_MERGED) and buf[r] == _MERGED[n]:
-            r += 1
-            n += 1
-        if n == len(_MERGED) or buf.find(_MERGED, r, w) >= 0:
-            raise RemoteProtocolError(E_REMOTE, "two messages in one")
-        if r < w:
-            n = 0
-            at = buf.rfind(b".", max(r, w - len(_MERGED) + 1), w)
-            while 0 <= at < w and buf[at] == _MERGED[n]:
-                at += 1
-                n += 1
-            if at < w:
-                n = 0
-        self._seen = n
 
     def ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
         """A command and its reply. True: +OK."""

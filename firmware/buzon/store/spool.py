@@ -226,11 +226,14 @@ class Spool:
         except OSError as err:
             self.failed = fs.trouble(err)
 
-    def commit(self, key: "bytes | None", twin: "bytes | None" = None, kind: str = ".eml") -> bytes:
+    def commit(
+        self, key: "bytes | None", twin: "bytes | None" = None, kind: str = ".eml", look: "Any" = None
+    ) -> bytes:
         """Close, which syncs, then rename: now the message is stored. Returns its key.
 
         `twin`: when `key` is None, the key under which this very message may be stored already: then it is that
-        one's. `kind`: what the name ends with; of headers it begins with the octets of the whole.
+        one's. `kind`: what the name ends with; of headers it begins with the octets of the whole. `look(path, block)`:
+        when it raises, nothing is stored.
         """
         if not self.failed and self._ring.any():
             self._take(self._ring.any())
@@ -238,6 +241,8 @@ class Spool:
             raise self.failed
         try:
             self._file.close()
+            if look:
+                look(self._part, self._block)
             if key is None:
                 digest = self._sha.digest()
                 key = digest[:KEY]

@@ -32,6 +32,7 @@ MORE = {
         "policy/evict",
         "policy/purge",
         "store/halves",
+        "store/merged",
     ),
     "ways to log in": ("core/auth", "core/sasl"),
     "what explains failures": (

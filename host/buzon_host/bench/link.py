@@ -39,7 +39,7 @@ _FASTER = Goal(high=1.0)
 _NEAR = Goal(high=1.5)
 _FLASH = 96 << 20
 _RX = 4096
-_ONCE_MS = 200  # from which delay on those that need a round trip for each message are run once
+_ONCE_MS = 50
 
 
 @dataclass
