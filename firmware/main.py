@@ -3,6 +3,7 @@
 
 def start():
     try:
+        update()
         run()
     except KeyboardInterrupt:
         print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")
@@ -11,6 +12,19 @@ def start():
 
         sys.print_exception(err)
         print("Buzón could not go on: the lines above say why. Ctrl-D starts it again.")
+
+
+def update():
+    """Finish what `buzon install` began, before any of it is loaded: what it brought says how."""
+    try:
+        file = open("/buzon.new/apply.py")
+    except OSError:
+        return
+    with file:
+        exec(file.read(), {})
+    import machine
+
+    machine.reset()
 
 
 def run():

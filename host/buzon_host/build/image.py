@@ -76,11 +76,8 @@ def build(board: Board, firmware: Firmware | None = None, source: Path | None = 
         rom = firmware.partition(ROMFS)
     code = compiled_firmware(source or paths.firmware(), board.arch)
     check_bytecode(code, firmware)
-    files = {"main.py": (code / "main.py").read_bytes(), "board.cbor": cbor2.dumps(board.cbor_map())}
-    modules = {
-        f"{CODE}/{path.relative_to(code).as_posix()}": path.read_bytes()
-        for path in sorted((code / "buzon").rglob("*.mpy"))
-    }
+    files = {**start_files(code), "board.cbor": cbor2.dumps(board.cbor_map())}
+    modules = code_files(code)
     rom_part = None
     if rom is not None:
         data = _romfs(modules)
@@ -96,6 +93,19 @@ def build(board: Board, firmware: Firmware | None = None, source: Path | None = 
     part = Part(board.filesystem.label, offset, size, image)
     sizes = {path: len(data) for path, data in {**files, **modules}.items()}
     return Image(board, part, rom_part, free, dict(sorted(sizes.items())))
+
+
+def start_files(code: Path) -> dict[str, bytes]:
+    """What of a compiled firmware is always in the file system: path on the board -> content."""
+    return {"main.py": (code / "main.py").read_bytes()}
+
+
+def code_files(code: Path) -> dict[str, bytes]:
+    """The modules of a compiled firmware: path on the board, in the file system or in the ROMFS -> content."""
+    return {
+        f"{CODE}/{path.relative_to(code).as_posix()}": path.read_bytes()
+        for path in sorted((code / "buzon").rglob("*.mpy"))
+    }
 
 
 def check_bytecode(code: Path, firmware: Firmware | None) -> None:

@@ -27,6 +27,7 @@ _VERBS = (
     "image",
     "flash",
     "merge",
+    "install",
     "provision",
     "check",
     "status",

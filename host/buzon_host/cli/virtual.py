@@ -15,8 +15,16 @@ from .output import Out
 Board = Annotated[str, typer.Option("--board", help="The board to be: a name, or a board.toml.")]
 Flash = Annotated[Path | None, typer.Option("--flash", help="The file that is its flash (made if missing).")]
 FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="Bytes of a new flash file.")]
-Heap = Annotated[int, typer.Option("--heap", min=32, max=65536, help="Heap in KiB.")]
+Heap = Annotated[
+    int | None,
+    typer.Option(
+        "--heap", min=32, max=65536, help="Heap in KiB (default: 128; with --bare 384, for the code too)."
+    ),
+]
 Link = Annotated[Path | None, typer.Option("--link", help="Link its serial port here.")]
+Bare = Annotated[
+    bool, typer.Option("--bare", help="MicroPython alone, as on a new board: for buzon install.")
+]
 CutAt = Annotated[int | None, typer.Option("--cut-at", min=1, help="Cut its power at this flash operation.")]
 
 
@@ -24,9 +32,10 @@ def run(
     board: Board = "virtual",
     flash: Flash = None,
     flash_size: FlashSize = None,
-    heap: Heap = 128,
+    heap: Heap = None,
     link: Link = None,
     cut_at: CutAt = None,
+    bare: Bare = False,
     json: Json = False,
 ) -> None:
     """Run a virtual board until Ctrl-C.
@@ -34,13 +43,15 @@ def run(
     It is the real MicroPython on a pty, its flash in a file.
     """
     out = Out(json)
+    if heap is None:
+        heap = 384 if bare else 128  # the code is in the heap unless it runs in place
     if flash is None:
         flash = cache() / f"{boards.load(board).name}.flash"
     with sentences():
         from ..virtual.board import VirtualBoard
 
         with VirtualBoard(
-            board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at
+            board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at, bare=bare
         ) as running:
             out.document(
                 {

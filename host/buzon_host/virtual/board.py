@@ -51,7 +51,8 @@ class VirtualBoard:
     `flash_size` bytes. `heap_kib`: what the firmware gets. `link`: a path at which the serial port is linked.
     `wifi`: (name, password) of the networks in reach. `cut_at`: the power goes in the middle of that flash
     operation (1 is the first program or erase), after `cut_torn` of 0.0..1.0 of it. `firmware`: the source
-    tree (default: ours). `log`: a file that gets all the board prints. `env`: for the interpreter.
+    tree (default: ours). `bare`: MicroPython alone, and what is on the flash.
+    `log`: a file that gets all the board prints. `env`: for the interpreter.
     `ring`: whether what the board does not read is lost. `erase_us`, `program_us`: how long those take.
     Raises VirtualBoardError, BoardError, CompileError.
     """
@@ -68,6 +69,7 @@ class VirtualBoard:
         cut_at: int | None = None,
         cut_torn: float = 0.5,
         firmware: Path | None = None,
+        bare: bool = False,
         log: Path | None = None,
         env: Mapping[str, str] | None = None,
         ring: bool = True,
@@ -95,12 +97,12 @@ class VirtualBoard:
         self._log_file = log.open("ab") if log else None
 
         command, maps = interpreter.mapping_command()
-        source = firmware or paths.firmware()
-        size = image.prepare(flash, self.board, flash_size)
+        size = image.prepare(flash, self.board, flash_size, bare)
         self._lock = image.lock(flash)
         self._folder = Path(tempfile.mkdtemp(prefix="buzon-"))
         try:
             stats = self._folder / "flash"
+            source = _nothing() if bare else firmware or paths.firmware()
             image.new_counters(stats, size)
             self._machine = Machine(
                 command=command,
@@ -476,6 +478,13 @@ class VirtualBoard:
         if self._log_file:
             self._log_file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _nothing() -> Path:
+    """An empty folder."""
+    folder = paths.cache() / "nothing"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _unique_id(flash: Path) -> bytes:

@@ -81,8 +81,8 @@ def new_image(size: int, fill: Callable[[LittleFS], object] = lambda fs: None) -
     return bytes(fs.context.buffer)
 
 
-def prepare(path: Path, board: Board, size: int | None = None) -> int:
-    """See that `path` is a flash image with `/board.cbor` in it; returns its size in bytes.
+def prepare(path: Path, board: Board, size: int | None = None, bare: bool = False) -> int:
+    """See that `path` is a flash image with `/board.cbor` in it (not with `bare`); returns its size in bytes.
 
     A new one gets `size` bytes (default: the board's partition); one that is there keeps its size and files.
     Raises VirtualBoardError.
@@ -91,7 +91,7 @@ def prepare(path: Path, board: Board, size: int | None = None) -> int:
     if path.exists() and path.stat().st_size:
         fs = open_image(path)
         size = path.stat().st_size
-        if "board.cbor" in fs.listdir("/"):
+        if bare or "board.cbor" in fs.listdir("/"):
             return size
     else:
         size = board.filesystem.size if size is None else size
@@ -103,8 +103,9 @@ def prepare(path: Path, board: Board, size: int | None = None) -> int:
         fs = _file_system(size)
         fs.format()
         fs.mount()
-    with fs.open("/board.cbor", "wb") as file:
-        file.write(cbor2.dumps(board.cbor_map()))
+    if not bare:
+        with fs.open("/board.cbor", "wb") as file:
+            file.write(cbor2.dumps(board.cbor_map()))
     fs.unmount()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

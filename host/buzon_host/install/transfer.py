@@ -1,0 +1,135 @@
+"""How files get onto a board: its raw REPL, with mpremote's transport. What is sent is `plan.py`'s to say."""
+
+import io
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from types import TracebackType
+from typing import Any, Self
+
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from ..board.link import BAUD, Link
+from ..board.printable import escape
+from ..errors import BuzonError, NoBoard
+from . import scripts
+
+_CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which a small heap has in one piece
+_READ_S = 5.0  # the longest that the board may be silent while it takes what is sent to it
+_QUICK_S = 20.0
+_RAW_REPL_S = 10.0
+# Out of whatever runs, to the friendly prompt, and restart: as a person would leave it.
+_LEAVE = b"\r\x03\x03\x02", b"\x04"
+
+
+class NoPrompt(NoBoard):
+    """Ctrl-C did not lead to the prompt."""
+
+
+class Repl:
+    """The raw REPL of the board on a port, after a soft reset: no program of the board's runs. A context manager.
+
+    Raises NoBoard, NoPrompt; BuzonError for what the board could not do.
+    """
+
+    def __init__(self, port: str) -> None:
+        with Link(port):
+            pass  # it says in a sentence why a port cannot be opened
+        self.port = port
+        self._left = False
+        with self._spoken():
+            self._transport = SerialTransport(port, BAUD, timeout=_READ_S)
+        try:
+            with (
+                self._spoken(NoPrompt),
+                redirect_stdout(io.StringIO()),
+            ):  # it prints what it does not understand
+                self._transport.enter_raw_repl(timeout_overall=_RAW_REPL_S)
+            self.run(scripts.TOOLS)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, code: str, timeout: float = _QUICK_S) -> str:
+        """Run code and give what it printed. `timeout`: seconds of silence that are too long."""
+        with self._spoken():
+            out, err = self._transport.exec_raw(code, timeout=timeout)
+        if err:
+            last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise BuzonError(
+                f"The board could not do it ({escape(''.join(last))[:120]}): restart it, and run the command again."
+            )
+        return str(out.decode("utf-8", "replace"))
+
+    def facts(self) -> Any:
+        return json.loads(self.run(scripts.FACTS))
+
+    def hashes(self, paths: str) -> dict[str, str]:
+        """Path -> SHA-256. `paths`: an expression that gives them on the board."""
+        return dict(json.loads(line) for line in self.run(f"hashes({paths})").splitlines() if line.strip())
+
+    def read(self, path: str, most: int) -> bytes | None:
+        """The beginning of a small file; None when it is not there."""
+        found = self.run(
+            f"print(open({path!r}, 'rb').read({most}).hex() if exists({path!r}) else '-')"
+        ).strip()
+        return None if found == "-" else bytes.fromhex(found)
+
+    def put(self, path: str, data: bytes, sent: Callable[[int], None]) -> None:
+        """Write a file. `sent` gets the bytes of each piece that is there."""
+        folder = path.rpartition("/")[0]
+        self.run(f"from binascii import a2b_base64\nfolder({folder!r})\nf = open({path!r}, 'wb')")
+        for at in range(0, len(data), _CHUNK):
+            part = data[at : at + _CHUNK]
+            self.run(f"f.write(a2b_base64({b64encode(part)!r}))")
+            sent(len(part))
+        self.run("f.close()")
+
+    def reset(self) -> None:
+        """Restart the board; that ends this."""
+        with self._spoken():
+            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+            self._transport.serial.flush()
+        self._left = True
+        self.close()
+
+    def close(self) -> None:
+        """Leave the board: when it was not reset, it starts what it has."""
+        if not hasattr(self, "_transport"):
+            return
+        try:
+            if not self._left:
+                self._left = True
+                for data in _LEAVE:
+                    self._transport.serial.write(data)
+                    self._transport.serial.flush()
+            self._transport.close()
+        except (OSError, TransportError):
+            pass  # it is gone
+
+    @contextmanager
+    def _spoken(self, silent: type[NoBoard] = NoBoard) -> Iterator[None]:
+        """What goes wrong on the wire, in a sentence."""
+        try:
+            yield
+        except TransportExecError:
+            raise
+        except TransportError:
+            raise silent(
+                f"The board on {self.port} stopped answering: check the cable, and run the command again."
+            ) from None
+        except (OSError, TypeError, ValueError, IndexError):
+            # What pyserial and mpremote raise when a port goes away differs from system to system.
+            raise NoBoard(
+                f"The board on {self.port} went away: plug it in again, and run the command once more."
+            ) from None
