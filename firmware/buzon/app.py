@@ -7,7 +7,7 @@ import asyncio
 import gc
 import time
 
-from micropython import const
+from micropython import const, kbd_intr
 
 from . import log, watchdog
 from .account import Account, backoff
@@ -84,6 +84,8 @@ class App:
         console = Console(self)
         supervisor = asyncio.create_task(self._supervise())
         tasks = [supervisor, asyncio.create_task(self._tick(supervisor))]
+        # The console reads Ctrl-C: a byte like it is in frames of Improv Wi-Fi, too.
+        kbd_intr(-1)
         try:
             await console.serve()  # type: ignore[misc]
         finally:
@@ -387,5 +389,6 @@ def main(board: "Dict[str, Any]") -> str:
         watchdog.start(board.get("watchdog_s", 0))
         asyncio.run(app.run())
     finally:
+        kbd_intr(3)
         watchdog.rest()
     return app.leaving

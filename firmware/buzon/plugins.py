@@ -19,13 +19,14 @@ _API = const(1)  # what a plug-in must state
 # a name stands before those that begin with it.
 SELDOM = (
     "buzon.boot buzon.console.base buzon.console.change buzon.console.config buzon.console.files "
-    "buzon.console.listing buzon.console.mailbox buzon.console.search buzon.core.auth buzon.core.login "
-    "buzon.core.sasl buzon.display.null buzon.envelope buzon.net.cert buzon.net.ntp buzon.net.trouble "
-    "buzon.notify.log buzon.policy.baseline buzon.policy.collect buzon.policy.evict buzon.policy.purge "
-    "buzon.policy.sift buzon.server buzon.setup buzon.store.halves buzon.store.head buzon.store.mend "
-    "buzon.store.merged buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk "
-    "buzon.text.address buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words "
-    "buzon.timekeeper buzon.trial "
+    "buzon.console.improv buzon.console.listing buzon.console.mailbox buzon.console.scan "
+    "buzon.console.search buzon.core.auth buzon.core.login buzon.core.sasl buzon.display.null "
+    "buzon.envelope buzon.net.cert buzon.net.ntp buzon.net.trouble buzon.notify.log "
+    "buzon.policy.baseline buzon.policy.collect buzon.policy.evict buzon.policy.purge buzon.policy.sift "
+    "buzon.server buzon.setup buzon.store.halves buzon.store.head buzon.store.mend buzon.store.merged "
+    "buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk buzon.text.address "
+    "buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words buzon.timekeeper "
+    "buzon.trial "
 )
 
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`

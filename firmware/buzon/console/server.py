@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Generator
 
 
+_CTRL_C = const(3)
 _SENTENCE = const(250)  # characters of an error's
 
 
@@ -58,11 +59,23 @@ class Console:
                 if not stdin.readinto(one):
                     return  # the port is gone
                 try:
+                    if one[0] == _CTRL_C:
+                        raise KeyboardInterrupt
                     request = reader.feed(one[0])
-                    if request is not None:
+                    if request is frames.IMPROV:
+                        self._improv(stdin, poller)
+                    elif request is not None:
                         self._handle(request)
                 except MemoryError:  # the PC asks again
                     gc.collect()
+
+    def _improv(self, stdin: "Any", poller: "Any") -> None:
+        from .improv import serve
+
+        try:
+            serve(self._app, stdin, poller, self._out.write)
+        finally:
+            unload()
 
     def _handle(self, data: bytes) -> None:
         """Answer one request. One without an id cannot be answered, and is dropped."""

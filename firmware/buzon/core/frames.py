@@ -15,7 +15,10 @@ IN_MAX = const(240)  # a line to the board, with @ and newline
 OUT_MAX = const(2048)  # a line from the board
 OUT_ROOM = const(1520)  # CBOR bytes that we put into one; (2048 - 2) // 4 * 3 - 4 would fit
 
+IMPROV = b"IMPROV\x01"  # how a frame of Improv Wi-Fi begins; see console.improv
+
 _AT = const(64)
+_I = const(73)
 _CR = const(13)
 _LF = const(10)
 
@@ -29,23 +32,29 @@ class FrameReader:
         self._skip = False
 
     def feed(self, byte: int) -> "bytes | None":
-        """One byte in; the CBOR of a whole, undamaged frame out, else None. Anything else is dropped."""
+        """One byte in; the CBOR of a whole, undamaged frame out, else None. Anything else is dropped.
+
+        IMPROV itself comes out when that has begun: the rest of such a frame is no line, and to be read elsewhere.
+        """
         if byte == _LF:
             n = self._n
             skip = self._skip
             self._n = 0
             self._skip = False
-            if skip or n < 2:
+            if skip or n < 2 or self._line[0] != _AT:
                 return None
             return unpack(bytes(memoryview(self._line)[1:n]))
         if self._skip:
             return None
-        if (self._n == 0 and byte != _AT) or self._n >= IN_MAX - 1:
+        if (self._n == 0 and byte != _AT and byte != _I) or self._n >= IN_MAX - 1:
             self._skip = True
             return None
         if byte != _CR:
             self._line[self._n] = byte
             self._n += 1
+        if self._n == 7 and self._line[0] == _I:
+            self._skip = True
+            return IMPROV if self._line[:7] == IMPROV else None
         return None
 
 
