@@ -26,13 +26,16 @@ def run(board: Board = None, port: Port = None, display: Display = None, json: J
 
     out = Out(json)
     where = find(port)
-    begun = time.monotonic()
+    begun = sending = time.monotonic()
     with out.progress() as bar:
 
         def progress(text: str, done: int, total: int) -> None:
+            nonlocal sending
             left = ""
-            if total > 1 and done > total // 10:
-                left = f", about {max(1, round((time.monotonic() - begun) / done * (total - done)))} s left"
+            if not done:
+                sending = time.monotonic()
+            elif total // 10 < done < total:
+                left = f", about {max(1, round((time.monotonic() - sending) / done * (total - done)))} s left"
             bar.say(text + left)
             bar.at(done, total)
 

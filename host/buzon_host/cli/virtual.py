@@ -46,7 +46,7 @@ def run(
     if heap is None:
         heap = 384 if bare else 128  # the code is in the heap unless it runs in place
     if flash is None:
-        flash = cache() / f"{boards.load(board).name}.flash"
+        flash = cache() / f"{boards.load(board).name}{'-bare' if bare else ''}.flash"
     with sentences():
         from ..virtual.board import VirtualBoard
 

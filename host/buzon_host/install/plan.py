@@ -59,9 +59,9 @@ class Facts(BaseModel):
 
     @property
     def arch(self) -> str:
-        """As `mpy-cross -march` names it; "" for one that runs bytecode only."""
-        number = self.mpy >> 10 & 0x3F
-        return _ARCHITECTURES[number] if number < len(_ARCHITECTURES) else "?"
+        """As `mpy-cross -march` names it; "" for one that runs bytecode only, or that is not known here."""
+        number = self.mpy >> 10 & 0x0F
+        return _ARCHITECTURES[number] if number < len(_ARCHITECTURES) else ""
 
     @property
     def version_text(self) -> str:
@@ -143,9 +143,9 @@ def wanted(
     facts: Facts, board: Board | None, there: bytes | None, display: str | None, source: Path
 ) -> dict[str, bytes]:
     """All files, compiled for the board: path -> content. Raises BuzonError when it cannot run them."""
-    if board is not None and facts.arch != board.arch:
+    if board is not None and facts.arch not in ("", board.arch):
         raise BoardError(
-            f"The board's MicroPython is for {facts.arch or 'no machine code'}, and {board.name} is {board.arch}: "
+            f"The board's MicroPython is for {facts.arch}, and {board.name} is {board.arch}: "
             "name the right board with --board (buzon boards lists them)."
         )
     code = compiled_firmware(source, facts.arch or None)

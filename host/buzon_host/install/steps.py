@@ -45,12 +45,12 @@ def install(
     source = source or paths.firmware()
     progress("Looking at the board", 0, 1)
     with _prompt(port) as repl:
-        facts = plan.Facts.model_validate(repl.facts())
+        facts = repl.facts()
         plan.check(facts)
         if facts.pending:
             progress("Finishing the last update", 0, 1)
             _apply(repl)
-            facts = plan.Facts.model_validate(repl.facts())
+            facts = repl.facts()
         there = repl.read("/board.cbor", 2048)
         target = plan.board_for(facts, board, there)
         progress(f"Compiling for {facts.arch}", 0, 1)

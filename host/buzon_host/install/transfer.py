@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
@@ -15,6 +15,7 @@ from ..board.link import BAUD, Link
 from ..board.printable import escape
 from ..errors import BuzonError, NoBoard
 from . import scripts
+from .plan import Facts
 
 _CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which a small heap has in one piece
 _READ_S = 5.0  # the longest that the board may be silent while it takes what is sent to it
@@ -71,12 +72,19 @@ class Repl:
             )
         return str(out.decode("utf-8", "replace"))
 
-    def facts(self) -> Any:
-        return json.loads(self.run(scripts.FACTS))
+    def facts(self) -> Facts:
+        try:
+            return Facts.model_validate_json(self.run(scripts.FACTS))
+        except ValueError:
+            raise _garbled() from None
 
     def hashes(self, paths: str) -> dict[str, str]:
         """Path -> SHA-256. `paths`: an expression that gives them on the board."""
-        return dict(json.loads(line) for line in self.run(f"hashes({paths})").splitlines() if line.strip())
+        lines = self.run(f"hashes({paths})").splitlines()
+        try:
+            return dict(json.loads(line) for line in lines if line.strip())
+        except ValueError:
+            raise _garbled() from None
 
     def read(self, path: str, most: int) -> bytes | None:
         """The beginning of a small file; None when it is not there."""
@@ -133,3 +141,9 @@ class Repl:
             raise NoBoard(
                 f"The board on {self.port} went away: plug it in again, and run the command once more."
             ) from None
+
+
+def _garbled() -> BuzonError:
+    return BuzonError(
+        "What the board said came garbled: try another cable or USB port, and run the command again."
+    )
