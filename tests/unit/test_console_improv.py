@@ -3,6 +3,7 @@
 ONLY = "micropython"
 
 import os
+import sys
 
 from buzon import errors
 from buzon.console import improv
@@ -56,7 +57,7 @@ class Wifi:
         self.joined = networks
 
     def scan(self):
-        return [["home", -40, True], ["caf\xe9", -70, False]]
+        return [[b"home", -40, True], [b"caf\xc3\xa9", -70, False]]
 
 
 def app(old=None, **more):
@@ -165,6 +166,32 @@ def test_networks():
     ]
 
 
+def test_a_neighbour_whose_name_is_no_text_is_left_out():
+    class Wlan:
+        def __init__(self, interface):
+            pass
+
+        def active(self, on):
+            pass
+
+        def scan(self):
+            return [(b"caf\xe9", 0, 1, -30, 3, 0), (b"home", 0, 1, -50, 3, 0), (b"", 0, 1, -60, 0, 1)]
+
+    sys.modules["network"] = Things(WLAN=Wlan, STA_IF=0)
+    from buzon.net.wifi import Wifi as RealWifi
+
+    it = app()
+    it.wifi = RealWifi()
+    answers = ask(it, rpc(4))
+    assert [strings(data) for kind, data in answers[1:]] == [["home", "-50", "YES"], []]
+
+
+def test_a_bug_is_an_error_and_the_console_goes_on():
+    it = app()
+    it.wifi = None
+    assert ask(it, rpc(4))[-1] == (2, b"\xff")
+
+
 def test_wifi_alone_is_saved_where_there_are_no_settings():
     store(None)
     it = app()
@@ -173,7 +200,7 @@ def test_wifi_alone_is_saved_where_there_are_no_settings():
     assert ask(it, rpc(2))[1] == (1, b"\x03")
     settings.stage(it.trial.settings, 500)  # `kept` has removed it, as a start would
     out = []
-    it.trial._write = out.append
+    it.trial.write = out.append
     run(it)
     assert said(out) == [(1, b"\x04"), (4, b"\x01\0")]
     assert kept() == {"v": 1, "wifi": [{"ssid": "home", "password": ""}]}
@@ -204,7 +231,7 @@ def test_a_network_that_lets_nobody_in_changes_nothing():
     out = []
     ask(it, wifi(b"home", b"wrong"))
     trial = it.trial
-    trial._write = out.append
+    trial.write = out.append
     run(it)
     assert said(out) == [(2, b"\x03"), (1, b"\x02")]
     assert (trial.state, it.trial, kept()) == ("failed", None, OLD)

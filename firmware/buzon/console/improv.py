@@ -51,8 +51,8 @@ class Join(Trial):
         super().__init__(doc)
         self.state = "wanted"
         self.step = "wifi"
-        self._app = app
-        self._write = write
+        self.app = app
+        self.write = write
 
     async def run(self, wifi: "Wifi", link: "Link") -> None:
         """Never raises but for cancellation."""
@@ -61,20 +61,20 @@ class Join(Trial):
         try:
             await wifi.join(self.settings["wifi"][:1])
             settings.commit()
-            self._app.reload = True
+            self.app.reload = True
             self.state = "ok"
         except MailError as err:
             self.error = err
             self.state = "failed"
             failed = _NOT_JOINED if isinstance(err, LinkError) else _OTHER
             settings.discard()
-        self._app.trial = None
+        self.app.trial = None
         if failed:
-            send(self._write, _ERROR, bytes((failed,)))
-            send(self._write, _STATE, bytes((_READY,)))
+            send(self.write, _ERROR, bytes((failed,)))
+            send(self.write, _STATE, bytes((_READY,)))
         else:
-            send(self._write, _STATE, bytes((_PROVISIONED,)))
-            answer(self._write, _SET_WIFI, ())
+            send(self.write, _STATE, bytes((_PROVISIONED,)))
+            answer(self.write, _SET_WIFI, ())
 
 
 def serve(app: "Any", stdin: "Any", poller: "Any", write: "Write") -> None:
@@ -94,7 +94,9 @@ def serve(app: "Any", stdin: "Any", poller: "Any", write: "Write") -> None:
             error = _do(app, frame[9], bytes(frame[11:n]), write)
     except MailError:
         error = _INVALID if frame[9] == _SET_WIFI else _OTHER
-    except OSError:  # the radio
+    except MemoryError:  # the browser asks again
+        raise
+    except Exception:  # the radio, or a bug: the console goes on
         error = _OTHER
     if error:
         send(write, _ERROR, bytes((error,)))
@@ -150,7 +152,11 @@ def _do(app: "Any", command: int, data: bytes, write: "Write") -> int:
         answer(write, command, ("Buzon", __version__, sys.implementation._machine, name))
     else:
         for ssid, rssi, secure in app.wifi.scan():
-            answer(write, command, (ssid, str(rssi), "YES" if secure else "NO"))
+            try:
+                name = str(ssid, "utf-8")
+            except UnicodeError:
+                continue  # a name that is no text cannot be sent back
+            answer(write, command, (name, str(rssi), "YES" if secure else "NO"))
         answer(write, command, ())
     return _NO_ERROR
 
