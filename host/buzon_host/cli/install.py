@@ -16,7 +16,7 @@ Board = Annotated[
 
 
 def run(board: Board = None, port: Port = None, display: Display = None, json: Json = False) -> None:
-    """Put Buzón onto a board that runs MicroPython already, or update it there.
+    """Put Buzón onto a board with MicroPython, or update it there.
 
     Only what changed is sent. Settings, mail and your own files stay. Whenever it is cut off, the board starts with
     the old version or the new one, and a second run ends what the first began.
