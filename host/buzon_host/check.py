@@ -1,10 +1,11 @@
 """Tests an account from the PC: connect, TLS, login, STAT, with the same POP3 code that the board runs.
 
-Nothing is fetched or deleted, and QUIT ends the session.
+Nothing is fetched or deleted, and QUIT ends the session. `reach` goes no further than the capabilities.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +35,47 @@ def check(
     Raises ServerRefused with one sentence: no connection, certificate, login, or no POP3 server at all; or what
     `ca.fetch_root` raises. The account's password must be there.
     """
+    if account.secret is None:
+        raise BuzonError("The password is missing.")
+    with _session(account, ca, progress) as (link, pop3):
+        from buzon.core.login import login
+
+        progress("Logging in")
+        settings = {
+            "user": account.user,
+            "oauth" if account.oauth else "password": account.secret,
+            "auth": account.auth,
+            "tls": account.tls,
+            "host": account.host,
+            "port": account.effective_port,
+        }
+        link.run(login(pop3, settings, secrets.token_hex(12).encode(), {}))
+        count: Any = link.run(pop3.stat())
+        link.run(pop3.quit())
+    return Mailbox(int(count[0]), int(count[1]))
+
+
+def reach(
+    account: Account, *, ca: bytes | None = None, progress: Callable[[str], None] = lambda _: None
+) -> None:
+    """As `check`, but without a login: connection, certificate, greeting, capabilities."""
+    with _session(account, ca, progress) as (link, pop3):
+        link.run(pop3.capa())
+        link.run(pop3.quit())
+
+
+@contextmanager
+def _session(
+    account: Account, ca: bytes | None, progress: Callable[[str], None]
+) -> Iterator[tuple[Any, Any]]:
+    """The link and the dialogues of a session that has been greeted and is secure, if it is to be."""
     paths.use_firmware()
-    from buzon.core.login import login
     from buzon.core.pop3 import Pop3
     from buzon.core.wire import RxBuffer, TxBuffer
     from buzon.errors import MailError
     from buzon.net.blocking import BlockingLink
     from buzon.net.tls import Tls
 
-    if account.secret is None:
-        raise BuzonError("The password is missing.")
     if account.verifies and ca is None:
         progress(f"Looking for the CA of {account.host}")
         ca = certificates.fetch_root(account.host, account.effective_port, account.tls)
@@ -57,20 +89,8 @@ def check(
         link.run(pop3.greeting())
         if account.tls == "starttls":
             link.run(pop3.stls())
-        progress("Logging in")
-        settings = {
-            "user": account.user,
-            "oauth" if account.oauth else "password": account.secret,
-            "auth": account.auth,
-            "tls": account.tls,
-            "host": account.host,
-            "port": account.effective_port,
-        }
-        link.run(login(pop3, settings, secrets.token_hex(12).encode(), {}))
-        count: Any = link.run(pop3.stat())
-        link.run(pop3.quit())
+        yield link, pop3
     except MailError as error:
         raise ServerRefused(error.code, escape(str(error))) from None
     finally:
         link.close()
-    return Mailbox(int(count[0]), int(count[1]))

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 _PROTOCOL = const(1)
 
 
+def _idf() -> "list[int] | None":
+    """An ESP32's memory outside MicroPython's heap, where its TLS and Wi-Fi are: [free, largest block] bytes."""
+    try:
+        import esp32
+    except ImportError:
+        return None
+    regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+    return [sum([each[1] for each in regions]), max([each[2] for each in regions])]
+
+
 def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     from binascii import hexlify
 
@@ -33,6 +43,7 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "micropython": ".".join(str(part) for part in info.version[:3]),
         "heap": heap(),
         "flash": list(fs.room()),
+        "idf": _idf(),
         "caps": ["pop3", "display:ssd1306", "display:sh1106", "display:null", "notify:display", "notify:log"],
         "configured": app.settings is not None,
         "locked": bool((app.settings or {}).get("device", {}).get("lock")),

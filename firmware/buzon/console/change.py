@@ -22,7 +22,9 @@ def do_settings_test(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     trial = _wanted(app)
     if trial.state == "staged":
         trial.state = "wanted"
-    return trial.report()
+    report = trial.report()
+    report["link"] = app.link.step
+    return report
 
 
 def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":

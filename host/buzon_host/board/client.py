@@ -41,6 +41,7 @@ class Hello(_FromBoard):
     micropython: str = ""
     heap: list[int] = Field(default_factory=list)
     flash: list[int] = Field(default_factory=list)
+    idf: list[int] | None = None
     caps: list[str] = Field(default_factory=list)
     configured: bool = False
     locked: bool = False
@@ -99,12 +100,14 @@ class TestAccount(_FromBoard):
 
 
 class TestState(_FromBoard):
-    """`state`: running, ok or failed; `step`: wifi, clock, connect or login."""
+    """`state`: running, ok or failed; `step`: wifi, clock, connect or login; `link`: what the connection waits
+    for, or waited for last: DNS, connect, TLS or reply."""
 
     __test__ = False
     state: str
     step: str | None = ""
     account: str | None = ""
+    link: str = ""
     error: BoardError | None = None
     accounts: list[TestAccount] = Field(default_factory=list)
 

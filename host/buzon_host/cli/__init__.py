@@ -30,6 +30,7 @@ _VERBS = (
     "install",
     "provision",
     "check",
+    "doctor",
     "status",
     "sync",
     "screen",

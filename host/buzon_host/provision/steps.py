@@ -18,6 +18,7 @@ TEST_S = 180.0
 _POLL_S = 0.3
 _BUSY_S = 60.0
 _E_BUSY = 705
+_E_MEMORY = 802
 
 Progress = Callable[[str], None]
 Confirm = Callable[[str], bool]
@@ -59,12 +60,12 @@ def provision(
         client.put_file(path, der)
     try:
         progress("Sending the settings")
-        _stage(client, settings)
+        stage(client, to_cbor(settings))
         state = _test(client, progress)
         settings, unconfirmed = _confirm(settings, state, room(client), confirm)
         if unconfirmed is not None:
             # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
-            _stage(client, settings)
+            stage(client, to_cbor(settings))
         client.commit(untested=unconfirmed is not None)
     except BaseException:
         _discard(client)
@@ -75,16 +76,16 @@ def provision(
     return Result(info.board, mailboxes, left)
 
 
-def _stage(client: Client, settings: Settings) -> None:
-    """Sends the settings; waits while the board still tests others that were given up."""
-    data = to_cbor(settings)
+def stage(client: Client, data: bytes) -> None:
+    """Sends settings (CBOR); waits while the board still tests others that were given up, or while its heap is full
+    beside a TLS handshake."""
     deadline = time.monotonic() + _BUSY_S
     while True:
         try:
             client.stage(data)
             return
         except BoardRefused as error:
-            if error.code != _E_BUSY or time.monotonic() > deadline:
+            if error.code not in (_E_BUSY, _E_MEMORY) or time.monotonic() > deadline:
                 raise
         time.sleep(1.0)
 
