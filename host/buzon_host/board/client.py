@@ -6,7 +6,7 @@ What it returns is what the board said, checked for its types but not escaped: w
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -165,7 +165,7 @@ class Client:
         on_text: Callable[[str], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
         timeout: float = HELLO_S,
-    ) -> "Client":
+    ) -> Self:
         """Opens `port` and says hello. Raises NoBoard; the port is then closed again."""
         client = cls(Link(port, on_text=on_text, on_notice=on_notice))
         try:
@@ -178,7 +178,7 @@ class Client:
     def close(self) -> None:
         self.link.close()
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,6 +1,8 @@
 """Finds the board: the one that was named, or the only one there is. It opens no port."""
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,22 @@ def find(port: str | None = None) -> str:
         )
     choices = ", ".join(f"{board.port} ({board.what})" for board in found)
     raise NoBoard(f"There are {len(found)} boards: choose one with --port: {choices}.")
+
+
+def find_all(ports: Sequence[str] = ()) -> tuple[list[str], bool]:
+    """(the ports of all boards, whether they were named): `ports`, else those in BUZON_PORTS (with commas or blanks
+    between them), else all that there are. Raises NoBoard when there is none."""
+    named = list(ports) or re.split(r"[\s,]+", os.environ.get("BUZON_PORTS", "").strip(" ,"))
+    found = [port for port in named if port]
+    once: dict[str, str] = {}
+    for port in found or [each.port for each in boards()]:
+        once.setdefault(os.path.realpath(port), port)
+    if not once:
+        raise NoBoard(
+            "No board was found: plug some in, start virtual ones with 'buzon virtual', or name their ports with "
+            "--port or in BUZON_PORTS."
+        )
+    return list(once.values()), bool(found)
 
 
 def virtual_at(port: str) -> "control.Client | None":

@@ -6,10 +6,17 @@ import typer
 
 from ..board.client import Client
 from ..board.find import find
+from ..errors import UsageError
 from .output import Out
 
 Port = Annotated[
     str | None, typer.Option("--port", help="The board's serial port (default: the only board there is).")
+]
+Ports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--port", help="The board's serial port; several times for several boards (BUZON_PORTS too)."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -18,3 +25,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def connect(port: str | None, out: Out) -> Client:
     """The client of the board on `port`, or of the only one; hello has been said."""
     return Client.connect(find(port), on_notice=out.note)
+
+
+def one_port(ports: list[str] | None) -> str | None:
+    """The only port of `ports`, for what is done to one board."""
+    if ports and len(ports) > 1:
+        raise UsageError("Several --port are for --fleet and for status --all: give one.")
+    return ports[0] if ports else None

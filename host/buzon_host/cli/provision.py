@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..provision import ca as certificates
 from ..provision import schema, secrets, steps
 from .ask import Terminal
-from .options import Json, Port, connect
+from .options import Json, Ports, connect, one_port
 from .output import Out
 
 # `buzon check` needs one.
@@ -34,28 +34,53 @@ Save = Annotated[
         "--save", help="Write what was answered to this settings file, for the next board; no passwords."
     ),
 ]
+Fleet = Annotated[
+    Path | None,
+    typer.Option(
+        "--fleet", help="A table of boards (CSV): all that are connected at once.", metavar="BOARDS.csv"
+    ),
+]
+Template = Annotated[
+    Path | None, typer.Option("--template", help="With --fleet: the settings that all boards share.")
+]
+Results = Annotated[
+    Path | None, typer.Option("--results", help="With --fleet: the result file (default: BOARDS.result.csv).")
+]
+Again = Annotated[bool, typer.Option("--again", help="With --fleet: also the boards that are done.")]
 
 
 def run(
     settings: MaybeFile = None,
-    port: Port = None,
+    port: Ports = None,
     ca: Ca = None,
     yes: YesDelete = False,
     email: Email = None,
     save: Save = None,
+    fleet: Fleet = None,
+    template: Template = None,
+    results: Results = None,
+    again: Again = False,
     json: Json = False,
 ) -> None:
     """Put settings on a board: by questions, or from a file.
 
-    Wi-Fi, clock, CA, account. The board tests them before they are in force.
+    With --fleet on many boards at once, from a table. Wi-Fi, clock, CA, account. The board tests them before they are in force.
     """
     out = Out(json)
+    if fleet is not None:
+        if settings is not None or email is not None or save is not None:
+            raise UsageError("With --fleet the settings come from the table and from --template alone.")
+        from .fleet import provision_fleet
+
+        return provision_fleet(fleet, template, results, port or [], ca, yes, again, out)
+    if template is not None or results is not None or again:
+        raise UsageError("--template, --results and --again are for --fleet.")
     if settings is not None:
         if email is not None or save is not None:
             raise UsageError("--email and --save are for provisioning without a settings file.")
-        _from_file(settings, port, ca, yes, out)
+        _from_file(settings, one_port(port), ca, yes, out)
     else:
-        _wizard(port, ca, yes, email, save, out)
+        _wizard(one_port(port), ca, yes, email, save, out)
 
 
 def _from_file(settings: Path, port: str | None, ca: Path | None, yes: bool, out: Out) -> None:

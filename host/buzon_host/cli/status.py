@@ -1,17 +1,25 @@
 """`buzon status`: how the board is."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ..board.client import BoardError, Status
 from ..provision.steps import human
-from .options import Json, Port, connect
+from .options import Json, Ports, connect, one_port
 from .output import Out, plain, when
 
+All = Annotated[bool, typer.Option("--all", help="All boards that are connected, a line for each.")]
 
-def run(port: Port = None, json: Json = False) -> None:
+
+def run(port: Ports = None, all: All = False, json: Json = False) -> None:
     """Show how the board is: network, memory, accounts, errors."""
     out = Out(json)
-    with connect(port, out) as client:
+    if all:
+        from .fleet import status_of_all
+
+        return status_of_all(port or [], out)
+    with connect(one_port(port), out) as client:
         status = client.status()
         info = client.info
     board = info.board if info is not None else ""

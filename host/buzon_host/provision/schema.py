@@ -258,19 +258,23 @@ class Settings(_Part):
 
 def load(path: Path) -> Settings:
     """Reads and checks a TOML file. Raises UsageError (no such file, no TOML) or SettingsError."""
+    return parse(read_tree(path), str(path))
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """Reads a TOML file, unchecked. Raises UsageError."""
     try:
         raw = paths.read_small(path)
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     try:
-        tree = tomllib.loads(raw.decode("utf-8-sig"))
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     except RecursionError:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
-    return parse(tree, str(path))
 
 
 def parse(tree: Mapping[str, Any], source: str = "The settings") -> Settings:

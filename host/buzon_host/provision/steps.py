@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..board.client import Client, TestState
-from ..errors import BoardRefused, BuzonError
+from ..errors import BoardRefused, BuzonError, NoBoard
 from . import ca as certificates
 from .schema import Account, Settings, to_cbor
 
@@ -42,17 +42,28 @@ class Result:
     unconfirmed: list[str] = field(default_factory=list)
 
 
+def root(account: Account) -> bytes:
+    """DER of the public root that vouches for the account's server."""
+    return certificates.fetch_root(account.host, account.effective_port, account.tls)
+
+
 def provision(
-    client: Client, settings: Settings, *, ca: bytes | None, confirm: Confirm, progress: Progress
+    client: Client,
+    settings: Settings,
+    *,
+    ca: bytes | None,
+    confirm: Confirm,
+    progress: Progress,
+    root: Callable[[Account], bytes] = root,
 ) -> Result:
     """Provisions the board behind `client`; all passwords in `settings` must be there.
 
     `ca`: DER of the CA of every account that verifies, or None: then the public root of each server is found
-    from here. `confirm` gets a question and answers whether mail may be deleted from a server; `progress`
+    from here, by `root`. `confirm` gets a question and answers whether mail may be deleted from a server; `progress`
     gets short sentences. Raises BuzonError; the old settings are then in force.
     """
     info = client.info or client.hello()
-    settings, files = _with_ca(settings, ca, progress)
+    settings, files = _with_ca(settings, ca, progress, root)
     progress("Setting the clock")
     client.time_set(int(time.time()))
     for path, der in files.items():
@@ -67,6 +78,8 @@ def provision(
             # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
             stage(client, to_cbor(settings))
         client.commit(untested=unconfirmed is not None)
+    except NoBoard:
+        raise  # nobody is there to be told
     except BaseException:
         _discard(client)
         raise
@@ -90,7 +103,9 @@ def stage(client: Client, data: bytes) -> None:
         time.sleep(1.0)
 
 
-def _with_ca(settings: Settings, ca: bytes | None, progress: Progress) -> tuple[Settings, dict[str, bytes]]:
+def _with_ca(
+    settings: Settings, ca: bytes | None, progress: Progress, root: Callable[[Account], bytes]
+) -> tuple[Settings, dict[str, bytes]]:
     """The settings with `ca` named in every account that verifies, and the files that this needs."""
     files: dict[str, bytes] = {}
     accounts = []
@@ -99,7 +114,7 @@ def _with_ca(settings: Settings, ca: bytes | None, progress: Progress) -> tuple[
             der = ca
             if der is None:
                 progress(f"Looking for the CA of {account.host}")
-                der = certificates.fetch_root(account.host, account.effective_port, account.tls)
+                der = root(account)
             path = certificates.board_path(der)
             files[path] = der
             account = account.model_copy(update={"ca": path})

@@ -1,10 +1,10 @@
-"""The one maildrop of a server: its Maildir, its login, its lock, and the faults asked for.
+"""A server's maildrop: its Maildir, its login, its lock, and the faults asked for; and those of other users.
 
 It is what all POP3 sessions of a server share; it knows nothing of connections.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .maildir import Maildir
 
@@ -18,22 +18,34 @@ IDLE_S = 600
 class Maildrop:
     """`locked` while a session has it open.
 
+    `others`: maildrops of other users, which log in by the same ports.
     `faults`: name in `FAULTS` -> number of the RETR, counted from 1 over the server's life, that it befalls.
     """
 
     def __init__(
-        self, maildir: Maildir, user: str, password: str, faults: Mapping[str, int], idle_s: float = IDLE_S
+        self,
+        maildir: Maildir,
+        user: str,
+        password: str,
+        faults: Mapping[str, int],
+        idle_s: float = IDLE_S,
+        others: "Sequence[Maildrop]" = (),
     ) -> None:
         self.maildir = maildir
         self.idle_s = idle_s
         self.locked = False
+        self._others = others
         self._user = user.encode("utf-8")
         self._password = password.encode("utf-8")
         self._faults = {number: name for name, number in faults.items()}
         self._retrieved = 0
 
-    def login(self, user: bytes, password: bytes) -> bool:
-        """Whether user and password are right; it takes as long for a wrong one."""
+    def login(self, user: bytes, password: bytes) -> "Maildrop | None":
+        """The maildrop that user and password open, or None; it takes as long for a wrong one."""
+        found = [drop for drop in (self, *self._others) if drop._opens(user, password)]
+        return found[0] if found else None
+
+    def _opens(self, user: bytes, password: bytes) -> bool:
         known = hmac.compare_digest(user, self._user)
         return hmac.compare_digest(password, self._password) and known
 

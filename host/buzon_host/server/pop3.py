@@ -227,21 +227,23 @@ class Pop3(LineReceiver, TimeoutMixin):
         self._login(user, password)
 
     def _login(self, user: bytes, password: bytes) -> None:
-        if not self._maildrop.login(user, password):
+        drop = self._maildrop.login(user, password)
+        if drop is None:
             self._failures += 1
             self._err(b"[AUTH] wrong user or password")
             if self._failures >= _MAX_FAILURES:
                 self.close()
             return
-        if self._maildrop.locked:
+        if drop.locked:
             self._err(b"[IN-USE] another session has this maildrop open")
             return
         try:
-            self._messages = self._maildrop.maildir.messages()
+            self._messages = drop.maildir.messages()
         except OSError:
             self._err(b"[SYS/TEMP] the maildrop cannot be read")
             return
-        self._maildrop.locked = self._in_session = True
+        self._maildrop = drop
+        drop.locked = self._in_session = True
         self._ok(b"%d messages" % len(self._messages))
 
     def _unlock(self) -> None:

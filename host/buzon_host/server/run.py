@@ -31,6 +31,7 @@ class LocalServer:
     certificates: a folder that keeps the CA, so that a server started again there is trusted still.
     faults: {"close_in_message": n} closes the connection in the middle of the n-th RETR of the server's life,
     {"refuse_retr": n} answers it -ERR, {"stall": n} goes silent in it.
+    mailboxes: users and passwords of more mailboxes, which are empty; only logins reach them.
 
     After the start: `host`, the ports `pop3`, `pop3s`, `smtp`, `user`, `password`, the paths `ca_pem`,
     `ca_der`, `maildir`, and `messages` (how many there were at the start) and `pid`.
@@ -54,6 +55,7 @@ class LocalServer:
         smtp_max_bytes: int | None = None,
         idle_s: float | None = None,
         faults: Mapping[str, int] | None = None,
+        mailboxes: Mapping[str, str] | None = None,
     ) -> None:
         self.host = host
         self.user = user
@@ -80,6 +82,7 @@ class LocalServer:
             "names": list(names),
             "certificates": certificates and os.fspath(certificates),
             "faults": dict(faults or {}),
+            "mailboxes": dict(mailboxes or {}),
         }
         if smtp_max_bytes is not None:
             self._parameters["smtp_max_bytes"] = smtp_max_bytes

@@ -62,6 +62,7 @@ def serve_forever(
     smtp_max_bytes: int = smtp.MAX_BYTES,
     idle_s: float = IDLE_S,
     faults: Mapping[str, int] | None = None,
+    mailboxes: Mapping[str, str] | None = None,
     until_stdin_closes: bool = False,
 ) -> bool:
     """Serve until SIGINT (Ctrl-C) or SIGTERM; returns whether it was SIGINT. Main thread only, once.
@@ -70,7 +71,8 @@ def serve_forever(
     folder, removed at the end. samples: a Maildir that did not exist gets the project's samples if `mail` is
     None. host: the address to listen on. Ports: 0 any free one, None off. names: more names or addresses for
     the certificate. certificates: a folder that keeps the CA for the next time; None makes a new CA.
-    faults: see `pop3.Maildrop`. on_ready is called once all ports listen.
+    faults: see `pop3.Maildrop`. mailboxes: users and passwords of more mailboxes, empty ones.
+    on_ready is called once all ports listen.
     Raises NoMailError, and LocalServerError when a port or an address cannot be had.
     """
     if unknown := set(faults or ()) - set(FAULTS):
@@ -91,7 +93,11 @@ def serve_forever(
             ca = certs.server_ca(folder)
         except OSError as error:
             raise LocalServerError(f"{error.filename or work}: {error.strerror}.") from None
-        drop = Maildrop(box, user, password, faults or {}, idle_s)
+        others = [
+            Maildrop(Maildir(work / "more" / str(number)), *one, {}, idle_s)
+            for number, one in enumerate((mailboxes or {}).items())
+        ]
+        drop = Maildrop(box, user, password, faults or {}, idle_s, others)
         leaf = certs.issue(certificate, ca, tuple(names))
         loop = asyncio.SelectorEventLoop()
         asyncio.set_event_loop(loop)

@@ -1,0 +1,95 @@
+"""The result file of a fleet: a CSV with a row a board, written anew whenever one is done. It holds no secret."""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import paths
+from ..board.printable import escape
+from ..errors import UsageError
+
+HEAD = ("id", "name", "port", "result", "code", "message", "messages", "bytes", "time")
+
+DONE = ("done", "kept")
+"""Results with which a board has its settings; every other one is tried again by the next run."""
+
+
+@dataclass
+class Line:
+    """What became of one board. `result`: done, kept (it was done before), failed, absent (of the table, but not
+    connected), unknown (connected, but not in the table), silent (no board answers there), stopped, or "" while it
+    is worked on; `text` is a sentence, or what is being done; `row` of the table, or 0."""
+
+    id: str = ""
+    name: str = ""
+    port: str = ""
+    result: str = ""
+    code: int = 0
+    text: str = ""
+    messages: int | None = None
+    bytes: int | None = None
+    time: str = ""
+    row: int = 0
+
+
+def beside(table: Path) -> Path:
+    """Where the results of a table go, if nobody says otherwise."""
+    return table.with_name(f"{table.stem}.result.csv")
+
+
+def write(path: Path, lines: Iterable[Line]) -> None:
+    """Writes the file as a whole, or leaves the old one."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(HEAD)
+            for line in lines:
+                cells = (line.id, line.name, line.port, line.result, line.code or "", line.text)
+                counts = ("" if number is None else number for number in (line.messages, line.bytes))
+                out.writerow([_cell(cell) for cell in (*cells, *counts, line.time)])
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> dict[str, Line]:
+    """The lines of an earlier run by their board; none when there is no file. Raises UsageError."""
+    try:
+        text = paths.read_small(path, 16 << 20).decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"The result file {path} cannot be read: remove it, or name another one.") from None
+    found: dict[str, Line] = {}
+    rows = csv.DictReader(text.splitlines())
+    if text and tuple(rows.fieldnames or ()) != HEAD:
+        raise UsageError(f"{path} is no result file of a fleet: remove it, or name another one.")
+    for row in rows:
+        if row["id"]:
+            found[row["id"]] = Line(
+                id=row["id"],
+                name=row["name"] or "",
+                port=row["port"] or "",
+                result=row["result"] or "",
+                time=row["time"] or "",
+                text=row["message"] or "",
+                code=_whole(row["code"]) or 0,
+                messages=_whole(row["messages"]),
+                bytes=_whole(row["bytes"]),
+            )
+    return found
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def _cell(value: object) -> str:
+    """Nothing that a spreadsheet would take for a formula, or a terminal for a command."""
+    text = escape(str(value))
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
