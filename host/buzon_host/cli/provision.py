@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Put settings on a board: by questions, or from a file.
 
-    With --fleet on many boards at once, from a table. Wi-Fi, clock, CA, account. The board tests them before they are in force.
+    Wi-Fi, clock, CA, account: the board tests them before they are in force. With --fleet on many boards at once.
     """
     out = Out(json)
     if fleet is not None:
