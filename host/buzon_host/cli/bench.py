@@ -37,7 +37,10 @@ def run(
     check: Check = False,
     json: Json = False,
 ) -> None:
-    """Measure speed, memory and flash, beside the programs that people would use instead."""
+    """Measure speed, memory and flash, beside other programs.
+
+    Those that people would use instead.
+    """
     from ..bench.report import figure, quoted, read, write
     from ..bench.run import CHECKED, machine, measure, worse
 

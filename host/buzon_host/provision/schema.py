@@ -29,6 +29,7 @@ from ..errors import UsageError
 MAX_ACCOUNTS = 4
 MAX_WIFI = 4
 MAX_FILTERS = 8
+MAX_NOTIFY = 4
 MAX_DAYS = 3650
 _GROUPED = (".gmail.com", ".googlemail.com", ".yahoo.com", ".aol.com")  # they show app passwords in groups
 DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
@@ -49,6 +50,11 @@ def _no_controls(text: str) -> str:
     return text
 
 
+def _help(text: str) -> Any:
+    """What docs/settings.md says of a setting."""
+    return Field(description=text)
+
+
 def _text(limit: int, least: int = 1) -> AfterValidator:
     """Text of `least` to `limit` UTF-8 bytes without control characters."""
 
@@ -61,6 +67,7 @@ def _text(limit: int, least: int = 1) -> AfterValidator:
             raise ValueError(f"is too long: {size} bytes, {limit} are allowed")
         return text
 
+    check.__doc__ = f"text, {least} to {limit} bytes" if least else f"text, at most {limit} bytes"
     return AfterValidator(check)
 
 
@@ -73,6 +80,7 @@ def _secret(limit: int, least: int = 0) -> AfterValidator:
             raise ValueError(f"is too long: {limit} bytes are allowed")
         return secret
 
+    check.__doc__ = f"text, a secret, at most {limit} bytes"
     return AfterValidator(check)
 
 
@@ -83,6 +91,7 @@ def _host(text: str) -> str:
 
 
 def _keep(keep: Any) -> Any:
+    """`"delete"`, `"forever"` or a number of days, 1 to 3650"""
     if keep in ("delete", "forever") or (type(keep) is int and 1 <= keep <= MAX_DAYS):
         return keep
     raise ValueError(f'must be "delete", "forever" or a number of days from 1 to {MAX_DAYS}')
@@ -95,15 +104,21 @@ class _Part(BaseModel):
 
 
 class Device(_Part):
-    name: Annotated[str, _text(32)] = "buzon"
-    lock: bool = False
+    name: Annotated[
+        str, _text(32), _help("What the board is called, on its display and in `buzon status --all`.")
+    ] = "buzon"
+    lock: Annotated[
+        bool, _help("Switches Ctrl-C and the MicroPython prompt off on the serial port. For products.")
+    ] = False
 
 
 class Wifi(_Part):
     """`password`: None is asked for, "" is an open network."""
 
-    ssid: Annotated[str, _text(32)]
-    password: Annotated[SecretStr, _secret(64)] | None = None
+    ssid: Annotated[str, _text(32), _help("The network's name.")]
+    password: Annotated[
+        Annotated[SecretStr, _secret(64)] | None, _help("Left out: it is asked for. Empty: an open network.")
+    ] = None
 
     @model_validator(mode="after")
     def _wpa(self) -> "Wifi":
@@ -115,9 +130,16 @@ class Wifi(_Part):
 class Filter(_Part):
     """`fetch` for mail with these words in sender and subject (both, where both are given; a-z in any case)."""
 
-    sender: Annotated[str, _text(100)] | None = Field(default=None, alias="from")
-    subject: Annotated[str, _text(100)] | None = None
-    fetch: Literal["full", "headers", "skip"]
+    sender: Annotated[
+        Annotated[str, _text(100)] | None, _help("The sender, name or address, has these words in it.")
+    ] = Field(default=None, alias="from")
+    subject: Annotated[Annotated[str, _text(100)] | None, _help("The subject has these words in it.")] = None
+    fetch: Annotated[
+        Literal["full", "headers", "skip"],
+        _help(
+            "All of such a message, its headers only, or nothing: then it stays on the server and is not shown."
+        ),
+    ]
 
     @model_validator(mode="after")
     def _some(self) -> "Filter":
@@ -129,36 +151,77 @@ class Filter(_Part):
 class Account(_Part):
     """One mailbox. TLS verifies unless `tls_verify = false` or `tls = "none"` is written out."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,16}$")] = "main"
-    protocol: Literal["pop3"] = "pop3"
-    host: Annotated[str, _text(253), AfterValidator(_host)]
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    tls: Literal["implicit", "starttls", "none"] = "implicit"
-    tls_verify: bool = True
-    ca: Annotated[str, Field(pattern=r"^/certs/[A-Za-z0-9_-]{1,24}\.der$")] | None = None
-    user: Annotated[str, _text(200)]
-    password: Annotated[SecretStr, _secret(200, least=1)] | None = None
-    oauth: Annotated[SecretStr, _secret(1600, least=1)] | None = None
-    auth: Literal[
-        "auto",
-        "user",
-        "apop",
-        "plain",
-        "login",
-        "cram-md5",
-        "scram-sha-1",
-        "scram-sha-256",
-        "xoauth2",
-        "oauthbearer",
+    id: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9_-]{1,16}$"),
+        _help("A short name: the folder on the board, and what commands call it."),
+    ] = "main"
+    protocol: Annotated[Literal["pop3"], _help("How mail is collected.")] = "pop3"
+    host: Annotated[str, _text(253), AfterValidator(_host), _help("The server, as your provider names it.")]
+    port: Annotated[
+        Annotated[int, Field(ge=1, le=65535)] | None, _help("Left out: 995 with implicit TLS, else 110.")
+    ] = None
+    tls: Annotated[
+        Literal["implicit", "starttls", "none"],
+        _help("From the first byte, begun by STLS, or none: then anybody in the network can read along."),
+    ] = "implicit"
+    tls_verify: Annotated[
+        bool, _help("Whether the server must show a certificate that the CA vouches for.")
+    ] = True
+    ca: Annotated[
+        Annotated[str, Field(pattern=r"^/certs/[A-Za-z0-9_-]{1,24}\.der$")] | None,
+        _help("The CA certificate on the board. Left out: `buzon provision` sends the right one."),
+    ] = None
+    user: Annotated[str, _text(200), _help("What you log in as, often the e-mail address.")]
+    password: Annotated[
+        Annotated[SecretStr, _secret(200, least=1)] | None,
+        _help("Left out: environment, keyring, or it is asked for."),
+    ] = None
+    oauth: Annotated[
+        Annotated[SecretStr, _secret(1600, least=1)] | None, _help("An OAuth token in place of a password.")
+    ] = None
+    auth: Annotated[
+        Literal[
+            "auto",
+            "user",
+            "apop",
+            "plain",
+            "login",
+            "cram-md5",
+            "scram-sha-1",
+            "scram-sha-256",
+            "xoauth2",
+            "oauthbearer",
+        ],
+        _help("How to log in; `auto` takes the best way that the server offers."),
     ] = "auto"
-    start: Literal["all", "now"] = "all"
-    order: Literal["oldest", "newest"] = "oldest"
-    keep: Annotated[Any, AfterValidator(_keep)] = "delete"
-    fetch: Literal["full", "headers"] = "full"
-    max_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
-    filter: Annotated[list[Filter], Field(max_length=MAX_FILTERS)] = Field(default_factory=list)
-    delete_confirmed: bool = False
-    poll_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 300
+    start: Annotated[
+        Literal["all", "now"],
+        _help("What is in the mailbox already: all of it, or only what comes from now on."),
+    ] = "all"
+    order: Annotated[Literal["oldest", "newest"], _help("What is fetched first.")] = "oldest"
+    keep: Annotated[
+        Any,
+        AfterValidator(_keep),
+        _help(
+            "What becomes of a message on the server once the board has it; a number: deleted after so many days."
+        ),
+    ] = "delete"
+    fetch: Annotated[Literal["full", "headers"], _help("Whole messages, or their headers only.")] = "full"
+    max_bytes: Annotated[
+        int, Field(ge=0, le=1 << 40), _help("Of larger messages only the headers are fetched; 0: of none.")
+    ] = 0
+    filter: Annotated[
+        list[Filter],
+        Field(max_length=MAX_FILTERS),
+        _help("What is done with mail of certain senders or subjects; the first one that fits counts."),
+    ] = Field(default_factory=list)
+    delete_confirmed: Annotated[
+        bool, _help("That a person has agreed to deleting on the server; until then nothing is.")
+    ] = False
+    poll_s: Annotated[
+        int, Field(ge=10, le=7 * 86400), _help("Seconds between two looks into the mailbox.")
+    ] = 300
 
     @property
     def effective_port(self) -> int:
@@ -196,19 +259,23 @@ class Account(_Part):
 
 
 class Pins(_Part):
-    scl: Annotated[int, Field(ge=0, le=99)]
-    sda: Annotated[int, Field(ge=0, le=99)]
+    scl: Annotated[int, Field(ge=0, le=99), _help("The pin of the display's clock.")]
+    sda: Annotated[int, Field(ge=0, le=99), _help("The pin of the display's data.")]
 
 
 class Display(_Part):
-    driver: Literal["ssd1306", "sh1106", "null"] = "ssd1306"
-    bus: Annotated[int, Field(ge=0, le=3)] = 0
-    addr: Annotated[int, Field(ge=0x08, le=0x77)] = 0x3C
-    w: int = 128
-    h: int = 64
-    pins: Pins | None = None
-    rotate: Literal[0, 180] = 0
-    contrast: Annotated[int, Field(ge=0, le=255)] = 127
+    driver: Annotated[Literal["ssd1306", "sh1106", "null"], _help("The display's chip; `null` is none.")] = (
+        "ssd1306"
+    )
+    bus: Annotated[int, Field(ge=0, le=3), _help("The I2C bus.")] = 0
+    addr: Annotated[int, Field(ge=0x08, le=0x77), _help("The display's I2C address, often 0x3C or 0x3D.")] = (
+        0x3C
+    )
+    w: Annotated[int, _help("Pixels across.")] = 128
+    h: Annotated[int, _help("Pixels down.")] = 64
+    pins: Annotated[Pins | None, _help("Left out: the board's own.")] = None
+    rotate: Annotated[Literal[0, 180], _help("180: upside down.")] = 0
+    contrast: Annotated[int, Field(ge=0, le=255), _help("How bright it is.")] = 127
 
     @model_validator(mode="after")
     def _size(self) -> "Display":
@@ -217,34 +284,49 @@ class Display(_Part):
 
 
 class Notify(_Part):
-    kind: Literal["display", "log"]
+    kind: Annotated[
+        Literal["display", "log"], _help("How a person is told: on the display, or by a line in the log.")
+    ]
 
 
 class Storage(_Part):
     """`quota_bytes`: 0 is all the flash there is. `full`: what is done when it is full."""
 
-    quota_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
-    full: Literal["stop", "headers", "evict"] = "stop"
+    quota_bytes: Annotated[
+        int, Field(ge=0, le=1 << 40), _help("What all mail may take; 0: all the flash there is.")
+    ] = 0
+    full: Annotated[
+        Literal["stop", "headers", "evict"],
+        _help(
+            "When it is full: stop, store headers only, or remove the oldest that are gone from the server."
+        ),
+    ] = "stop"
 
 
 class Time(_Part):
-    ntp: Annotated[str, _text(253), AfterValidator(_host)] = "pool.ntp.org"
-    zone: Annotated[int, Field(ge=-14 * 60, le=14 * 60)] = 0
+    ntp: Annotated[
+        str, _text(253), AfterValidator(_host), _help("The server that is asked for the time.")
+    ] = "pool.ntp.org"
+    zone: Annotated[int, Field(ge=-14 * 60, le=14 * 60), _help("Minutes east of UTC, for the display.")] = 0
 
 
 class Settings(_Part):
     """The whole tree. Lists have at most 4 networks and 4 accounts."""
 
-    v: Literal[1] = 1
-    device: Device = Field(default_factory=Device)
-    wifi: Annotated[list[Wifi], Field(min_length=1, max_length=MAX_WIFI)]
-    account: Annotated[list[Account], Field(min_length=1, max_length=MAX_ACCOUNTS)]
-    display: Display | None = None
-    notify: Annotated[list[Notify], Field(max_length=8)] = Field(
+    v: Annotated[Literal[1], _help("The version of this format.")] = 1
+    device: Annotated[Device, _help("The board itself.")] = Field(default_factory=Device)
+    wifi: Annotated[
+        list[Wifi],
+        Field(min_length=1, max_length=MAX_WIFI),
+        _help("The networks: the first that lets it in is taken."),
+    ]
+    account: Annotated[list[Account], Field(min_length=1, max_length=MAX_ACCOUNTS), _help("The mailboxes.")]
+    display: Annotated[Display | None, _help("Left out: the board's own.")] = None
+    notify: Annotated[list[Notify], Field(max_length=MAX_NOTIFY), _help("How a person is told.")] = Field(
         default_factory=lambda: [Notify(kind="display")]
     )
-    storage: Storage = Field(default_factory=Storage)
-    time: Time = Field(default_factory=Time)
+    storage: Annotated[Storage, _help("The flash.")] = Field(default_factory=Storage)
+    time: Annotated[Time, _help("The clock.")] = Field(default_factory=Time)
 
     @model_validator(mode="after")
     def _ids(self) -> "Settings":
