@@ -1,15 +1,7 @@
-"""How a board and its displays are wired, in words; and the boards' pages in docs/boards.
+"""How a board and its displays are wired, in words; and the boards' pages, which `build/docs.py` writes."""
 
-python -m buzon_host.wiring docs/boards
-
-writes a page for each board that comes with the tool.
-"""
-
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from . import boards
 from .boards import Board, Display
 
 
@@ -66,7 +58,7 @@ def page(board: Board) -> str:
 
 def _page(board: Board) -> Iterator[str]:
     yield from (
-        f"<!-- Made from boards/{board.name}/board.toml: python -m buzon_host.wiring docs/boards -->",
+        f"<!-- Made from boards/{board.name}/board.toml: python -m buzon_host.build.docs -->",
         f"# {board.name}",
         "",
         f"{board.description}. The name is the one of the board's MicroPython firmware on micropython.org.",
@@ -124,15 +116,3 @@ def loader_hint(board: Board) -> str:
         f"If the chip does not answer, hold its {button} button, press RESET (or EN) once, let {button} go, "
         "and run the command again."
     )
-
-
-def main(folder: str = "docs/boards") -> None:
-    """Writes the pages."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for name in boards.names():
-        if name != "virtual":
-            (Path(folder) / f"{name}.md").write_text(page(boards.load(name)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:2])

@@ -168,9 +168,9 @@ _EXITS = {
 def codes() -> list[int]:
     """The codes of the error tree."""
     paths.use_firmware()
-    from buzon import errors as tree
+    import buzon.errors
 
-    return sorted(int(value) for name, value in vars(tree).items() if name.startswith("E_"))
+    return sorted(int(value) for name, value in vars(buzon.errors).items() if name.startswith("E_"))
 
 
 def said(code: int) -> str:

@@ -25,7 +25,13 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
     board = info.board if info is not None else ""
     virtual = _flash_counters(client.link.port)
     out.document(
-        {"ok": True, "board": board, **plain(status), **({"virtual": virtual} if virtual is not None else {})}
+        {
+            "ok": True,
+            "board": board,
+            "id": info.id if info else "",
+            **plain(status),
+            **({"virtual": virtual} if virtual is not None else {}),
+        }
     )
     for name, value in _lines(status, board):
         out.say(f"{name:<10}{value}")
