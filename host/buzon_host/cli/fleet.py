@@ -156,7 +156,7 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     )
     stored, new = (str(sum(each[what] for each in status["accounts"])) for what in ("stored", "new"))
     errors = [each["error"]["message"] for each in status["accounts"] if each["error"]]
-    if not status["accounts"] and status["error"]:
+    if status["error"] and not (errors or (status["accounts"] and wifi["up"])):
         errors = [status["error"]["message"]]
     return (
         *(one["port"], one["board"], one["id"], one["name"], status["state"], signal, stored, new),
