@@ -41,12 +41,13 @@ class Maildrop:
         self._retrieved = 0
 
     def login(self, user: bytes, password: bytes) -> "Maildrop | None":
-        """The maildrop that user and password open, or None; it takes as long for a wrong one."""
+        """The maildrop that user (without its domain too) and password open, or None; a wrong one takes as long."""
         found = [drop for drop in (self, *self._others) if drop._opens(user, password)]
         return found[0] if found else None
 
     def _opens(self, user: bytes, password: bytes) -> bool:
-        known = hmac.compare_digest(user, self._user)
+        # Whole or without the domain, as providers take it.
+        known = hmac.compare_digest(user, self._user) | hmac.compare_digest(user.split(b"@")[0], self._user)
         return hmac.compare_digest(password, self._password) and known
 
     def next_fault(self) -> str:
