@@ -49,8 +49,13 @@ _free: "Callable[[], int]" = getattr(gc, "mem_free", int)  # CPython has none
 # Why a message has to wait.
 _ENDLESS = b"!"
 _LARGE = b"+"
+_STUCK = const(16)  # messages that have to wait at most
 
 _HEAD = const(4096)  # bytes that headers alone are thought to take
+_BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
+_FLIGHT = const(
+    1 << 20
+)  # octets in flight at most: who waits for a turn waits for them, and then for one message
 
 
 class Session:
@@ -101,14 +106,17 @@ class Session:
         self._limit = 1 << 31  # octets from which on no message fits
         self._coming = b""  # the key of the message that is coming in
         stuck = self.memory.get("stuck", b"")
-        # A message in which two sessions in a row ended, or that did not fit: the others have their turn.
+        # Keys of messages in which two sessions in a row ended, or that did not fit: the others have their turn.
         self._skip = b""
-        self._large = stuck[KEY:] == _LARGE
-        if len(stuck) > KEY:
-            self._skip = stuck[:KEY]
+        self._large = False
+        if len(stuck) % KEY:
+            self._skip = stuck[:-1]
+            self._large = stuck.endswith(_LARGE)
             self.memory["stuck"] = self._skip
         self._twice = Window(_DUPLICATES)
         self._queue: "List[int]" = []  # places in the window of those that are coming in
+        self._octets = 0  # of these
+        self._tried = False  # to delete something
         self._marks = 0  # replies to DELE that are due
         self._sizes_due = False  # and the one to LIST
         self._hurry = hurry
@@ -161,7 +169,7 @@ class Session:
             self.journal.flush()
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
-        if self.more and self.deleted:
+        if self.more and self._tried:
             self.memory["listed"] = self.listed
 
     def cut_off(self) -> None:
@@ -170,8 +178,20 @@ class Session:
         if self._queue or self._marks or self._sizes_due:  # besides the one whose reply is being read
             self.memory["flight"] = 1
         if self._coming:
-            again = self.memory.get("stuck") == self._coming
-            self.memory["stuck"] = self._coming + _ENDLESS if again else self._coming
+            self._wait(self._coming, _ENDLESS)
+
+    def _wait(self, key: bytes, why: bytes) -> None:
+        """The next session does without this message, and without those that this one did without."""
+        stuck = self.memory.get("stuck", b"")
+        keys = stuck[: len(stuck) // KEY * KEY]
+        if not _among(key, keys):
+            if self._skip or len(stuck) % KEY:
+                keys = (keys + key)[-_STUCK * KEY :]
+            else:
+                keys = key
+                if why == _ENDLESS:  # the first time: it was the connection, perhaps
+                    why = b""
+        self.memory["stuck"] = keys + why
 
     # -- the maildrop, a window at a time
 
@@ -194,8 +214,8 @@ class Session:
         yield from self._empty(window)
 
     def _in_vain(self) -> "Dialogue[None]":
-        """Delete nothing where the last session ended because it had deleted much, and all of it is there still: else
-        no session would ever come to what is behind it."""
+        """Delete nothing where the last session ended because of what it had deleted, and all of it is there still:
+        else no session would ever come to what is behind it."""
         listed = self.memory.pop("listed", 0)
         if listed:
             count, _ = yield from self.pop.stat()
@@ -334,26 +354,25 @@ class Session:
         pop = self.pop
         queue = self._queue
         at = 0  # how many messages of the window were begun with
-        octets = 0  # of those in flight
         while True:
             while at < window.n and not self.more and (not queue or (self.pipelined and not self._hurry())):
                 i = window.n - 1 - at if self.newest else at
                 if window.state[i] == NEW and (self._parts or 0 < self._most < window.octets[i]):
                     window.state[i] = TOP
                 state = window.state[i]
-                need = min(_HEAD, window.octets[i]) if state == TOP else window.octets[i]
+                need = _need(window, i)
+                flight = self._octets + need
                 if state == STORED:
                     if self.delete or self.before:
                         window.state[i] = _GOING
                 elif state == NOTHING:
                     pass
-                elif self._skip and window.key(i) == self._skip:
+                elif self._skip and _among(window.key(i), self._skip):
                     if self._large:
                         self._too_large(self._limit)
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
-                elif self._fits(need + octets, state):
+                elif (not queue or flight <= _FLIGHT) and self._fits(flight + len(queue) * _BLOCKS, state):
                     yield from self._ask_for(window, i)
-                    octets += need
                 elif queue:
                     break  # perhaps when those in flight are stored
                 elif (
@@ -373,13 +392,14 @@ class Session:
             if not queue:
                 break
             i = queue.pop(0)
-            octets = max(0, octets - window.octets[i])
+            self._octets -= _need(window, i)
             stored = yield from self._fetch(window, i)
             # LEFT: one that has the same uid is never to be deleted, and perhaps it is this one.
             if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
                 window.state[i] = _GOING
         for i in range(window.n):
             if window.state[i] == _GOING:
+                self._tried = True
                 yield from pop.post("DELE ", window.number[i])
                 self._marks += 1
                 if not self.pipelined:
@@ -392,6 +412,7 @@ class Session:
         else:
             yield from self.pop.post("RETR ", window.number[i])
         self._queue.append(i)
+        self._octets += _need(window, i)
 
     def _fits(self, octets: int, state: int) -> bool:
         """Whether so much can be fetched."""
@@ -418,8 +439,6 @@ class Session:
     def _sizes(self, window: Window) -> "Dialogue[None]":
         """LIST: how large the server says they are, so that what cannot fit is not begun."""
         at = 0
-        posted = self._sizes_due
-        self._sizes_due = False
 
         def each(n: int, octets: int) -> None:
             nonlocal at
@@ -431,10 +450,11 @@ class Session:
             at = 0
 
         try:
-            yield from self.pop.list(each, posted)
+            yield from self.pop.list(each, self._sizes_due)
         except ServerError:
             if window.n:  # some have no listing of nothing
                 raise
+        self._sizes_due = False  # only now: see `cut_off`
 
     def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
         """The reply to RETR or TOP into the spool. True: the message is stored, all of it."""
@@ -459,8 +479,12 @@ class Session:
         except StoreError as err:
             self._coming = b""
             spool.abort()
-            if err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP:
-                self.memory["stuck"] = key + _LARGE  # larger than was said: the next session does without
+            if self._coming or (
+                err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP
+            ):  # larger than was said: the next session does without
+                self._wait(key, _LARGE)
+            if self._coming:
+                raise  # in the middle of it: what follows is no reply
             if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
             if err.code == E_FLASH_FULL:
@@ -512,3 +536,13 @@ class Session:
                 self.deleted += 1
             except ServerError as err:
                 self.error = self.error or err
+
+
+def _need(window: Window, i: int) -> int:
+    """Octets that what is asked for takes."""
+    octets = window.octets[i]
+    return min(_HEAD, octets) if window.state[i] == TOP else octets
+
+
+def _among(key: bytes, keys: bytes) -> bool:
+    return any(keys[at : at + KEY] == key for at in range(0, len(keys), KEY))
