@@ -85,7 +85,7 @@ class Account:
         await link.open(*where)
 
     def dialogue(
-        self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool]" = lambda: False
+        self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool] | None" = None
     ) -> Session:
         """A session for `link`, not yet begun."""
         pop = Pop3(link.rx, link.tx)

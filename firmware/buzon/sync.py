@@ -55,7 +55,7 @@ _HEAD = const(4096)  # bytes that headers alone are thought to take
 _BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
 _FLIGHT = const(
     1 << 20
-)  # octets in flight at most: who waits for a turn waits for them, and then for one message
+)  # octets in flight at most where others wait for a turn: these and one message come before it
 
 
 class Session:
@@ -64,7 +64,8 @@ class Session:
     `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
     what is known of the server (`caps`, `flight`: 1 when it bears no more commands in flight; keys of SCRAM).
     `nonce`: random printable bytes.
-    `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for their turn.
+    `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for
+    their turn; None: there are none.
     After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: a next
     session should go on at once), `error` (the first MailError that concerned single messages, or None).
@@ -81,7 +82,7 @@ class Session:
         memory: "Dict[Any, Any] | None" = None,
         nonce: bytes = b"",
         sure: "Callable[[], bool]" = lambda: True,
-        hurry: "Callable[[], bool]" = lambda: False,
+        hurry: "Callable[[], bool] | None" = None,
     ) -> None:
         self.pop = pop
         self.account = account
@@ -119,7 +120,8 @@ class Session:
         self._tried = False  # to delete something
         self._marks = 0  # replies to DELE that are due
         self._sizes_due = False  # and the one to LIST
-        self._hurry = hurry
+        self._flight = _FLIGHT if hurry else 0x3FFFFFFF
+        self._hurry: "Callable[[], bool]" = hurry or (lambda: False)
         self._sure = sure
         self.newest = account.get("order") == "newest"
         self._judged = bool(account.get("filter"))  # by their headers, after the session
@@ -371,7 +373,9 @@ class Session:
                     if self._large:
                         self._too_large(self._limit)
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
-                elif (not queue or flight <= _FLIGHT) and self._fits(flight + len(queue) * _BLOCKS, state):
+                elif (not queue or flight <= self._flight) and self._fits(
+                    flight + len(queue) * _BLOCKS, state
+                ):
                     yield from self._ask_for(window, i)
                 elif queue:
                     break  # perhaps when those in flight are stored
@@ -462,11 +466,13 @@ class Session:
         state = window.state[i]
         by_content = state == BY_CONTENT
         key = window.key(i)
+        came = False
         try:
             yield from self.pop.reply()
             self._coming = key
             spool.begin(0 if state == TOP else window.octets[i], by_content)
             yield from self.pop.content(spool)
+            came = True
             look: "Any" = None
             if self.pop.due and (state == TOP or spool.written != window.octets[i]):
                 from .store.merged import look  # the next reply may be in it
@@ -477,14 +483,13 @@ class Session:
                 key = spool.commit(None if by_content else key, key, ".eml", look)
             self._coming = b""
         except StoreError as err:
-            self._coming = b""
             spool.abort()
-            if self._coming or (
-                err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP
-            ):  # larger than was said: the next session does without
+            # Larger than was said: the next session does without.
+            if not came or (err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP):
                 self._wait(key, _LARGE)
-            if self._coming:
+            if not came:
                 raise  # in the middle of it: what follows is no reply
+            self._coming = b""
             if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
             if err.code == E_FLASH_FULL:
