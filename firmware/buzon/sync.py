@@ -22,7 +22,7 @@ from .errors import (
 )
 from .plugins import unload
 from .store.journal import ARRIVED, DELETED, LEFT, MISSES, PART, SEEN, STATE
-from .store.spool import BY_CONTENT, KEY, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
+from .store.spool import BY_CONTENT, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -47,15 +47,14 @@ _TOP_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothi
 _free: "Callable[[], int]" = getattr(gc, "mem_free", int)  # CPython has none
 
 # Why a message has to wait.
-_ENDLESS = b"!"
-_LARGE = b"+"
+_ENDLESS = const(1)
+_LARGE = const(2)
 _STUCK = const(16)  # messages that have to wait at most
 
 _HEAD = const(4096)  # bytes that headers alone are thought to take
 _BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
-_FLIGHT = const(
-    1 << 20
-)  # octets in flight at most where others wait for a turn: these and one message come before it
+_FLIGHT = const(1048576)  # octets in flight at most where there are others: so much is still to come before they have
+# their turn
 
 
 class Session:
@@ -106,14 +105,9 @@ class Session:
         self.error: "MailError | None" = None
         self._limit = 1 << 31  # octets from which on no message fits
         self._coming = b""  # the key of the message that is coming in
-        stuck = self.memory.get("stuck", b"")
         # Keys of messages in which two sessions in a row ended, or that did not fit: the others have their turn.
-        self._skip = b""
-        self._large = False
-        if len(stuck) % KEY:
-            self._skip = stuck[:-1]
-            self._large = stuck.endswith(_LARGE)
-            self.memory["stuck"] = self._skip
+        self._stuck: "List[bytes]" = self.memory.setdefault("stuck", [])
+        self._skip = self.memory.pop("skip", 0)  # why this session does without them, or 0
         self._twice = Window(_DUPLICATES)
         self._queue: "List[int]" = []  # places in the window of those that are coming in
         self._octets = 0  # of these
@@ -182,18 +176,17 @@ class Session:
         if self._coming:
             self._wait(self._coming, _ENDLESS)
 
-    def _wait(self, key: bytes, why: bytes) -> None:
+    def _wait(self, key: bytes, why: int) -> None:
         """The next session does without this message, and without those that this one did without."""
-        stuck = self.memory.get("stuck", b"")
-        keys = stuck[: len(stuck) // KEY * KEY]
-        if not _among(key, keys):
-            if self._skip or len(stuck) % KEY:
-                keys = (keys + key)[-_STUCK * KEY :]
-            else:
-                keys = key
+        stuck = self._stuck
+        if key not in stuck:
+            if not (self._skip or self.memory.get("skip")):
+                stuck.clear()
                 if why == _ENDLESS:  # the first time: it was the connection, perhaps
-                    why = b""
-        self.memory["stuck"] = keys + why
+                    why = 0
+            if len(stuck) < _STUCK:
+                stuck.append(key)
+        self.memory["skip"] = why
 
     # -- the maildrop, a window at a time
 
@@ -369,8 +362,8 @@ class Session:
                         window.state[i] = _GOING
                 elif state == NOTHING:
                     pass
-                elif self._skip and _among(window.key(i), self._skip):
-                    if self._large:
+                elif self._skip and window.key(i) in self._stuck:
+                    if self._skip == _LARGE:
                         self._too_large(self._limit)
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
                 elif (not queue or flight <= self._flight) and self._fits(
@@ -484,15 +477,15 @@ class Session:
             self._coming = b""
         except StoreError as err:
             spool.abort()
-            # Larger than was said: the next session does without.
-            if not came or (err.code == E_FLASH_FULL and spool.written > window.octets[i] and state != TOP):
-                self._wait(key, _LARGE)
+            full = err.code == E_FLASH_FULL
+            if full and spool.written > window.octets[i] and not (came and state == TOP):
+                self._wait(key, _LARGE)  # larger than was said: the next session does without
             if not came:
                 raise  # in the middle of it: what follows is no reply
             self._coming = b""
             if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
                 raise  # this server deletes at QUIT what was retrieved: leave without one
-            if err.code == E_FLASH_FULL:
+            if full:
                 self._limit = 0  # the size told was wrong: none is tried any more
                 if state == NEW and spool.full == "headers":
                     window.state[i] = TOP
@@ -547,7 +540,3 @@ def _need(window: Window, i: int) -> int:
     """Octets that what is asked for takes."""
     octets = window.octets[i]
     return min(_HEAD, octets) if window.state[i] == TOP else octets
-
-
-def _among(key: bytes, keys: bytes) -> bool:
-    return any(keys[at : at + KEY] == key for at in range(0, len(keys), KEY))
