@@ -53,8 +53,7 @@ _STUCK = const(16)  # messages that have to wait at most
 
 _HEAD = const(4096)  # bytes that headers alone are thought to take
 _BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
-_FLIGHT = const(1048576)  # octets in flight at most where there are others: so much is still to come before they have
-# their turn
+_FLIGHT = const(1048576)  # octets in flight at most, where others wait for them to come
 
 
 class Session:
@@ -91,7 +90,7 @@ class Session:
         self.now = now
         host = account.get("host")
         if host:  # another mailbox under the same account id may have the same unique ids
-            pop.realm = ("%s@%s " % (account.get("user"), host)).encode()
+            pop.realm = ("%s@%s " % (account.get("user"), host.lower())).encode()
         self.memory: "Dict[Any, Any]" = {} if memory is None else memory
         self.nonce = nonce
         self.pipelined = False

@@ -238,6 +238,7 @@ def test_two_messages_in_one_are_found_wherever_the_blocks_end():
         for tail in range(20):
             for text, found in (
                 (b"x" * at + b".\r\n+OK" + b"y" * tail, True),
+                (b"x" * at + b".\r\n-ERR" + b"y" * tail, True),
                 (b"x" * at + b".\r\n+O" + b"y" * tail, False),
             ):
                 with open("m", "wb") as f:

@@ -3,24 +3,28 @@
 Imported only where a message came that is not as long as its server had said.
 """
 
+from micropython import const
+
 from ..errors import E_REMOTE, RemoteProtocolError
 from . import fs
 
-_MERGED = b".\r\n+OK"  # an end that is none, for want of a line end before it, and the next reply
+# An end that is none, for want of a line end before it, and the next reply.
+_MERGED = b".\r\n+OK", b".\r\n-ERR"
+_KEPT = const(6)  # bytes of the longest but one
 
 
 def look(path: str, block: bytearray) -> None:
     """Raises RemoteProtocolError when they are. `path`: the file; `block`: lent."""
-    kept = len(_MERGED) - 1
-    block[:kept] = bytes(kept)
-    view = memoryview(block)[kept:]
+    block[:_KEPT] = bytes(_KEPT)
+    view = memoryview(block)[_KEPT:]
     try:
         with open(path, "rb") as f:
             n = f.readinto(view)
             while n:
-                if block.find(_MERGED, 0, kept + n) >= 0:
-                    raise RemoteProtocolError(E_REMOTE, "two messages in one")
-                block[:kept] = block[n : n + kept]
+                for each in _MERGED:
+                    if block.find(each, 0, _KEPT + n) >= 0:
+                        raise RemoteProtocolError(E_REMOTE, "two messages in one")
+                block[:_KEPT] = block[n : n + _KEPT]
                 n = f.readinto(view)
     except OSError as err:
         raise fs.trouble(err)
