@@ -804,7 +804,7 @@ def test_the_console_answers_between_many_small_messages(boot: Any, serve: Any) 
     rig: Rig = boot()
     rig.provision(server)
     rig.settled()
-    for number in range(100):
+    for number in range(200):
         server.deliver(message(number))
     rig.client.sync(ACCOUNT)
     seen: set[int] = set()
@@ -812,7 +812,7 @@ def test_the_console_answers_between_many_small_messages(boot: Any, serve: Any) 
     def ended() -> bool:
         one = rig.client.status().accounts[0]
         seen.add(one.fetched)
-        return one.state != "sync" and one.stored == 100
+        return one.state != "sync" and one.stored == 200
 
-    until(ended, 60, "the end of the sync")
+    until(ended, 90, "the end of the sync")
     assert len(seen) > 10, seen

@@ -149,7 +149,8 @@ def _do(app: "Any", command: int, data: bytes, write: "Write") -> int:
     elif command == _GET_INFO:
         board = app.board.get("name", "")
         name = (app.settings or {}).get("device", {}).get("name") or board
-        answer(write, command, ("Buzon", __version__, sys.implementation._machine, name))
+        info = sys.implementation
+        answer(write, command, ("Buzon", __version__, info._machine, name))
     else:
         for ssid, rssi, secure in app.wifi.scan():
             try:

@@ -7,6 +7,7 @@ that can be switched off.
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,8 +54,10 @@ class Peer:
             owner = f"user = {pwd.getpwuid(NOBODY).pw_name}"
             for path in (*(folder / "Maildir").rglob("*"), folder / "Maildir"):
                 os.chown(path, NOBODY, NOBODY)
-            for path in (folder, *folder.parents[:2]):  # nor into a folder that only root may enter
-                path.chmod(0o711)
+            for path in (folder, *folder.parents):  # nor into a folder that only root may enter
+                mode = path.stat().st_mode
+                if not mode & stat.S_IXOTH:
+                    path.chmod(stat.S_IMODE(mode) | stat.S_IXGRP | stat.S_IXOTH)
         template = (HERE / self.settings).read_text("utf-8")
         settings = folder / self.settings
         words = {
