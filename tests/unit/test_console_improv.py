@@ -238,6 +238,39 @@ def test_a_network_that_lets_nobody_in_changes_nothing():
     assert "settings.new" not in os.listdir()
 
 
+def test_a_radio_that_gives_an_error_ends_the_trial_too():
+    for error in (OSError("Wifi Internal Error"), RuntimeError("Wifi Out of Memory")):
+        store(OLD)
+        it = app(OLD)
+        it.wifi = Wifi(error)
+        out = []
+        ask(it, wifi(b"home", b"pw"))
+        it.trial.write = out.append
+        run(it)
+        assert said(out) == [(2, b"\xff"), (1, b"\x02")]
+        assert (it.trial, kept()) == (None, OLD)
+
+
+def test_a_trial_that_a_wipe_has_dropped_puts_nothing_in_force():
+    store(OLD)
+    it = app(OLD)
+    ask(it, wifi(b"home", b"pw"))
+    dropped = it.trial
+    store(None)  # as `wipe` does, and then a PC stages others
+    settings.stage({"v": 1, "wifi": []}, 100)
+    it.trial = other = Things(state="staged")
+    out = []
+    dropped.write = out.append
+    try:
+        dropped.run(it.wifi, None).send(None)
+    except StopIteration:
+        pass
+    assert said(out) == [(2, b"\xff"), (1, b"\x02")]
+    assert it.trial is other
+    assert "settings.new" in os.listdir()
+    assert kept() is None
+
+
 def test_what_is_wrong_is_said_and_changes_nothing():
     store(OLD)
     good = wifi(b"home", b"pw")

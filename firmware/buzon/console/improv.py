@@ -9,7 +9,7 @@ from micropython import const
 
 from .. import __version__
 from ..core.frames import IMPROV
-from ..errors import LinkError, MailError
+from ..errors import E_BUG, E_NOT_STAGED, ConfigError, DeviceError, LinkError, MailError
 from ..store import settings, staging
 from ..trial import Trial
 
@@ -60,15 +60,19 @@ class Join(Trial):
         failed = _NO_ERROR
         try:
             await wifi.join(self.settings["wifi"][:1])
+            if self.app.trial is not self:  # a wipe has dropped it: what is staged now is not this
+                raise ConfigError(E_NOT_STAGED)
             settings.commit()
             self.app.reload = True
             self.state = "ok"
-        except MailError as err:
-            self.error = err
+        except Exception as err:  # the radio's own errors too: a trial that never ends keeps all others out
+            self.error = err if isinstance(err, MailError) else DeviceError(E_BUG, type(err).__name__)
             self.state = "failed"
             failed = _NOT_JOINED if isinstance(err, LinkError) else _OTHER
-            settings.discard()
-        self.app.trial = None
+        if self.app.trial is self:
+            self.app.trial = None
+            if failed:
+                settings.discard()
         if failed:
             send(self.write, _ERROR, bytes((failed,)))
             send(self.write, _STATE, bytes((_READY,)))
