@@ -144,6 +144,14 @@ def test_a_frame_is_found_at_the_start_of_a_line_only():
         assert all(one is None or one is IMPROV for one in out)
 
 
+def test_a_frame_without_a_line_end_hides_no_other_one():
+    """The reader hands the rest of a frame to others: what it sees next comes after that."""
+    reader = FrameReader()
+    for _ in range(2):
+        assert [reader.feed(byte) for byte in IMPROV][-1] is IMPROV
+    assert [reader.feed(byte) for byte in b"\n@AAAA\n" + IMPROV][-1] is IMPROV
+
+
 def test_state_and_information():
     it = app(OLD)
     assert ask(it, rpc(2)) == [(2, b"\0"), (1, b"\x02")]

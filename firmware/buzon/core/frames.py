@@ -53,8 +53,10 @@ class FrameReader:
             self._line[self._n] = byte
             self._n += 1
         if self._n == 7 and self._line[0] == _I:
+            if self._line[:7] == IMPROV:
+                self._n = 0  # what comes after that frame is a new line, with a line end before it or not
+                return IMPROV
             self._skip = True
-            return IMPROV if self._line[:7] == IMPROV else None
         return None
 
 
