@@ -16,15 +16,26 @@ def start():
 
 def update():
     """Finish what `buzon install` began, before any of it is loaded: what it brought says how."""
+    path = "/buzon.new/apply.py"
     try:
-        file = open("/buzon.new/apply.py")
+        file = open(path)
     except OSError:
         return
-    with file:
-        exec(file.read(), {})
+    import os
+
     import machine
 
-    machine.reset()
+    with file:
+        try:
+            exec(file.read(), {})
+        except SystemExit:
+            pass
+    try:
+        os.stat(path)
+    except OSError:
+        machine.reset()
+    # Not again and again: nobody could stop that.
+    raise OSError("The update did not end: run buzon install again.")
 
 
 def run():

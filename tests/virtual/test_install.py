@@ -19,6 +19,7 @@ from buzon_host.errors import BuzonError, NoBoard, UsageError
 from buzon_host.install import steps, transfer
 from buzon_host.virtual.board import VirtualBoard
 from buzon_host.virtual.flash import open_image
+from console import Console
 from test_runner_mpremote import mpremote
 
 HEAP_KIB = 512  # the code is loaded into the heap here, and words are twice a board's
@@ -253,6 +254,22 @@ def test_a_cut_while_an_update_is_finished_is_finished_too(
         assert "/buzon.new/apply.py" in tree(flash)
     with bare(flash) as board:
         assert running(board) == new.name
+    assert tree(flash) == {**new.tree, **THEIRS}
+
+
+@pytest.mark.parametrize(
+    "apply", [b"", b"raise OSError(5)\n", b"raise SystemExit\n"], ids=["empty", "error", "exit"]
+)
+def test_an_update_that_cannot_be_finished_ends_at_the_prompt_and_a_new_one_takes_its_place(
+    new: Version, flash: Path, apply: bytes
+) -> None:
+    write(flash, {"/buzon.new/apply.py": apply, CHANGED.replace("/lib", "/buzon.new/lib"): b"cut off"})
+    with bare(flash) as board:
+        with Console(board.port) as console:
+            console.expect(rb"Ctrl-D starts it again\.", 10)
+            console.quiet(1.0)
+            assert console.text.count(b"Ctrl-D starts it again.") == 1
+        assert steps.install(board.port, Progress(), source=new.source).hello.version == new.name
     assert tree(flash) == {**new.tree, **THEIRS}
 
 

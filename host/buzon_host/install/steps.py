@@ -49,7 +49,7 @@ def install(
         plan.check(facts)
         if facts.pending:
             progress("Finishing the last update", 0, 1)
-            _apply(repl)
+            _finish(repl)
             facts = repl.facts()
         there = repl.read("/board.cbor", 2048)
         target = plan.board_for(facts, board, there)
@@ -149,7 +149,25 @@ print(kept)
 
 
 def _apply(repl: Repl) -> None:
-    repl.run(f"execfile({scripts.NEW + '/' + scripts.APPLY_NAME!r}, {{}})", timeout=120.0)
+    code = f"execfile({scripts.NEW + '/' + scripts.APPLY_NAME!r}, {{}})"
+    repl.run(f"try:\n    {code}\nexcept SystemExit:\n    pass", timeout=120.0)
+
+
+def _finish(repl: Repl) -> None:
+    """Do what an update that was cut off has left to do. One that cannot be done is taken back to the folder that is
+    being filled: what is whole of it is used again, and how to apply it comes anew."""
+    try:
+        _apply(repl)
+    except NoBoard:
+        raise
+    except BuzonError:
+        pass  # what is there still says so
+    new, part = scripts.NEW, scripts.PART
+    repl.run(
+        f"if exists({new + '/' + scripts.APPLY_NAME!r}):\n"
+        f"    exists({part!r}) and clear({part!r})\n"
+        f"    os.rename({new!r}, {part!r})"
+    )
 
 
 def _hello(port: str, version: str) -> Hello:
