@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import certifi
@@ -16,11 +17,16 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 import trustme
-from buzon_host.errors import UsageError
+from buzon_host.errors import BuzonError, UsageError
 from buzon_host.provision import ca as certificates
 from buzon_host.provision import discover, schema
 from buzon_host.provision.discover import Network, Server
 from buzon_host.server.run import LocalServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 ANA = "Ana@casa.example"
 XML = """<?xml version="1.0"?>
@@ -414,6 +420,34 @@ def test_a_server_that_cannot_be_used_is_left_out(was, becomes) -> None:
     found = discover.autoconfig(XML.replace(was, becomes).encode(), ANA)
     assert found is not None
     assert [one.port for one in found.servers] == [110]
+
+
+def test_a_configuration_cannot_make_this_pc_knock_at_hundreds_of_doors() -> None:
+    one = '<incomingServer type="pop3"><hostname>a.b</hostname><port>{}</port><socketType>SSL</socketType></incomingServer>'
+    ports = "".join(one.format(port) for port in range(1, 500))
+    page = f"<clientConfig><emailProvider>{ports}</emailProvider></clientConfig>".encode()
+    assert len(page) < discover.MAX_XML
+    found = discover.autoconfig(page, ANA)
+    assert found is not None
+    assert [one.port for one in found.servers] == list(range(1, 9))
+
+
+@pytest.mark.parametrize("extension", ["twice", "version"])
+def test_a_certificate_that_cannot_be_read_is_one_sentence(extension) -> None:
+    """Unverified, a server may show anything that OpenSSL lets through."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a.example")])
+    begin = datetime(2026, 1, 1)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=900))
+    for oid in ("1.2.3.4", "1.2.3.5"):
+        made = made.add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"x"), False)
+    der = made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    if extension == "twice":
+        der = der.replace(b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04")
+    else:
+        der = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x7f")
+    with pytest.raises(BuzonError, match="certificate"):
+        certificates.describe(der)
 
 
 # Asking the servers

@@ -93,7 +93,15 @@ def fingerprint(der: bytes) -> str:
 
 def describe(der: bytes) -> list[str]:
     """What a person is to know of a certificate before it is trusted, a line each."""
-    cert = x509.load_der_x509_certificate(der)
+    try:
+        return _described(x509.load_der_x509_certificate(der), der)
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise BuzonError(
+            "The server's certificate cannot be read, so it cannot be trusted: give the server's CA with --ca FILE."
+        ) from None
+
+
+def _described(cert: x509.Certificate, der: bytes) -> list[str]:
     lines = [f"for      {escape(cert.subject.rfc4514_string()) or '-'}"]
     try:
         names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -30,6 +30,7 @@ from . import ca as certificates
 from .schema import DEFAULT_PORTS
 
 MAX_XML = 64 * 1024
+_MOST = 8  # servers that one answer may name: all are asked at once
 _DNS_NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 _SOCKETS = {"SSL": "implicit", "STARTTLS": "starttls"}
 
@@ -325,7 +326,7 @@ def autoconfig(data: bytes, address: str) -> Found | None:
         user = _filled(part, "username", address) or address
         if 1 <= int(port) <= 65535 and len(user) <= 200 and user.isprintable():
             servers.append(Server(host, int(port), tls, user, "autoconfig"))
-    return Found(servers=tuple(servers), imap=imap)
+    return Found(servers=tuple(servers[:_MOST]), imap=imap)
 
 
 def _filled(part: ElementTree.Element, name: str, address: str) -> str:
@@ -357,7 +358,7 @@ def _srv(name: str, tls: Tls, address: str, network: Network) -> list[Server] | 
     answer = _resolver(network).resolve(name + ".", dns.rdatatype.SRV)
     records = sorted(answer, key=lambda record: (record.priority, -record.weight))
     servers = []
-    for record in records[:8]:
+    for record in records[:_MOST]:
         host = record.target.to_text(omit_final_dot=True).lower()
         if host != "." and _DNS_NAME.fullmatch(host) and record.port:
             servers.append(Server(host, record.port, tls, address, "srv"))
@@ -367,4 +368,4 @@ def _srv(name: str, tls: Tls, address: str, network: Network) -> list[Server] | 
 def _mx(domain: str, network: Network) -> list[str]:
     answer = _resolver(network).resolve(domain + ".", dns.rdatatype.MX)
     records = sorted(answer, key=lambda record: record.preference)
-    return [record.exchange.to_text(omit_final_dot=True).lower() for record in records[:8]]
+    return [record.exchange.to_text(omit_final_dot=True).lower() for record in records[:_MOST]]
