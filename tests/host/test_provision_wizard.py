@@ -205,6 +205,16 @@ def test_the_board_s_other_settings_are_kept_as_far_as_they_are_known(mail, tmp_
     assert len(settings["account"]) == 1
 
 
+def test_an_address_on_the_board_that_nobody_could_have_is_not_offered(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        peer.settings = {
+            "account": [{"id": "old", "user": "a" * 300 + "@x.example", "host": "pop.x.example"}]
+        }
+        run(peer, Person(), mail)
+        assert peer.settings["account"][0]["user"] == "demo@casa.example"
+
+
 def test_an_empty_password_goes_back_to_the_address(mail, tmp_path) -> None:
     row(tmp_path, mail)
     with Peer() as peer:

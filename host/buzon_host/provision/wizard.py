@@ -52,7 +52,9 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
     if options.email is not None:
         use(known, options.email)
     elif not known.email:
-        known.email = next((one.user for one in before.accounts if "@" in one.user), "")
+        known.email = next(
+            (one.user for one in before.accounts if "@" in one.user and len(one.user) <= 200), ""
+        )
     known.ssid = known.ssid or before.ssid[:32]
     login = find_login(ask, options, known, discover.providers())
     room = steps.room(client)
