@@ -10,6 +10,7 @@ from buzon_host.build import image
 from buzon_host.errors import BuzonError, UsageError
 from buzon_host.install import plan
 from buzon_host.install.plan import Facts, digest
+from pydantic import ValidationError
 
 X64, XTENSAWIN, ARMV6M = 2 << 10 | 6, 10 << 10 | 6, 4 << 10 | 6
 
@@ -28,6 +29,12 @@ def test_the_files_are_those_of_the_image() -> None:
     files = plan.wanted(facts(mpy=XTENSAWIN), board, None, None, paths.firmware())
     assert {path.removeprefix("/"): len(data) for path, data in files.items()} == image.build(board).files
     assert cbor2.loads(files["/board.cbor"]) == board.cbor_map()
+
+
+def test_what_a_board_cannot_be_is_garbled() -> None:
+    for wrong in ({"block": 0}, {"version": []}, {"mpy": -1}, {"free": -4096}):
+        with pytest.raises(ValidationError):
+            facts(**wrong)
 
 
 def test_only_what_differs_is_sent_and_only_ours_is_removed() -> None:

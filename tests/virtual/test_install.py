@@ -257,6 +257,21 @@ def test_a_cut_while_an_update_is_finished_is_finished_too(
     assert tree(flash) == {**new.tree, **THEIRS}
 
 
+@pytest.mark.parametrize("line", ['"[[1], 2]"', "'[5, 6]'", '"[" * 3000', "'{}'"])
+def test_a_board_that_says_nonsense_is_garbled(flash: Path, line: str) -> None:
+    """Its boot.py runs before the prompt: what it says then is what that wants."""
+    boot = f"""\
+import json, sys
+class Odd:
+    @staticmethod
+    def dumps(what):
+        return json.dumps(what) if isinstance(what, dict) else {line}
+sys.modules["json"] = Odd
+"""
+    write(flash, {"/boot.py": boot.encode()})
+    refused(flash, BuzonError, "garbled", "virtual")
+
+
 @pytest.mark.parametrize(
     "apply", [b"", b"raise OSError(5)\n", b"raise SystemExit\n"], ids=["empty", "error", "exit"]
 )

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import cbor2
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from .. import boards
 from ..board.printable import escape
@@ -43,13 +43,13 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    version: list[int]
-    mpy: int
+    version: list[int] = Field(min_length=2)
+    mpy: int = Field(ge=0)
     build: str = ""
     machine: str = ""
-    block: int
-    free: int
-    total: int
+    block: int = Field(gt=0)
+    free: int = Field(ge=0)
+    total: int = Field(ge=0)
     rom: bool = False
     frozen: bool = False
     shadow: list[str] = []

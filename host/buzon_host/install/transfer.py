@@ -1,7 +1,6 @@
 """How files get onto a board: its raw REPL, with mpremote's transport. What is sent is `plan.py`'s to say."""
 
 import io
-import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -10,6 +9,7 @@ from typing import Self
 
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
+from pydantic import TypeAdapter
 
 from ..board.link import BAUD, Link
 from ..board.printable import escape
@@ -21,6 +21,7 @@ _CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which a small he
 _READ_S = 5.0  # the longest that the board may be silent while it takes what is sent to it
 _QUICK_S = 20.0
 _RAW_REPL_S = 10.0
+_HASH = TypeAdapter(tuple[str, str])  # path, SHA-256
 # Out of whatever runs, to the friendly prompt, and restart: as a person would leave it.
 _LEAVE = b"\r\x03\x03\x02", b"\x04"
 
@@ -82,7 +83,7 @@ class Repl:
         """Path -> SHA-256. `paths`: an expression that gives them on the board."""
         lines = self.run(f"hashes({paths})").splitlines()
         try:
-            return dict(json.loads(line) for line in lines if line.strip())
+            return dict(_HASH.validate_json(line) for line in lines if line.strip())
         except ValueError:
             raise _garbled() from None
 
@@ -91,7 +92,10 @@ class Repl:
         found = self.run(
             f"print(open({path!r}, 'rb').read({most}).hex() if exists({path!r}) else '-')"
         ).strip()
-        return None if found == "-" else bytes.fromhex(found)
+        try:
+            return None if found == "-" else bytes.fromhex(found)
+        except ValueError:
+            raise _garbled() from None
 
     def put(self, path: str, data: bytes, sent: Callable[[int], None]) -> None:
         """Write a file. `sent` gets the bytes of each piece that is there."""
