@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
 import cbor2
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from . import check as from_pc
 from .board.client import Client, Hello, Status, TestState
@@ -225,12 +225,7 @@ class _Examination:
             )
             self._collect()
             raise _Stop
-        tree = cbor2.loads(self.client.settings())
-        if not isinstance(tree, dict) or not isinstance(tree.get("account"), list):
-            raise BuzonError(
-                "The board's settings were not understood: update board and PC to the same version."
-            )
-        self.report.settings = tree
+        tree = self.report.settings = _understood(self.client.settings())
         accounts = [one for one in tree["account"] if account in (None, one["id"])]
         if not accounts:
             names = ", ".join(one["id"] for one in tree["account"])
@@ -356,6 +351,27 @@ class _Examination:
         self._add(Check("this PC", "ok", f"{how}.", remedy, account=account.id))
 
 
+def _understood(data: bytes) -> dict[str, Any]:
+    """Settings as far as they are looked at here. BuzonError: anything may be behind a port."""
+    try:
+        tree: dict[str, Any] = _TREE.validate_python(cbor2.loads(data))
+        _ACCOUNTS.validate_python(tree["account"])
+    except (cbor2.CBORDecodeError, KeyError, ValidationError):
+        raise BuzonError(
+            "The board's settings were not understood: update board and PC to the same version."
+        ) from None
+    return tree
+
+
+class _Told(BaseModel):
+    """What is looked at of an account without the schema."""
+
+    id: str
+    tls: str = "implicit"
+
+
+_TREE = TypeAdapter(dict[str, JsonValue])
+_ACCOUNTS = TypeAdapter(list[_Told])
 _STAGES = ("DNS", "TCP", "TLS", "capabilities", "login", "mailbox")
 _FOR_PC = ("id", "protocol", "host", "port", "tls", "tls_verify", "user", "auth")
 _BEFORE_OPEN = (207, 213)  # found out before a connection is tried

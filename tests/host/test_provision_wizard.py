@@ -2,7 +2,9 @@
 
 import json
 
+import cbor2
 import pytest
+from buzon_host import bundle, doctor
 from buzon_host.board.client import Client
 from buzon_host.errors import BoardRefused, BuzonError
 from buzon_host.provision import account, answers, save, schema, wizard
@@ -316,3 +318,39 @@ def test_without_a_terminal_or_with_a_file_too_it_says_what_to_do(tmp_path) -> N
         assert done.returncode == 2
         assert "--email and --save" in one_sentence(done)
         assert peer.done == []
+
+
+# What a board may say
+
+
+CYCLE = cbor2.CBORTag(28, [cbor2.CBORTag(29, 0)])
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"account": [5]},
+        {"account": [{}]},
+        {"account": [{"id": "a", "tls": []}]},
+        {"account": [{"id": "a"}], "device": CYCLE},
+        {"account": [{"id": "a"}], "device": {"a": [cbor2.CBORTag(4711, {})]}},
+        cbor2.CBORTag(36, 7),
+    ],
+    ids=["number", "empty", "tls", "cycle", "tag", "decoder"],
+)
+def test_settings_that_are_none_end_the_doctor_in_a_sentence(tree) -> None:
+    with Peer() as peer:
+        peer.settings = tree
+        report = doctor.examine(peer.port, env={}, keyring=False)
+        assert report.failed is not None
+        assert "not understood" in report.failed.text
+        bundle.text(report, {})
+
+
+@pytest.mark.parametrize("part", [CYCLE, {"a": [cbor2.CBORTag(4711, {})]}], ids=["cycle", "tag"])
+def test_settings_that_are_none_are_not_kept(part, mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        peer.settings = {"account": [], "device": part, "storage": {"full": part}}
+        run(peer, Person(), mail)
+        assert peer.settings["account"][0]["user"] == "demo@casa.example"
