@@ -257,6 +257,9 @@ def test_answers_are_for_one_address_and_a_damaged_file_is_none(mail, tmp_path) 
     for text in ("", "[]", "{", '{"port": "x"}', '{"email": 5}', "[" * 100_000):
         file.write_text(text)
         assert answers.load() == answers.Answers()
+    # A way without TLS is none that a run has found.
+    file.write_text('{"email": "demo@casa.example", "host": "a.b", "port": 110, "tls": "none"}')
+    assert answers.load() == answers.Answers()
     file.unlink()
     file.mkdir()
     answers.save(known)  # it only saves typing

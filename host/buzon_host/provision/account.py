@@ -117,7 +117,7 @@ def _told(ask: Ask, options: Options, known: remembered.Answers, default: str) -
             ask.say("Write it like pop.example.com, or pop.example.com:995.")
             default = ""
             continue
-        ways = [("implicit", port or 995), ("starttls", port or 110)]
+        ways: list[tuple[discover.Tls, int]] = [("implicit", port or 995), ("starttls", port or 110)]
         servers = [
             Server(host, number, tls, known.user or known.email, "person")
             for tls, number in (ways[::-1] if port == 110 else ways)

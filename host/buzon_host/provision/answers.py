@@ -6,7 +6,7 @@ A small JSON file in the configuration folder, written after each answer: whatev
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +23,7 @@ class Answers(BaseModel):
     email: _Text = ""
     host: _Text = ""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
-    tls: str = "implicit"
+    tls: Literal["implicit", "starttls"] = "implicit"
     user: _Text = ""
     shared: bool | None = None
     copies: bool | None = None

@@ -32,7 +32,7 @@ from .schema import DEFAULT_PORTS
 MAX_XML = 64 * 1024
 _MOST = 8  # servers that one answer may name: all are asked at once
 _DNS_NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
-_SOCKETS = {"SSL": "implicit", "STARTTLS": "starttls"}
+_SOCKETS: dict[str, "Tls"] = {"SSL": "implicit", "STARTTLS": "starttls"}
 
 _T = TypeVar("_T")
 Tls = Literal["implicit", "starttls"]
@@ -73,7 +73,7 @@ class Server:
 
     host: str
     port: int
-    tls: str
+    tls: Tls
     user: str
     source: str
 
