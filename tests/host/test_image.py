@@ -201,6 +201,11 @@ def test_a_firmware_without_the_partition_or_for_a_larger_flash(tmp_path: Path) 
 def test_a_file_system_that_is_too_small_is_refused_with_the_sizes(tmp_path: Path) -> None:
     with pytest.raises(BuzonError, match=r"Buzón is \d+ KB in \d+ files .* ESP32_GENERIC has 256 KB"):
         image.build(own(tmp_path, size=0x40000))
+    for size in (0, 100, 4096, 5000, 8192):  # as a partition table may say
+        table = [partitions.Partition("vfs", 1, 0x81, 0x200000, size)]
+        given = firmware.Firmware(Path("x.bin"), b"", (1, 28), table=table)
+        with pytest.raises(BuzonError, match=rf"ESP32_GENERIC has {-(-size // 1024)} KB"):
+            image.build(boards.load("ESP32_GENERIC"), given)
 
 
 def test_bytecode_that_the_firmware_does_not_read_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ CODE = "lib"
 KEEP = 32 * 1024
 """Bytes that the firmware never fills with mail: a file system with less room is of no use."""
 _NO_SPACE = -28
+_LEAST = 2  # blocks of a littlefs
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,11 @@ def _littlefs(board: Board, size: int, files: dict[str, bytes]) -> tuple[bytes, 
     """The image and the bytes that are free in it. What was never written in it is 0xFF, as erased flash is."""
     block = board.filesystem.block_size
     fs = file_system(board, size)
-    fs.format()
-    fs.mount()
     try:
+        if size < _LEAST * block:
+            raise LittleFSError(_NO_SPACE)
+        fs.format()
+        fs.mount()
         for path, data in files.items():
             folder = path.rpartition("/")[0]
             if folder:
