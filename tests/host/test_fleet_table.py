@@ -137,6 +137,12 @@ def test_results_come_back(tmp_path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="no result file"):
         results.read(path)
+    head = ",".join(results.HEAD)
+    path.write_text(f'{head}\n00ff,"{"x" * 200_000}",,done,,,,,\n')
+    with pytest.raises(UsageError, match="no result file"):
+        results.read(path)
+    path.write_text(f"{head}\n00ff,n,p,done,{'9' * 5000},m,,,\n")
+    assert results.read(path)["00ff"].code == 0
 
 
 def test_all_ports(monkeypatch) -> None:

@@ -67,9 +67,14 @@ def read(path: Path) -> dict[str, Line]:
         raise UsageError(f"The result file {path} cannot be read: remove it, or name another one.") from None
     found: dict[str, Line] = {}
     rows = csv.DictReader(text.splitlines())
-    if text and tuple(rows.fieldnames or ()) != HEAD:
-        raise UsageError(f"{path} is no result file of a fleet: remove it, or name another one.")
-    for row in rows:
+    wrong = UsageError(f"{path} is no result file of a fleet: remove it, or name another one.")
+    try:
+        if text and tuple(rows.fieldnames or ()) != HEAD:
+            raise wrong
+        lines = list(rows)
+    except csv.Error:
+        raise wrong from None
+    for row in lines:
         if row["id"]:
             found[row["id"]] = Line(
                 id=row["id"],
@@ -86,7 +91,7 @@ def read(path: Path) -> dict[str, Line]:
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
+    return int(text) if text and text.isdecimal() and len(text) < 20 else None
 
 
 def _cell(value: object) -> str:
