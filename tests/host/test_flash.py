@@ -151,6 +151,21 @@ def test_an_s3_with_a_romfs(tmp_path: Path, run: Run, chip: str, name: str, numb
         assert data[part.offset : part.offset + len(part.data)] == part.data
 
 
+def test_esptool_is_told_no_password(tmp_path, monkeypatch) -> None:
+    """Whatever stands for esptool gets the environment, as any program of the same name would."""
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nenv > "{tmp_path}/env"\necho "$@" >> "{tmp_path}/env"\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(esp.sys, "executable", str(program))
+    monkeypatch.setenv("BUZON_PASSWORD_MAIN", "mail-SECRET-0815")
+    monkeypatch.setenv("BUZON_WIFI_PASSWORD", "ap-SECRET-4711")
+    with pytest.raises(BuzonError):
+        esp.look(boards.load("ESP32_GENERIC"), "/dev/none", 0x200000)
+    seen = (tmp_path / "env").read_text()
+    assert "read-flash" in seen
+    assert "SECRET" not in seen
+
+
 def test_what_the_radio_keeps_stays_and_old_files_are_gone(c3: Path, run: Run) -> None:
     blank = bytearray(b"\xff" * 4 * MB)
     blank[0x9000:0xB000] = b"nvs!" * 0x800

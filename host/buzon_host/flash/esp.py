@@ -140,8 +140,9 @@ def _esptool(
     ]
     if not board.serial.stub:
         command.append("--no-stub")
-    # Whole lines, without colours: they are read here.
-    env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
+    # Whole lines, without colours: they are read here. Passwords are none of its business.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
+    env = {**ours, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
     said: list[str] = []
     with subprocess.Popen(
         [*command, *arguments],
