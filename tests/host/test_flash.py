@@ -19,7 +19,7 @@ from buzon_host import boards, paths
 from buzon_host.board.find import Found
 from buzon_host.build import firmware, image, uf2
 from buzon_host.build.image import file_system
-from buzon_host.errors import BuzonError, NoBoard
+from buzon_host.errors import BuzonError, NoBoard, UsageError
 from buzon_host.flash import drive as drives
 from buzon_host.flash import esp, merge, plan
 from buzon_host.virtual.rom_loader import MAC, RomLoader
@@ -149,6 +149,19 @@ def test_an_s3_with_a_romfs(tmp_path: Path, run: Run, chip: str, name: str, numb
     data = flash.read_bytes()
     for part in made.parts:
         assert data[part.offset : part.offset + len(part.data)] == part.data
+
+
+def test_the_firmware_is_not_merged_over_itself(tmp_path) -> None:
+    board = boards.load("ESP32_GENERIC_C3")
+    path = tmp_path / "firmware.bin"
+    path.write_bytes(data := esp32_file(VFS))
+    given = firmware.load(path, board, any_version=True)
+    link = tmp_path / "link.bin"
+    link.symlink_to(path)
+    for output in (path, link):
+        with pytest.raises(UsageError, match="firmware itself"):
+            merge.write(given, image.build(board, given), output)
+    assert path.read_bytes() == data
 
 
 def test_esptool_is_told_no_password(tmp_path, monkeypatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from .. import __version__
 from ..build.firmware import Firmware
 from ..build.image import Image
+from ..errors import UsageError
 from .plan import flat, pieces, uf2_file
 
 
@@ -28,6 +29,8 @@ def manifest(image: Image, file: str) -> dict[str, object]:
 
 def write(firmware: Firmware, image: Image, output: Path) -> list[Path]:
     """Writes the file, and for an ESP32 the manifest beside it. Returns their paths."""
+    if output.exists() and output.samefile(firmware.path):
+        raise UsageError(f"{output} is the firmware itself: name another file with -o.")
     output.write_bytes(merged(firmware, image))
     if image.board.soc.uf2_family is not None:
         return [output]
