@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,10 @@ ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m", "armv7emsp")
 _AS_SOURCE = frozenset({"main.py", "boot.py"})
 # What the freezing tool reads, never a board.
 _NOT_FOR_BOARDS = frozenset({"manifest.py"})
+
+
+# Python 3.11's ast is not safe in several threads at once, and no two should fill the same folder.
+_ONE = threading.Lock()
 
 
 class CompileError(BuzonError):
@@ -108,12 +113,14 @@ def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
 
 def compiled_firmware(src: Path, march: str | None = None) -> Path:
     """The firmware in `src` compiled as boards get it, folded, in a folder of the cache."""
-    return _compiled_folded(src, march, analyse(src, sources(src)))
+    with _ONE:
+        return _compiled_folded(src, march, analyse(src, sources(src)))
 
 
 def compiled_library(src: Path, march: str | None = None) -> Path:
     """`src` compiled in a folder of the cache, with all its public names and short private ones."""
-    return _compiled_folded(src, march, None)
+    with _ONE:
+        return _compiled_folded(src, march, None)
 
 
 def _compiled_folded(src: Path, march: str | None, program: Program | None) -> Path:
