@@ -279,6 +279,14 @@ def test_no_such_host_and_no_server_there(rig, server, at) -> None:
     person.shows("TLS by STLS")
     person.answer((f"Password of {EMAIL}: ", PASSWORD))
     person.shows("The password is wrong")
+    right = r"Is the user name demo@casa.example right\? \[Y/n\] "
+    # A password that is typed at the wrong question is not kept as a name.
+    lost = "typed-at-the-wrong-question"
+    person.answer((right, ""), (f"Password of {EMAIL}: ", lost), (right, "n"))
+    person.answer(
+        (r"User name \[demo@casa.example\]: ", lost), (f"Password of {EMAIL}: ", WRONG), (right, "n")
+    )
+    assert lost not in (person.home / "config" / "buzon" / "wizard.json").read_text()
     person.answer((r"User name \[demo@casa.example\]: ", "demo"), (r"Password of demo: ", PASSWORD))
     person.answer(*QUESTIONS[2:])
     person.ends(0)

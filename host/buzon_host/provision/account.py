@@ -196,10 +196,12 @@ def _password(
                 ask.say("That was the password from the environment or the keyring.")
             if provider is not None and provider.how:
                 ask.say(provider.how)
-            elif provider is None:
-                account = account.model_copy(update={"user": _user(ask, account.user)})
-                known.user = account.user
-                remembered.save(known)
+            elif provider is None and not ask.yes(f"Is the user name {account.user} right?", True):
+                user = _user(ask, account.user)
+                if user != typed:  # typed at the wrong question it is still a secret
+                    account = account.model_copy(update={"user": user})
+                    known.user = user
+                    remembered.save(known)
             ask.say("Enter alone goes back to the e-mail address.")
 
 
