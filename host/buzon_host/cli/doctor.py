@@ -55,7 +55,17 @@ def run(
         show(report.checks[0])
     else:
         with out.progress() as bar:
-            report = doctor.examine(where, account=account, ca=der, show=show, say=bar.say)
+
+            def below(check: doctor.Check) -> None:
+                """A line while the bar is off the screen, or it would be in the middle of it."""
+
+                def once() -> bool:
+                    show(check)
+                    return True
+
+                bar.pause(once)
+
+            report = doctor.examine(where, account=account, ca=der, show=below, say=bar.say)
     if bundle is not None:
         report_file.write(bundle, report)
         out.note(f"The report is in {bundle}: read it through before you give it away.")
