@@ -17,7 +17,7 @@ from .board.client import Client, Item, Screen
 from .board.follow import follow
 from .errors import BuzonError, UsageError
 from .provision import schema
-from .provision.steps import provision
+from .provision.steps import Result, provision
 
 ACCOUNT = "demo"
 WIFI = ("Buzon-Demo", "correct horse")
@@ -140,13 +140,7 @@ def _run(demo: Demo, mail: Path | None, flash_size: int | None, progress: Progre
 
 def _collect(demo: Demo, client: Client, server: Any, progress: Progress) -> None:
     """Provision, sync, wait for the alert, read back the list and the screen."""
-    result = provision(
-        client,
-        settings(server.host, server.pop3s, server.user, server.password),
-        ca=Path(server.ca_der).read_bytes(),
-        confirm=lambda question: True,
-        progress=lambda text: progress(text, 0, 0),
-    )
+    result = put(client, server, progress=lambda text: progress(text, 0, 0))
     demo.board = result.board or demo.board
     # The deadline grows with the mail: it is one for each stretch without progress, and a stretch is at most
     # one message long.
@@ -202,6 +196,22 @@ def settings(host: str, port: int, user: str, password: str) -> schema.Settings:
             ],
         },
         "The demo's settings",
+    )
+
+
+def put(
+    client: Client,
+    server: Any,
+    change: Callable[[schema.Settings], schema.Settings] = lambda tree: tree,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Put the demo's settings for a local server onto a board, changed by `change`. Raises BuzonError."""
+    return provision(
+        client,
+        change(settings(server.host, server.pop3s, server.user, server.password)),
+        ca=Path(server.ca_der).read_bytes(),
+        confirm=lambda question: True,
+        progress=progress,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from .. import demo
 from ..board.client import AccountStatus, Client
 from ..errors import BuzonError
-from ..provision.steps import provision
+from ..provision.schema import Settings
 from ..virtual.board import VirtualBoard
 from .mail import Server, message
 from .rows import Bench, Row, spread
@@ -129,15 +129,12 @@ def _board(flash: Path, poll_s: int) -> Iterator[_Board]:
         VirtualBoard(flash=flash, heap_kib=demo.HEAP_KIB, wifi=[demo.WIFI]) as machine,
         Client.connect(machine.port) as client,
     ):
-        settings = demo.settings(server.host, server.pop3s, server.user, server.password)
-        polled = [account.model_copy(update={"poll_s": poll_s}) for account in settings.account]
-        provision(
-            client,
-            settings.model_copy(update={"account": polled}),
-            ca=server.ca_der.read_bytes(),
-            confirm=lambda question: True,
-            progress=lambda text: None,
-        )
+
+        def polled(tree: Settings) -> Settings:
+            accounts = [account.model_copy(update={"poll_s": poll_s}) for account in tree.account]
+            return tree.model_copy(update={"account": accounts})
+
+        demo.put(client, server, polled)
         _until(lambda: bool(client.status().accounts), _ASK_S, "the settings")
         yield _Board(server, machine, client)
 

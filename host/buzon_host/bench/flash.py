@@ -12,7 +12,6 @@ from .. import demo
 from ..board.client import Client
 from ..board.follow import follow
 from ..errors import BoardRefused, BuzonError
-from ..provision.steps import provision
 from ..virtual.board import VirtualBoard
 from .mail import Server, message
 from .rows import Bench, Goal, Row
@@ -112,12 +111,6 @@ def _board(flash: Path, size: int) -> Iterator[tuple[Server, VirtualBoard, Clien
         VirtualBoard(flash=flash, flash_size=size, heap_kib=demo.HEAP_KIB, wifi=[demo.WIFI]) as board,
         Client.connect(board.port) as client,
     ):
-        provision(
-            client,
-            demo.settings(server.host, server.pop3s, server.user, server.password),
-            ca=server.ca_der.read_bytes(),
-            confirm=lambda question: True,
-            progress=lambda text: None,
-        )
+        demo.put(client, server)
         follow(client, demo.ACCOUNT)  # new settings bring a poll of their own
         yield server, board, client

@@ -18,7 +18,6 @@ from ..board.client import Client
 from ..board.follow import follow
 from ..build import library
 from ..errors import BuzonError
-from ..provision.steps import provision
 from ..virtual.board import VirtualBoard
 from .interpreter import SCRIPTS, run
 from .mail import Server, message, small
@@ -181,13 +180,7 @@ def _app(places: Iterator[Path], server: Server, kib: int) -> bool:
             VirtualBoard(flash=flash, flash_size=size, heap_kib=kib, wifi=[demo.WIFI]) as board,
             Client.connect(board.port) as client,
         ):
-            provision(
-                client,
-                demo.settings(server.host, server.pop3s, server.user, server.password),
-                ca=server.ca_der.read_bytes(),
-                confirm=lambda question: True,
-                progress=lambda text: None,
-            )
+            demo.put(client, server)
             follow(client, demo.ACCOUNT, stall=_STALL_S)
     except BuzonError:
         return False
