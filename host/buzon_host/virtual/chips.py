@@ -91,9 +91,8 @@ class Ssd1306Chip:
     def pixels(self) -> list[list[int]]:
         """Rows from the top, each pixel 1 (lit) or 0. All dark when off or without the charge pump."""
         dark = [[0] * self.width for _ in range(self.height)]
-        if not (self.on and self.pump and self.reference):
+        if not self._powered():
             return dark
-        edge = (_COLUMNS - self.width) // 2
         for y in range(self.height):
             row = self._row(self._com(self.height - 1 - y))
             if row is None:
@@ -101,9 +100,17 @@ class Ssd1306Chip:
             line = (row + self.start_line) % _ROWS
             page, bit = self.ram[line // 8], line % 8
             for x in range(self.width):
-                lit = self.all_on or (page[_COLUMNS - 1 - edge - x] >> bit & 1) != self.inverted
+                lit = self.all_on or (page[self._column(x)] >> bit & 1) != self.inverted
                 dark[y][x] = int(lit)
         return dark
+
+    def _powered(self) -> bool:
+        """Whether it can show anything."""
+        return self.on and self.pump and self.reference
+
+    def _column(self, x: int) -> int:
+        """The column of the memory that is shown at x."""
+        return _COLUMNS - 1 - (_COLUMNS - self.width) // 2 - x
 
     def _com(self, line: int) -> int:
         """The COM signal that reaches a line of the glass (0: lowest), given how COM pins are configured.
@@ -250,25 +257,14 @@ class Sh1106Chip(Ssd1306Chip):
         self.contrast = 0x80
         self.pump = True
 
-    def pixels(self) -> list[list[int]]:
-        """As an SSD1306's."""
-        dark = [[0] * self.width for _ in range(self.height)]
-        if not (self.on and self.pump):
-            return dark
-        for y in range(self.height):
-            row = self._row(self._com(self.height - 1 - y))
-            if row is None:
-                continue
-            line = (row + self.start_line) % _ROWS
-            page, bit = self.ram[line // 8], line % 8
-            for x in range(self.width):
-                # What the segment remap does to the picture, here when it is shown: as the datasheet says, the
-                # relation between column address and segment is what turns.
-                segment = _SH1106_COLUMNS - 1 - 2 - x
-                column = _SH1106_COLUMNS - 1 - segment if self.remap else segment
-                lit = self.all_on or (page[column] >> bit & 1) != self.inverted
-                dark[y][x] = int(lit)
-        return dark
+    def _powered(self) -> bool:
+        return self.on and self.pump
+
+    def _column(self, x: int) -> int:
+        # What the segment remap does to the picture, here when it is shown: as the datasheet says, the relation
+        # between column address and segment is what turns.
+        segment = _SH1106_COLUMNS - 1 - 2 - x
+        return _SH1106_COLUMNS - 1 - segment if self.remap else segment
 
     def _data(self, part: bytes) -> None:
         if self._command:
