@@ -12,6 +12,7 @@ from buzon.store import fs
 from buzon.store.quota import Quota
 from buzon.store.spool import Spool, size_of
 from pipelined import CAPS
+from room import Flash
 from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
 from test_sync_policies import big, head, parts, work
 
@@ -102,20 +103,11 @@ def test_what_follows_in_a_message_that_is_given_up_is_no_reply():
         board.check([text for i, text in enumerate(texts) if i != 1])
 
 
-class Blocks:
-    """`fs.room` as a flash says it on which each message takes whole blocks and one more."""
+class Blocks(Flash):
+    """The same where each message takes whole blocks and one more."""
 
     def __init__(self, board, blocks):
-        self.board = board
-        self.octets = blocks * 4096 + 32768
-
-    def __enter__(self):
-        self.was = fs.room
-        fs.room = self.room
-        return self
-
-    def __exit__(self, *_):
-        fs.room = self.was
+        super().__init__(board, blocks * 4096)
 
     def room(self, path="/"):
         used = sum((size_of(name) + 8191) // 4096 * 4096 for _, name in self.board.spool.files())

@@ -7,10 +7,10 @@ import sys
 sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
 
 from buzon import errors
-from buzon.store import fs
 from buzon.store.journal import ARRIVED, DELETED, SEEN, STATE, WANTED
 from buzon.store.quota import Quota
-from buzon.store.spool import Spool, key_of, size_of
+from buzon.store.spool import Spool, key_of
+from room import Flash
 from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
 from test_sync_policies import DAY, START, aged, agree, big, mixed, parts, work
 
@@ -45,25 +45,6 @@ class Keeps(Drop):
 
     def remove(self, gone):
         pass
-
-
-class Flash:
-    """`fs.room` as a flash of so many bytes of mail (and what is never filled) would say it."""
-
-    def __init__(self, board, octets):
-        self.board = board
-        self.octets = octets + 32768
-
-    def __enter__(self):
-        self.was = fs.room
-        fs.room = self.room
-        return self
-
-    def __exit__(self, *_):
-        fs.room = self.was
-
-    def room(self, path="/"):
-        return self.octets - sum(size_of(name) for _, name in self.board.spool.files()), self.octets
 
 
 # -- room
