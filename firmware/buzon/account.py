@@ -131,6 +131,8 @@ class Account:
             self.session = self.dialogue(link, arrived, hurry)
             await link.run(self.session.run())
             error = self.session.error
+            if not error:  # what it deleted has left the server
+                self.session.listed -= self.session.deleted
         except MailError as err:
             error = err
             if self.session and isinstance(err, (LinkError, RemoteProtocolError)):

@@ -179,8 +179,11 @@ class App:
             clock.set_to(await ask(ntp) or clock.now())
             self.clock_is_set(False)
         except MailError:
+            if clock.sure():  # since earlier, or a PC has set it meanwhile
+                self._clock_due = self.uptime + _DAY_S
+                return True
             self._clock_fails += 1
-            self._clock_due = self.uptime + (_DAY_S if clock.sure() else backoff(self._clock_fails))
+            self._clock_due = self.uptime + backoff(self._clock_fails)
             raise
         finally:
             unload()

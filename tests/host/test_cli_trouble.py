@@ -217,6 +217,33 @@ def test_sync_gives_the_time_to_a_board_that_has_none_and_only_to_it() -> None:
                 assert abs(peer.clock - time.time()) < 60
 
 
+def test_ntp_that_failed_before_the_pc_gave_the_time_does_not_end_a_sync() -> None:
+    done = {"id": "main", "state": "idle", "next": 60}
+    late = {"error": [216, "No time came", None], "state": "clock", "accounts": [{**done, "next": 0}]}
+    with Peer() as peer, Client.connect(peer.port) as client:
+        peer.statuses = [
+            {"state": "clock", "epoch": None, "accounts": [{**done, "next": 0}]},
+            {**late, "epoch": 1_700_000_000},
+            {"state": "idle", "epoch": 1_700_000_000, "accounts": [done]},
+        ]
+        assert [one.id for one in follow(client)] == ["main"]
+        peer.statuses = [
+            {"state": "idle", "epoch": None, "accounts": [{**done, "next": 0}]},
+            {**late, "epoch": None},
+        ]
+        with pytest.raises(BuzonError, match="No time came"):
+            follow(client)
+
+
+def test_status_gives_the_time_to_a_board_that_has_none() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.statuses = [{"state": "idle", "epoch": None}, {"state": "idle", "epoch": 1_700_000_000}]
+        done = buzon("status", "--port", peer.port)
+    assert abs(peer.clock - time.time()) < 60
+    assert "not set" not in done.stdout
+
+
 def test_an_account_that_goes_away_during_a_sync_is_told_soon(monkeypatch) -> None:
     monkeypatch.setattr("buzon_host.board.follow._APPEAR_S", 0.5)
     busy = {"id": "main", "state": "sync", "next": 0}
@@ -243,7 +270,7 @@ def test_a_board_adds_no_lines_of_its_own_to_the_status() -> None:
     with Peer() as peer:
         with_mail(peer)
         peer.statuses = [
-            {"version": "1\nTLS       verified", "state": "idle", "waiting": "a\nerror     none"}
+            {"version": "1\nTLS         verified", "state": "idle", "waiting": "a\nlast error  none"}
         ]
         done = buzon("status", "--port", peer.port)
     heads = [line.split()[0] for line in done.stdout.splitlines() if line]

@@ -49,7 +49,9 @@ def follow(
             return now
         if not now and time.monotonic() - changed > _APPEAR_S:
             raise BuzonError("The account is no longer on the board: provision it again.")
-        if status.state in ("wifi", "clock") and status.error is not None and status.error != before.error:
+        # Who has the time needs no more of NTP, which may have failed before it came.
+        stands = status.state == "wifi" or (status.state == "clock" and status.epoch is None)
+        if stands and status.error is not None and status.error != before.error:
             raise BoardRefused(status.error.code, status.error.message)
         moved = [(one.id, one.state, one.fetched, one.stored) for one in now], status.flash[:1]
         if moved != last:

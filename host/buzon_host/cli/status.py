@@ -1,5 +1,6 @@
 """`buzon status`: how the board is."""
 
+import time
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,9 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         return status_of_all(port or [], out)
     with connect(one_port(port), out) as client:
         status = client.status()
+        if status.epoch is None:  # a board without NTP knows no time after a restart; we do
+            client.time_set(int(time.time()))
+            status = client.status()
         info = client.info
     board = info.board if info is not None else ""
     virtual = _flash_counters(client.link.port)
@@ -34,7 +38,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         }
     )
     for name, value in _lines(status, board):
-        out.say(f"{name:<10}{value}")
+        out.say(f"{name:<12}{value}")
     if status.accounts:
         out.say()
         out.table(
@@ -57,7 +61,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
     if virtual:
         out.say()
         out.say(
-            f"virtual   boots {virtual['boots']}, flash written {virtual['programs']} and erased "
+            f"virtual     boots {virtual['boots']}, flash written {virtual['programs']} and erased "
             f"{virtual['erases']} times, its Wi-Fi is {'on' if virtual['wifi'] else 'off'}"
         )
 
@@ -82,7 +86,7 @@ def _lines(status: Status, board: str) -> list[tuple[str, str]]:
     if not status.tls_verify:
         lines.append(("TLS", "NOT VERIFIED: anybody in the network can read and forge this mail"))
     if status.error is not None:
-        lines.append(("error", _error(status.error)))
+        lines.append(("last error", _error(status.error)))
     lines += [("notify", f"{name}: {error}") for name, error in status.notify if error]
     return lines
 
