@@ -42,6 +42,7 @@ E_REMOTE = const(400)
 E_GREETING = const(401)
 E_INJECTION = const(402)
 E_SERVER_UNKNOWN = const(403)
+E_SIZE = const(404)
 # The server refused: 5xx
 E_REFUSED = const(500)
 E_LOGIN = const(501)

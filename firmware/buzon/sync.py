@@ -15,8 +15,10 @@ from .errors import (
     E_NO_UIDL,
     E_NOT_CONFIRMED,
     E_REFUSED,
+    E_SIZE,
     ConfigError,
     LinkError,
+    RemoteProtocolError,
     ServerError,
     StoreError,
 )
@@ -53,6 +55,11 @@ _STUCK = const(16)  # messages that have to wait at most
 
 _HEAD = const(4096)  # bytes that headers alone are thought to take
 _BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
+# What `memory["flight"]` says: commands go out one at a time from now on; or until the sizes that the server tells are
+# known to be wrong; they are, and say nothing.
+_ONE = const(1)
+_UNSURE = const(2)
+_ADVICE = const(3)
 _FLIGHT = const(1048576)  # octets in flight at most, where others wait for them to come
 
 
@@ -60,7 +67,7 @@ class Session:
     """One session for one account. `account`: its settings; `now()`: epoch or 0; all of it lent.
 
     `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
-    what is known of the server (`caps`, `flight`: 1 when it bears no more commands in flight; keys of SCRAM).
+    what is known of the server (`caps`, `flight`: see `_ONE`; keys of SCRAM).
     `nonce`: random printable bytes.
     `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for
     their turn; None: there are none.
@@ -155,7 +162,7 @@ class Session:
     def work(self) -> "Dialogue[None]":
         """The session from login to QUIT."""
         self.pipelined = bool(
-            self.pop.caps and b"PIPELINING" in self.pop.caps and not self.memory.get("flight")
+            self.pop.caps and b"PIPELINING" in self.pop.caps and self.memory.get("flight", _ADVICE) == _ADVICE
         )
         try:
             yield from self._maildrop()
@@ -171,7 +178,7 @@ class Session:
         """The connection ended in the middle, or nothing came any more: some servers cannot bear commands in
         flight, so that this one gets one at a time from now on."""
         if self._queue or self._marks or self._sizes_due:  # besides the one whose reply is being read
-            self.memory["flight"] = 1
+            self.memory["flight"] = _ONE
         if self._coming:
             self._wait(self._coming, _ENDLESS)
 
@@ -466,6 +473,8 @@ class Session:
             yield from self.pop.content(spool)
             came = True
             look: "Any" = None
+            if state != TOP and 0 < window.octets[i] != spool.written:
+                self._doubt(window.number[i])
             if self.pop.due and (state == TOP or spool.written != window.octets[i]):
                 from .store.merged import look  # the next reply may be in it
             if state == TOP:
@@ -520,6 +529,19 @@ class Session:
         if state != TOP or not self._judged:
             self.arrived(key)
         return state != TOP
+
+    def _doubt(self, number: int) -> None:
+        """A message is not as long as was said. With commands in flight it may be another: a server that drops one
+        sends the next one's. So this one is not stored, and the next session tells by asking one at a time."""
+        memory = self.memory
+        flight = memory.get("flight")
+        if self.pop.due and not flight:
+            memory["flight"] = _UNSURE
+            self._queue.clear()
+            self._coming = b""
+            raise RemoteProtocolError(E_SIZE, "message %d" % number)
+        if flight == _UNSURE:
+            memory["flight"] = _ADVICE
 
     def settle(self) -> "Dialogue[None]":
         """Read the replies to DELE that are due."""

@@ -55,6 +55,8 @@ REMEDIES = {
     402: 'Use `tls = "implicit"` with port 995; until then do not use this network for mail.',
     403: "The server asked for a proof of the password and did not give its own: it may not be your provider's; "
     "run `buzon check SETTINGS.toml` from another network.",
+    404: "Nothing, if it ends by itself: the server has dropped a command, or tells wrong sizes, and the board finds "
+    "out which. If it stays, write to your provider.",
     500: "The words are the server's own; your provider can say what they mean.",
     501: "Many providers want POP switched on in their settings, and an app password in place of your own: "
     "`buzon provision` says for yours where.",

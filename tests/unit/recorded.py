@@ -6,6 +6,8 @@ interpreters; never part of the project.
 
 import os
 
+from replay import content_of
+
 _HERE = __file__[: __file__.rindex("/")] if "/" in __file__ else os.getcwd()
 FOLDER = _HERE + "/../../../shared/transcripts"
 
@@ -61,11 +63,12 @@ def server(name):
     """(replies, account) of a session in which this recording has its place."""
     where = place(name)
     pipelined = where in ("RETR 1", "DELE 1")
+    size = len((where.startswith("RETR") and content_of(reply(name))) or content_of(_RETR))
     replies = {
         "greeting": b"+OK\r\n",
         "CAPA": b"+OK\r\nUIDL\r\nUSER\r\n" + (b"PIPELINING\r\n" if pipelined else b"") + b".\r\n",
         "UIDL": _UIDL,
-        "LIST": b"+OK\r\n1 26\r\n2 26\r\n3 26\r\n.\r\n",
+        "LIST": b"+OK\r\n" + b"".join(b"%d %d\r\n" % (n, size) for n in (1, 2, 3)) + b".\r\n",
         "RETR": _RETR,
     }
     account = {}

@@ -273,8 +273,8 @@ _TWO = b"+OK\r\nSubject: two\r\n\r\n\r\n.\r\n"
 _LISTS = {
     "CAPA": b"-ERR\r\n",
     "UIDL": b"+OK\r\n1 uid~one\r\n2 uid~two\r\n.\r\n",
-    "LIST": b"+OK 2 messages\r\n1 44\r\n2 18\r\n.\r\n",
-    "STAT": b"+OK 2 62\r\n",
+    "LIST": b"+OK 2 messages\r\n1 36\r\n2 18\r\n.\r\n",
+    "STAT": b"+OK 2 54\r\n",
     "RETR 1": _ONE,
     "RETR 2": _TWO,
     "QUIT": b"+OK bye\r\n",

@@ -13,7 +13,7 @@ from buzon.store.quota import Quota
 from buzon.store.spool import Spool, size_of
 from pipelined import CAPS
 from room import Flash
-from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
+from test_sync_model import ADVICE, Board, Cut, Drop, bodies, numbered, stored
 from test_sync_policies import big, head, parts, work
 
 
@@ -177,6 +177,7 @@ def test_who_waits_does_not_wait_for_all_of_a_large_window():
     drop.sizes = {i + 1: 300000 for i in range(20)}
     drop.bursts = []
     board = Board()
+    board.memory["flight"] = ADVICE
     room = fs.room
     fs.room = lambda path="/": (100000000, 200000000)
     try:
@@ -186,3 +187,50 @@ def test_who_waits_does_not_wait_for_all_of_a_large_window():
     assert session.error is None and drop.mail == []
     assert max(burst.count(b"RETR") for burst in drop.bursts) <= 4
     board.check(texts)
+
+
+class Forgets(Drop):
+    """Advertises PIPELINING, and drops the RETR of the messages `loses` where it is not the only command."""
+
+    loses = ()
+
+    def command(self, line):
+        if self.flight < 2 or line not in [b"RETR %d" % n for n in self.loses]:
+            super().command(line)
+
+
+def test_a_server_that_drops_commands_in_flight_has_no_message_taken_for_another():
+    for loses in ((1,), (2,), (4, 5), (2, 3, 6), (5,)):
+        texts = [b"Subject: %d\r\n\r\n" % i + b"x" * i + b"\r\n" for i in range(6)]
+        drop = Forgets(numbered(texts))
+        drop.caps = CAPS
+        drop.loses = loses
+        board = Board()
+        for _ in range(4):
+            try:
+                board.session(drop)
+            except errors.RemoteProtocolError:
+                board.last.cut_off()
+            except AssertionError as err:
+                assert "both wait" in str(err), err
+                board.last.cut_off()
+        assert drop.mail == [], loses
+        board.check(texts)
+
+
+def test_sizes_that_are_always_wrong_cost_two_sessions_and_no_more():
+    texts = bodies(9)
+    drop = Drop(numbered(texts))
+    drop.caps = CAPS
+    drop.sizes = {i + 1: 7 for i in range(9)}
+    board = Board()
+    assert polls(board, drop, 1, keep="forever") == errors.E_CLOSED
+    assert polls(board, drop, 1, keep="forever") == 0
+    assert (board.memory["flight"], board.last.pipelined) == (ADVICE, False)
+    drop.mail = [(m[0] + 9, m[1] + b"n", m[2] + b"again\r\n") for m in drop.mail]
+    drop.sizes = {i + 10: 7 for i in range(9)}
+    assert polls(board, drop, 1) == 0
+    assert board.last.pipelined
+    assert drop.flight > 8
+    assert drop.mail == []
+    board.check(texts + [text + b"again\r\n" for text in texts])

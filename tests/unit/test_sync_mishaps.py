@@ -11,7 +11,7 @@ from buzon.store.journal import ARRIVED, DELETED, SEEN, STATE, WANTED
 from buzon.store.quota import Quota
 from buzon.store.spool import Spool, key_of
 from room import Flash
-from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
+from test_sync_model import ADVICE, Board, Cut, Drop, bodies, numbered, stored
 from test_sync_policies import DAY, START, aged, agree, big, mixed, parts, work
 
 
@@ -141,6 +141,7 @@ def test_a_size_that_is_wrong_does_not_keep_the_others_away():
     drop.mail[2] = (3, b"uid-2", b"Subject: huge\r\n\r\n" + b"h" * 90000 + b"\r\n")
     drop.sizes = {3: 100}
     board = Board()
+    board.memory["flight"] = ADVICE
     board.spool.quota = Quota(20000, board.root)
     for _ in range(4):
         session, _ = board.session(drop)

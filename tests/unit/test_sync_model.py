@@ -19,6 +19,7 @@ from chance import chance
 ACCOUNT = {"user": "u", "password": "p", "tls": "none", "keep": "delete", "delete_confirmed": True}
 CAPS = b"UIDL\r\nTOP\r\n"  # test_sync_pipelined.py runs all of this with one more
 FLIGHT = 1  # commands in flight at most
+ADVICE = 3  # `memory["flight"]` of a server whose sizes are known to be wrong
 PASSES = 40  # listings in one session; more is a session without an end
 
 
@@ -332,14 +333,14 @@ def test_a_message_without_an_end_does_not_keep_the_others_away():
         drop.no_end = (4,)
         board = Board()
         ends = []
-        for _ in range(6):
+        for _ in range(7):
             try:
                 session, _ = board.session(drop, keep=keep)
                 ends.append(session.error.code)
             except (Cut, errors.RemoteProtocolError):
                 board.last.cut_off()
                 ends.append(0)
-        assert ends[2:] == [errors.E_CLOSED, 0] * 2, ends
+        assert ends[3:] in ([errors.E_CLOSED, 0] * 2, [0, errors.E_CLOSED] * 2), ends
         left = [m[2] for m in drop.mail]
         assert left == ([texts[3]] if keep == "delete" else texts)
         drop.no_end = ()

@@ -184,7 +184,7 @@ def test_two_messages_are_not_taken_for_one():
                 raise ValueError("it ended")
             except errors.RemoteProtocolError:
                 board.last.cut_off()
-            assert board.memory["flight"] == 1
+            assert board.memory["flight"] == 2
             try:
                 board.session(drop)
                 raise ValueError("it ended")

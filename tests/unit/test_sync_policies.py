@@ -494,6 +494,7 @@ def test_a_size_that_was_wrong_ends_as_headers():
     drop = Drop(numbered(texts))
     drop.sizes = {2: 5}
     board = Board()
+    board.memory["flight"] = model.ADVICE
     board.spool = model.FullSpool("acc", board.root)
     board.spool.full = "headers"
     board.spool.fail_at = "write"

@@ -5,4 +5,5 @@ TEXT = """
 401 What answers there is no POP3 server ({}): check host and port.
 402 The server sent data before TLS began: no password was sent; do not trust this network.
 403 The server did not prove that it knows the password ({}): do not trust this network.
+404 A message was not as long as the server had said ({}): it is fetched again, one at a time from now on.
 """

@@ -108,7 +108,11 @@ class Device(_Part):
         str, _text(32), _help("What the board is called, on its display and in `buzon status --all`.")
     ] = "buzon"
     lock: Annotated[
-        bool, _help("Switches Ctrl-C and the MicroPython prompt off on the serial port. For products.")
+        bool,
+        _help(
+            "For products: is to switch Ctrl-C and the MicroPython prompt off on the serial port. So far it "
+            "only keeps a browser from changing the Wi-Fi: who has the cable still has everything."
+        ),
     ] = False
 
 
