@@ -46,9 +46,8 @@ def run():
 
         buzon.boot.load()
         from buzon.app import main
-        from buzon.setup import board
 
-        if main(board()) == "reboot":
+        if main() == "reboot":
             import machine
 
             machine.reset()

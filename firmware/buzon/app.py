@@ -372,8 +372,8 @@ def span(seconds: int) -> str:
     return "%d h" % ((seconds + 3599) // 3600)
 
 
-def main(board: "Dict[str, Any]") -> str:
-    """Run the app on a board (`setup.board`); returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
+def main() -> str:
+    """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
     gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # nothing of an interrupted run is left in it
     for folder in ("/certs", "/lib"):
@@ -381,15 +381,17 @@ def main(board: "Dict[str, Any]") -> str:
             fs.tidy(folder)  # uploads that were cut off
     from machine import WDT_RESET, reset_cause
 
+    from .setup import board
     from .timekeeper import start
 
     start()
+    app = App(board())
+    del board, start  # they would keep their modules in memory
     unload()
-    app = App(board)
     if reset_cause() == WDT_RESET:
         app.keep(DeviceError(E_WATCHDOG))
     try:
-        watchdog.start(board.get("watchdog_s", 0))
+        watchdog.start(app.board.get("watchdog_s", 0))
         asyncio.run(app.run())
     finally:
         kbd_intr(3)
