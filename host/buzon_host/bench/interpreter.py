@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import BuzonError
-from ..virtual.interpreter import command
+from ..virtual.interpreter import command, mapping_command
 
 SCRIPTS = Path(__file__).with_name("scripts")
 
 
-def run(
+def from_files(
     script: Path,
     arguments: Iterable[str] = (),
     *,
@@ -20,11 +20,39 @@ def run(
     timeout: float = 120,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `script` in `folder` until it ends, well or not. Raises BuzonError after `timeout` seconds."""
+    return _run(
+        command(), script, arguments, {"MICROPYPATH": f"{modules}:.frozen"}, folder, heap_kib, timeout
+    )
+
+
+def from_rom(
+    script: Path, *, rom: Path, folder: Path, heap_kib: int = 1024, timeout: float = 120
+) -> "subprocess.CompletedProcess[str]":
+    """The same with compiled modules that run in place, from the ROMFS image `rom`: what a board has in its address
+    space is mapped into memory here. Raises BuzonError where that is not possible, too."""
+    launch, mapped = mapping_command()
+    if not mapped:
+        raise BuzonError("A ROMFS needs the installed package's MicroPython: leave BUZON_MICROPYTHON unset.")
+    start = folder / "start.py"
+    start.write_text((SCRIPTS / "rom.py").read_text("utf-8") + script.read_text("utf-8"), "utf-8")
+    env = {"BUZON_MAPS": str(rom), "BUZON_ROM_SIZE": str(rom.stat().st_size)}
+    return _run(launch, start, (), env, folder, heap_kib, timeout)
+
+
+def _run(
+    launch: list[str],
+    script: Path,
+    arguments: Iterable[str],
+    env: dict[str, str],
+    folder: Path | None,
+    heap_kib: int,
+    timeout: float,
+) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
-            [*command(), "-X", f"heapsize={heap_kib}k", str(script), *arguments],
+            [*launch, "-X", f"heapsize={heap_kib}k", str(script), *arguments],
             cwd=folder,
-            env={"MICROPYPATH": f"{modules}:.frozen"},
+            env=env,
             capture_output=True,
             text=True,
             errors="replace",
@@ -36,7 +64,7 @@ def run(
 
 def lines(script: str, arguments: Iterable[str], *, modules: Path) -> list[str]:
     """What a script of ours prints. Raises BuzonError with its last words when it fails."""
-    done = run(SCRIPTS / script, arguments, modules=modules)
+    done = from_files(SCRIPTS / script, arguments, modules=modules)
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         raise BuzonError(f"{script} failed: {said[-1] if said else 'no reason given'}.")
