@@ -3,16 +3,19 @@
 import itertools
 import json
 import re
+import shutil
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import typer
 from buzon_host import paths
 from buzon_host.bench import alert, code, flash, heap, mail, plots, report, run
+from buzon_host.bench.interpreter import from_files, from_rom
 from buzon_host.bench.rows import Bench, Goal, Row, paired, spread
-from buzon_host.build import library
+from buzon_host.build import library, romfs
 from buzon_host.cli import bench as bench_verb
 from buzon_host.errors import BuzonError, UsageError
 
@@ -205,14 +208,22 @@ def test_a_mailbox_that_never_fits_is_an_error() -> None:
         heap.least_heap(lambda kib: False, 100)
 
 
-def test_a_try_fails_when_the_heap_is_too_small_or_a_byte_is_not_stored(tmp_path: Path) -> None:
-    library.build(paths.firmware(), tmp_path / "library")
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_try_fails_when_the_heap_is_too_small_or_a_byte_is_not_stored(
+    tmp_path: Path, in_place: bool
+) -> None:
+    modules = tmp_path / "library"
+    library.build(paths.firmware(), modules)
+    launch: heap.Run = partial(from_files, modules=modules)
+    if in_place:
+        launch = partial(from_rom, rom=romfs.image_file(modules))
+        shutil.rmtree(modules)
     places = (tmp_path / f"try{number}" for number in itertools.count())
     with mail.Server(mail.small(5)) as server:
-        assert heap._library("blocking", tmp_path / "library", places, server, 200)
-        assert not heap._library("blocking", tmp_path / "library", places, server, 40)
+        assert heap._library("blocking", launch, places, server, 200)
+        assert not heap._library("blocking", launch, places, server, 40)
         server.content = [*server.content[:-1], mail.message(9, 999)]  # not what is there
-        assert not heap._library("blocking", tmp_path / "library", places, server, 200)
+        assert not heap._library("blocking", launch, places, server, 200)
 
 
 @pytest.mark.parametrize("name", ["blocking", "asyncio"])
