@@ -69,7 +69,7 @@ REMEDIES = {
     507: "With these three nothing has to be recognized again from one session to the next.",
     508: 'Set `auth = "auto"` and use TLS; a provider that wants OAuth alone needs `oauth`, a token.',
     600: "`buzon mail pull` copies all to the PC, `buzon wipe --what mail` makes room; `storage.full` says what "
-    "is done when this happens.",
+    "is done when this happens. If you have set `storage.quota_bytes`, that is what may be full.",
     601: "If it comes back, the flash is worn or the file system damaged: pull the mail, then `buzon wipe --what "
     "all` and provision again.",
     602: "It was deleted meanwhile, or the id is of another board: `buzon mail list` shows what there is.",

@@ -34,7 +34,7 @@ def test_a_full_flash_loses_nothing_and_goes_on_when_there_is_room(boot: Any, se
     assert account.state == "error"
     assert account.error is not None
     assert account.error.code == 600
-    assert "flash is full" in account.error.message
+    assert "No more mail fits" in account.error.message
     assert "delete mail on the board" in account.error.message
     assert rig.status()["error"][:2] == [600, account.error.message]
     assert "error 600" in rig.client.log()
