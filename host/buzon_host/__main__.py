@@ -1,6 +1,18 @@
-"""`python -m buzon_host` is the command `buzon`."""
+"""The command `buzon`, and `python -m buzon_host`: nothing that takes time is loaded before Ctrl-C is caught."""
 
-from .cli import main
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        from .cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        import sys
+
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

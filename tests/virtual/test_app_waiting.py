@@ -163,7 +163,7 @@ def test_for_room_on_the_flash(boot: Any, serve: Any) -> None:
     server.deliver(message(1, 400_000))
     assert rig.sync().error.code == 600
     waits(rig, "the next try of casa in ")
-    rig.shows("flash", "full", "retry")
+    rig.shows("no more", "room", "retry")
 
 
 def test_for_wifi_that_went_away_in_a_message(boot: Any, serve: Any) -> None:
