@@ -46,6 +46,8 @@ HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("allocations", "around a message of 10 MB", "Heap allocated around a message of 10 MB"),
     ("heap", "library, blocking: 200 messages", "Heap in which the library collects 200 messages over TLS"),
     ("heap", "library, blocking: one of 20 MB", "The same for one message of 20 MB"),
+    ("heap", "library in ROMFS, blocking: 200 messages", "Heap in which it does so with its code in a ROMFS"),
+    ("heap", "library in ROMFS, blocking: one of 20 MB", "The same for one message of 20 MB"),
     ("heap", "app: 200 messages", "Heap in which the app does so, with display and the memory of TLS"),
     ("heap", "app: one of 20 MB", "The same for one message of 20 MB"),
     ("code", "library (core, net, store), blocking", "Compiled code of the POP3 library"),
