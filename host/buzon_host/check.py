@@ -11,12 +11,17 @@ from typing import Any
 
 from . import paths
 from .board.printable import escape
+from .deadline import within
 from .errors import BuzonError, ServerRefused
 from .provision import ca as certificates
 from .provision.schema import Account
 
 WAIT_MS = 20000
 """Milliseconds without progress after which the server counts as gone."""
+MOST_S = 45.0
+"""Seconds for all of it: some servers make a wrong password wait for 15 s, and none needs longer than this."""
+
+_E_TIMEOUT = 205  # of the firmware's error tree
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,29 @@ def check(
     """
     if account.secret is None:
         raise BuzonError("The password is missing.")
+    return within(MOST_S, lambda: _login(account, ca, progress), _late(account))
+
+
+def reach(
+    account: Account, *, ca: bytes | None = None, progress: Callable[[str], None] = lambda _: None
+) -> None:
+    """As `check`, but without a login: connection, certificate, greeting, capabilities."""
+
+    def job() -> None:
+        with _session(account, ca, progress) as (link, pop3):
+            link.run(pop3.capa())
+            link.run(pop3.quit())
+
+    within(MOST_S, job, _late(account))
+
+
+def _late(account: Account) -> ServerRefused:
+    return ServerRefused(
+        _E_TIMEOUT, f"The server {escape(account.host)} takes too long to answer: try again in a few minutes."
+    )
+
+
+def _login(account: Account, ca: bytes | None, progress: Callable[[str], None]) -> Mailbox:
     with _session(account, ca, progress) as (link, pop3):
         from buzon.core.login import login
 
@@ -53,15 +81,6 @@ def check(
         count: Any = link.run(pop3.stat())
         link.run(pop3.quit())
     return Mailbox(int(count[0]), int(count[1]))
-
-
-def reach(
-    account: Account, *, ca: bytes | None = None, progress: Callable[[str], None] = lambda _: None
-) -> None:
-    """As `check`, but without a login: connection, certificate, greeting, capabilities."""
-    with _session(account, ca, progress) as (link, pop3):
-        link.run(pop3.capa())
-        link.run(pop3.quit())
 
 
 @contextmanager
@@ -91,6 +110,6 @@ def _session(
             link.run(pop3.stls())
         yield link, pop3
     except MailError as error:
-        raise ServerRefused(error.code, escape(str(error))) from None
+        raise ServerRefused(error.code, escape(str(error)), escape(error.detail)) from None
     finally:
         link.close()

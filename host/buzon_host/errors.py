@@ -36,18 +36,23 @@ class NoBoard(BuzonError):
 class BoardRefused(BuzonError):
     """The board answered with an error (exit code 4).
 
-    `code` is of the firmware's error tree, `path` names the setting that is at fault or is "".
+    `code` is of the firmware's error tree, `path` names the setting that is at fault or is "", `sentence` does not.
     """
 
     def __init__(self, code: int, message: str, path: str = "") -> None:
         super().__init__(f"{path}: {message}" if path else message, REFUSED)
         self.code = code
+        self.sentence = message
         self.path = path
 
 
 class ServerRefused(BuzonError):
-    """The account does not work from this PC. `code` is of the firmware's error tree, as with BoardRefused."""
+    """The account does not work from this PC. `code` is of the firmware's error tree, as with BoardRefused.
 
-    def __init__(self, code: int, message: str) -> None:
+    `detail`: what completes its sentence, mostly the server's own words.
+    """
+
+    def __init__(self, code: int, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.detail = detail

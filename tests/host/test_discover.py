@@ -19,7 +19,7 @@ import pytest
 import trustme
 from buzon_host.errors import BuzonError, UsageError
 from buzon_host.provision import ca as certificates
-from buzon_host.provision import discover, schema
+from buzon_host.provision import discover, probe, schema
 from buzon_host.provision.discover import Network, Server
 from buzon_host.server.run import LocalServer
 from cryptography import x509
@@ -469,8 +469,8 @@ def test_the_first_that_is_verified_and_is_a_pop3_server(mail, monkeypatch) -> N
             local(mail, mail.pop3, "starttls"),
             local(mail, mail.pop3s),
         ]
-        best, problems = discover.reach(candidates, Network(timeout=3))
-    assert best == discover.Reached(candidates[3], der)
+        best, problems = probe.reach(candidates, Network(timeout=3))
+    assert best == probe.Reached(candidates[3], der)
     assert len(problems) == 3
     assert "no POP3 server" in problems[1]
     assert "There is no server nowhere.invalid" in problems[2]
@@ -478,15 +478,15 @@ def test_the_first_that_is_verified_and_is_a_pop3_server(mail, monkeypatch) -> N
 
 def test_who_is_not_verified_comes_last_and_is_told_apart(mail) -> None:
     candidates = [local(mail, mail.pop3s)]
-    best, _ = discover.reach(candidates, Network(timeout=3))
+    best, _ = probe.reach(candidates, Network(timeout=3))
     assert best is not None
     assert best.root is None
     assert "was not accepted" in best.problem
-    best, _ = discover.reach(candidates, Network(timeout=3), mail.ca_der.read_bytes())
+    best, _ = probe.reach(candidates, Network(timeout=3), mail.ca_der.read_bytes())
     assert best is not None
     assert best.root == mail.ca_der.read_bytes()
     own = certificates.fetch_certificate(mail.host, mail.pop3s, "implicit")
-    best, _ = discover.reach(candidates, Network(timeout=3), own)
+    best, _ = probe.reach(candidates, Network(timeout=3), own)
     assert best is not None
     assert best.root == own
 
@@ -494,7 +494,7 @@ def test_who_is_not_verified_comes_last_and_is_told_apart(mail) -> None:
 @pytest.mark.parametrize("certificate", ["expired", "other-name"])
 def test_a_certificate_that_is_wrong_in_itself_is_no_matter_of_trust(certificate) -> None:
     with LocalServer(None, certificate=certificate) as bad:
-        best, problems = discover.reach(
+        best, problems = probe.reach(
             [Server(bad.host, bad.pop3s, "implicit", "demo", "guess")],
             Network(timeout=3),
             bad.ca_der.read_bytes(),
@@ -514,19 +514,9 @@ def test_guesses_are_asked_together(mail, monkeypatch) -> None:
     assert [(one.host, one.tls) for one in discover.guesses("a@b.example", Network())] == [
         (f"{name}.b.example", tls) for tls in ("implicit", "starttls") for name in ("pop", "mail", "pop3")
     ]
-    best, _ = discover.reach(servers, network)
+    best, _ = probe.reach(servers, network)
     assert best is not None
     assert (best.server.host, best.server.port) == ("localhost", mail.pop3s)
-
-
-def test_a_server_that_says_nothing_has_a_deadline() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        begin = time.monotonic()
-        server = Server("127.0.0.1", silent.getsockname()[1], "implicit", "demo", "guess")
-        best, problems = discover.reach([server] * 4, Network(timeout=0.5))
-        assert time.monotonic() - begin < 3
-    assert best is None
-    assert len(problems) == 4
 
 
 def test_a_certificate_is_described_in_safe_words(ca) -> None:

@@ -99,7 +99,9 @@ def test_a_failed_test_leaves_the_old_settings_and_says_why() -> None:
             run(peer, settings())
         assert peer.settings == {"old": 1}
         assert peer.staged is None
-        assert str(error.value) == "account[0].password: The password is wrong (no): provision the right one."
+        assert (
+            str(error.value) == "account main, password: The password is wrong (no): provision the right one."
+        )
         assert error.value.code == 502
         assert error.value.exit_code == 4
 

@@ -166,7 +166,7 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     person.answer(shared, copies, (ssid[0], "x" * 40))
     person.shows("1 to 32 bytes")
     person.answer(ssid, (wifi[0], "short"))
-    person.shows("The password is too short")
+    person.shows("The Wi-Fi password is too short: it has 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)
     person.shows("refused the password")
     person.answer(ssid, wifi)
@@ -270,12 +270,15 @@ def test_no_such_host_and_no_server_there(rig, server, at) -> None:
     person.answer(QUESTIONS[0])
     person.shows("There is no server nowhere.invalid: check its name")
     told = r"POP3 server \[{}\]: "
-    person.answer((told.format("nowhere.invalid"), "127.0.0.1:1"))
-    person.shows("No secure connection to 127.0.0.1:1")
+    failed = f"nowhere.invalid:{server.pop3s}"
+    person.shows(f"Enter tries {failed} again.")
+    person.answer((told.format(failed), "127.0.0.1:1"))
+    person.shows("No secure connection to 127.0.0.1:1 (there is no server at that port)")
+    person.shows("Enter tries 127.0.0.1:1 again.")
     person.answer((told.format("127.0.0.1:1"), "http://x/"))
     person.shows("Write it like")
     # A server that is told belongs to no provider: the user name is the address until it is wrong.
-    person.answer((r"POP3 server: ", f"127.0.0.1:{server.pop3}"))
+    person.answer((told.format("127.0.0.1:1"), f"127.0.0.1:{server.pop3}"))
     person.shows("TLS by STLS")
     person.answer((f"Password of {EMAIL}: ", PASSWORD))
     person.shows("The password is wrong")

@@ -49,7 +49,7 @@ def settings() -> str:
         "# All settings",
         "",
         "A settings file is TOML: `buzon provision SETTINGS.toml` puts it on a board, `buzon check SETTINGS.toml`",
-        "tests its accounts from the PC. What is not known is refused with its path (`account[0].port: ...`). Only",
+        "tests its accounts from the PC. What is wrong is told with its line (`line 9: port in [[account]] must be ...`). Only",
         "networks and accounts must be there. A `–` under *left out* means that there is no value then.",
         "",
         "| table | |",

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ..board.printable import escape
 from ..errors import UsageError
+from ..provision.ask import BACK, Back
 from .output import Out
 
 
@@ -29,11 +30,14 @@ class Terminal:
 
     def secret(self, question: str) -> str:
         try:
-            return getpass.getpass(escape(question) + ": ", stream=sys.stderr)
+            typed = getpass.getpass(escape(question) + ": ", stream=sys.stderr)
         except UnicodeDecodeError:
             return self._again(lambda: self.secret(question))
         except (KeyboardInterrupt, EOFError):
             raise self._interrupted() from None
+        if typed == BACK:
+            raise Back
+        return typed
 
     def yes(self, question: str, default: bool | None) -> bool:
         choice = {True: "Y/n", False: "y/N", None: "y/n"}[default]
@@ -62,7 +66,10 @@ class Terminal:
             raise self._interrupted() from None
         if not line.endswith("\n"):
             raise self._interrupted()
-        return line.strip()
+        line = line.strip()
+        if line == BACK:
+            raise Back
+        return line
 
     def _again(self, ask: Callable[[], str]) -> str:
         self.say("That was not UTF-8: type it again.")

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import paths
 from ..errors import UsageError
-from ..provision import schema, secrets
+from ..provision import names, schema, secrets
 from ..provision.schema import Settings, SettingsError
 
 COLUMNS: dict[str, tuple[str | int, ...]] = {
@@ -200,7 +200,7 @@ def _named(path: str, what: str) -> tuple[str, str]:
         if path == text:
             return name, what
     alone = {"account": "user", "wifi": "wifi"}  # the whole of it is missing
-    return alone.get(path, path), what
+    return alone.get(path) or names.in_file(path), what
 
 
 class _Passwords:

@@ -8,12 +8,10 @@ from ..check import Mailbox, check
 from ..errors import ServerRefused, UsageError
 from . import answers as remembered
 from . import ca as certificates
-from . import discover, schema, secrets
-from .ask import Ask, Options
-from .discover import Found, Provider, Reached, Server
-
-# Codes of the firmware's error tree.
-_LOGIN = (501, 502)  # refused; the password is wrong
+from . import discover, schema, secrets, words
+from .ask import Ask, Back, Options
+from .discover import Found, Provider, Server
+from .probe import Reached, reach, ways
 
 
 @dataclass
@@ -33,6 +31,7 @@ def use(known: remembered.Answers, email: str) -> None:
     if email != known.email:
         known.email = email
         known.shared = known.copies = known.only_new = None
+        known.server = ""
         known.forget_server()
     remembered.save(known)
 
@@ -51,19 +50,33 @@ def login(ask: Ask, options: Options, known: remembered.Answers, table: Sequence
             ask.say(found.provider.how)
             known.email = ""
             continue
-        reached = _server(ask, options, known, found)
-        provider = found.provider
-        if provider is None or reached.server.source not in ("table", "mx"):
-            provider = discover.of_host(reached.server.host, table)
-        root, pinned = _trust(ask, reached, provider)
-        if root is None:
+        try:
+            reached = _server(ask, options, known, found)
+            while True:
+                try:
+                    return _login(ask, options, known, found, reached, table)
+                except Back:
+                    if reached.server.source in ("table", "mx"):
+                        raise  # where another address is the only thing that could be meant
+                    reached = _told(ask, options, known, _written(reached.server))
+        except Back:
             known.forget_server()
-            continue
-        login = _password(ask, options, known, reached.server, provider, root)
-        if login is not None:
-            account, mailbox = login
-            return Login(account, provider, root, pinned, mailbox)
-        known.forget_server()
+
+
+def _login(
+    ask: Ask,
+    options: Options,
+    known: remembered.Answers,
+    found: Found,
+    reached: Reached,
+    table: Sequence[Provider],
+) -> Login:
+    provider = found.provider
+    if provider is None or reached.server.source not in ("table", "mx"):
+        provider = discover.of_host(reached.server.host, table)
+    root, pinned = _trust(ask, reached, provider)
+    account, mailbox = _password(ask, options, known, reached.server, provider, root)
+    return Login(account, provider, root, pinned, mailbox)
 
 
 def _email(ask: Ask, known: remembered.Answers) -> None:
@@ -73,6 +86,8 @@ def _email(ask: Ask, known: remembered.Answers) -> None:
             return
         except UsageError as error:
             ask.say(str(error))
+        except Back:
+            ask.say("This is the first question; Ctrl-C ends.")
 
 
 def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found) -> Reached:
@@ -84,9 +99,9 @@ def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found)
         servers.insert(0, Server(known.host, known.port, known.tls, known.user or known.email, "person"))
     with ask.working() as progress:
         progress(f"Asking the server of {known.email}")
-        best, problems = discover.reach(servers, network, ca)
+        best, problems = reach(servers, network, ca)
         if best is None and not found.none and (found.provider is None or not found.servers):
-            best, _ = discover.reach(discover.guesses(known.email, network), network, ca)
+            best, _ = reach(discover.guesses(known.email, network), network, ca)
     # DNS is not protected: whoever forges its answer could have the password.
     if (
         best is not None
@@ -94,7 +109,7 @@ def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found)
         and not best.server.inside(domain)
         and not ask.yes(f"DNS says that the mail of {domain} is at {best.server.host}. Is that right?", None)
     ):
-        best, problems = None, []
+        best, problems, servers = None, [], []
     if best is not None:
         _remember(known, best.server)
         return best
@@ -104,31 +119,56 @@ def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found)
         ask.say(f"{domain} says that it has no POP3.")
     elif not problems:
         ask.say(f"No POP3 server of {domain} was found" + (", only IMAP." if found.imap else "."))
-    return _told(ask, options, known, servers[0].host if servers else "")
+    if servers and not known.server:
+        return _told(ask, options, known, _written(servers[0]), failed=True)
+    return _told(ask, options, known, known.server)
 
 
-def _told(ask: Ask, options: Options, known: remembered.Answers, default: str) -> Reached:
-    """The server that the person names: `host` or `host:port`; port 110 is the one with STLS."""
+def _told(
+    ask: Ask, options: Options, known: remembered.Answers, default: str, failed: bool = False
+) -> Reached:
+    """The server that the person names: `host` or `host:port`; port 110 is the one with STLS.
+
+    What was typed is known to the next run, unless it failed. `failed`: the default has.
+    """
     while True:
-        default = ask.text("POP3 server", default)
-        host, _, number = default.partition(":")
-        port = int(number) if number.isascii() and number.isdigit() else 0
-        if not host or (number and not 1 <= port <= 65535):
+        if failed:
+            ask.say(f"Enter tries {default} again.")
+        typed = ask.text("POP3 server", default)
+        try:
+            host, port = _parted(typed)
+        except ValueError:
             ask.say("Write it like pop.example.com, or pop.example.com:995.")
-            default = ""
+            failed = False
             continue
-        ways: list[tuple[discover.Tls, int]] = [("implicit", port or 995), ("starttls", port or 110)]
-        servers = [
-            Server(host, number, tls, known.user or known.email, "person")
-            for tls, number in (ways[::-1] if port == 110 else ways)
-        ]
+        known.host, known.port, known.server = "", 0, typed
+        remembered.save(known)
         with ask.working() as progress:
             progress(f"Asking {host}")
-            best, problems = discover.reach(servers, options.network, options.ca)
+            best, problems = reach(ways(host, port, known.user or known.email), options.network, options.ca)
         if best is not None:
             _remember(known, best.server)
             return best
-        ask.say(problems[0])
+        known.server = ""
+        remembered.save(known)
+        for problem in problems:
+            ask.say(problem)
+        default, failed = typed, True
+
+
+def _parted(typed: str) -> tuple[str, int]:
+    """Host and port, 0 for none. Raises ValueError."""
+    host, _, number = typed.partition(":")
+    port = int(number) if number.isascii() and number.isdigit() else 0
+    if number and not 1 <= port <= 65535:
+        raise ValueError
+    schema.Account.model_validate({"host": host, "user": "x"})
+    return host, port
+
+
+def _written(server: Server) -> str:
+    """As a person would name it."""
+    return server.host if server.port in (110, 995) else f"{server.host}:{server.port}"
 
 
 def _remember(known: remembered.Answers, server: Server) -> None:
@@ -139,8 +179,8 @@ def _remember(known: remembered.Answers, server: Server) -> None:
     remembered.save(known)
 
 
-def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes | None, bool]:
-    """The CA for the server, and whether only the person vouches for it."""
+def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes, bool]:
+    """The CA for the server, and whether only the person vouches for it. Raises Back when it is not to be trusted."""
     server = reached.server
     name = f"{provider.name}: " if provider is not None else ""
     ask.say(
@@ -157,9 +197,9 @@ def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes
     ask.say(
         "Compare the SHA-256 with what the server's owner says. Until it is renewed, the board trusts this one."
     )
-    if ask.yes("Trust this certificate, and no other?", False):
-        return der, True
-    return None, False
+    if not ask.yes("Trust this certificate, and no other?", False):
+        raise Back
+    return der, True
 
 
 def _password(
@@ -169,8 +209,8 @@ def _password(
     server: Server,
     provider: Provider | None,
     root: bytes,
-) -> tuple[schema.Account, Mailbox] | None:
-    """The account with a password that works, and what is in its mailbox. None: another address is wanted."""
+) -> tuple[schema.Account, Mailbox]:
+    """The account with a password that works, and what is in its mailbox. Enter alone raises Back."""
     account = _account(server, provider)
     if provider is not None and provider.how:
         ask.say(provider.how)
@@ -180,29 +220,56 @@ def _password(
         typed = stored if stored is not None else ask.secret(f"{what} of {account.user}")
         from_store, stored = stored is not None, None
         if not typed:
-            return None
+            raise Back
         try:
             secret = schema.parse_secret(schema.Account, typed, "password")
             account = account.model_copy(update={"password": secret})
-            with ask.working() as progress:
-                return account, check(account, ca=root, progress=progress)
+            return account, _checked(ask, account, root)
         except schema.SettingsError as error:
-            ask.say(f"The password {error.problems[0][1]}.")
-        except ServerRefused as error:
-            if error.code not in _LOGIN:
-                raise
             ask.say(str(error))
+        except ServerRefused as error:
+            if error.code not in words.LOGIN:
+                raise
+            ask.say(words.of_server(error))
             if from_store:
                 ask.say("That was the password from the environment or the keyring.")
             if provider is not None and provider.how:
                 ask.say(provider.how)
-            elif provider is None and not ask.yes(f"Is the user name {account.user} right?", True):
-                user = _user(ask, account.user)
-                if user != typed:  # typed at the wrong question it is still a secret
-                    account = account.model_copy(update={"user": user})
-                    known.user = user
-                    remembered.save(known)
-            ask.say("Enter alone goes back to the e-mail address.")
+            elif provider is None:
+                account = _renamed(ask, known, account, typed)
+            ask.say("Enter alone goes back.")
+
+
+def _checked(ask: Ask, account: schema.Account, root: bytes) -> Mailbox:
+    """What is in the mailbox; what may be over soon is tried again as often as the person likes."""
+    while True:
+        try:
+            with ask.working() as progress:
+                return check(account, ca=root, progress=progress)
+        except ServerRefused as error:
+            if error.code in words.LOGIN:
+                raise
+            said = words.of_server(error)
+            if error.code not in words.SOON:
+                raise ServerRefused(error.code, said) from None
+        ask.say(said)
+        if not ask.yes("Try again?", True):
+            raise Back
+
+
+def _renamed(ask: Ask, known: remembered.Answers, account: schema.Account, typed: str) -> schema.Account:
+    """The account with the user name that the person wants; Back leads to the password."""
+    try:
+        if ask.yes(f"Is the user name {account.user} right?", True):
+            return account
+        user = _user(ask, account.user)
+    except Back:
+        return account
+    if user != typed:  # typed at the wrong question it is still a secret
+        account = account.model_copy(update={"user": user})
+        known.user = user
+        remembered.save(known)
+    return account
 
 
 def _user(ask: Ask, default: str) -> str:

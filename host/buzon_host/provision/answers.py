@@ -16,7 +16,7 @@ _Text = Annotated[str, Field(max_length=253)]
 
 
 class Answers(BaseModel):
-    """Empty, 0 or None: not answered yet. The server is that of `email`."""
+    """Empty, 0 or None: not answered yet. The server is that of `email`; `server` is what was typed for it."""
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
@@ -25,6 +25,7 @@ class Answers(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     tls: Literal["implicit", "starttls"] = "implicit"
     user: _Text = ""
+    server: Annotated[str, Field(max_length=260)] = ""
     shared: bool | None = None
     copies: bool | None = None
     only_new: bool | None = None

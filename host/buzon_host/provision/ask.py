@@ -1,18 +1,26 @@
 """What the wizard needs of the person at it, and what it was told before it begins."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .discover import Network
 
+BACK = "<"
+"""What a person types to go back; no password is as short."""
+
 Progress = Callable[[str], None]
+_T = TypeVar("_T")
+
+
+class Back(Exception):
+    """The person wants the question before this one."""
 
 
 class Ask(Protocol):
-    """A person. Each method may raise KeyboardInterrupt."""
+    """A person. Each question may raise KeyboardInterrupt, and Back when BACK is typed."""
 
     def say(self, text: str = "") -> None:
         """A line."""
@@ -40,3 +48,19 @@ class Options:
     network: Network = field(default_factory=Network)
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     keyring: bool = True
+
+
+def in_turn(questions: Sequence[Callable[[_T], bool]], about: _T) -> None:
+    """Asks one after the other. Each says whether it asked anything; Back leads to the last one that did, and out of
+    the first."""
+    asked: list[int] = []
+    number = 0
+    while number < len(questions):
+        try:
+            if questions[number](about):
+                asked.append(number)
+            number += 1
+        except Back:
+            if not asked:
+                raise
+            number = asked.pop()

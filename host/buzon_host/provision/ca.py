@@ -9,9 +9,9 @@ import hashlib
 import poplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import certifi
 from cryptography import x509
@@ -19,9 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import paths
 from ..board.printable import escape
+from ..deadline import within
 from ..errors import BuzonError, UsageError
 
+_T = TypeVar("_T")
 TIMEOUT_S = 15.0
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 _UNKNOWN = (18, 19, 20, 21)  # OpenSSL: self-signed, a root of its own, an issuer that is not there
 
 
@@ -29,7 +32,11 @@ class UnknownCa(BuzonError):
     """No CA that is known vouches for the server: it may have one of its own, or somebody is in the middle."""
 
 
-class NoSuchHost(BuzonError):
+class NoConnection(BuzonError):
+    """Nobody answers there, or not with TLS, or too slowly."""
+
+
+class NoSuchHost(NoConnection):
     """DNS knows no such server."""
 
 
@@ -61,7 +68,8 @@ def fetch_root(
 ) -> bytes:
     """The root certificate of certifi's that vouches for the POP3 server now, as DER; or `ca` when that does.
 
-    `tls` is implicit or starttls. Raises UnknownCa, or BuzonError: no connection, a wrong name, no POP3 server.
+    `tls` is implicit or starttls, `timeout` is for all of it. Raises UnknownCa, or BuzonError: no connection, a wrong
+    name, no POP3 server.
     """
     if ca is None:
         context = ssl.create_default_context(cafile=certifi.where())
@@ -70,17 +78,20 @@ def fetch_root(
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=ca)
-    with _session(host, port, tls, context, timeout) as secure:
-        return ca or _root(secure)
+    return _looked(host, port, tls, context, timeout, lambda secure: ca or _root(secure))
 
 
 def fetch_certificate(host: str, port: int, tls: str, *, timeout: float = TIMEOUT_S) -> bytes:
-    """The server's own certificate as DER, unverified: for a person to look at, before it is pinned."""
+    """The server's own certificate as DER, unverified: for a person to look at, before it is pinned.
+
+    `timeout` is for all of it. Raises BuzonError.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with _session(host, port, tls, context, timeout) as secure:
-        found: bytes | None = secure.getpeercert(binary_form=True)
+    found: bytes | None = _looked(
+        host, port, tls, context, timeout, lambda secure: secure.getpeercert(binary_form=True)
+    )
     if not found:
         raise BuzonError(f"The server {host}:{port} shows no certificate: check host and port.")
     return found
@@ -116,6 +127,18 @@ def _described(cert: x509.Certificate, der: bytes) -> list[str]:
     ]
 
 
+def _looked(
+    host: str, port: int, tls: str, context: ssl.SSLContext, timeout: float, look: Callable[[Any], _T]
+) -> _T:
+    """What `look` finds at the TLS socket of a POP3 session that has been greeted, within `timeout` seconds in all."""
+
+    def job() -> _T:
+        with _session(host, port, tls, context, timeout) as secure:
+            return look(secure)
+
+    return within(timeout, job, NoConnection(_no_connection(host, port, "it takes too long to answer")))
+
+
 @contextlib.contextmanager
 def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: float) -> Iterator[Any]:
     """The TLS socket of a POP3 session that has been greeted; every failure is a BuzonError."""
@@ -134,21 +157,38 @@ def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: f
             "server has a CA of its own, give it with --ca FILE."
         ) from None
     except poplib.error_proto:
-        greeted = session is not None
-        what = "offers no STLS: use tls = implicit" if greeted else "is no POP3 server: check host and port"
+        what = "is no POP3 server: check host and port"
+        if session is not None:
+            what = "offers no STLS: use its port for TLS, mostly 995 (tls = implicit)"
         raise BuzonError(f"The server {host}:{port} {what}.") from None
     except socket.gaierror:
         raise NoSuchHost(
             f"There is no server {escape(host)}: check its name, and this PC's network."
         ) from None
-    except (OSError, UnicodeError, EOFError) as error:
-        raise BuzonError(
-            f"No secure connection to {host}:{port} ({escape(str(error))}): check host, port and tls."
-        ) from None
+    except (OSError, ValueError, EOFError) as error:  # a ValueError: what can be no name
+        raise NoConnection(_no_connection(host, port, _why(error))) from None
     finally:
         if session is not None:
             with contextlib.suppress(OSError):  # a failed handshake has closed it already
                 session.close()
+
+
+def _no_connection(host: str, port: int, why: str) -> str:
+    return f"No secure connection to {escape(host)}:{port} ({why}): check the server's name and port."
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, ConnectionRefusedError):
+        return "there is no server at that port"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return "it does not speak TLS at that port"
+    if isinstance(error, ConnectionError | EOFError):
+        return "it closed the connection"
+    if isinstance(error, ValueError):
+        return "that is no name of a server"
+    return escape(getattr(error, "strerror", None) or str(error))
 
 
 def _root(secure: Any) -> bytes:

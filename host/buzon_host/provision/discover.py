@@ -1,7 +1,7 @@
 """Finds the POP3 server of an e-mail address: a table of providers, autoconfig XML, DNS (SRV, RFC 6186; MX), guesses.
 
-Everything runs at once and under one deadline. No password is needed or sent here; a server counts only when its
-certificate is verified and it greets as POP3.
+Everything runs at once and under one deadline. No password is needed or sent here; `probe` asks the servers that are
+found whether they are there.
 """
 
 import fnmatch
@@ -25,8 +25,7 @@ import dns.resolver
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import paths
-from ..errors import BuzonError, UsageError
-from . import ca as certificates
+from ..errors import UsageError
 from .schema import DEFAULT_PORTS
 
 MAX_XML = 64 * 1024
@@ -95,15 +94,6 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """A server that answered. `root`: the CA that vouches for it; None: nobody does (`problem` says it)."""
-
-    server: Server
-    root: bytes | None
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class Network:
     """The edge to the network. `nameserver`: (address, port) to ask instead of the system's.
 
@@ -168,7 +158,7 @@ def discover(address: str, network: Network, table: Sequence[Provider]) -> Found
         lambda: _srv(f"_pop3._tcp.{domain}", "starttls", address, network),
         lambda: _mx(domain, network),
     ]
-    *told, pop3s, pop3, mx = together(jobs, 2 * network.timeout)
+    *told, pop3s, pop3, mx = together(jobs, network.timeout + 0.5)
     servers: list[Server] = []
     imap = ""
     for config in told:
@@ -197,37 +187,6 @@ def guesses(address: str, network: Network) -> list[Server]:
         for port, tls in network.ports
         for name in network.guesses
     ]
-
-
-def reach(
-    servers: Sequence[Server], network: Network, ca: bytes | None = None
-) -> tuple[Reached | None, list[str]]:
-    """The first of `servers` that a CA vouches for (`ca`, DER, or a public one), else the first that answers.
-
-    And the sentences on those that did not. All are tried at once.
-    """
-
-    def one(server: Server) -> Reached | str:
-        try:
-            root = certificates.fetch_root(
-                server.host, server.port, server.tls, ca=ca, timeout=network.timeout
-            )
-        except certificates.UnknownCa as error:
-            return Reached(server, None, str(error))
-        except BuzonError as error:
-            return str(error)
-        return Reached(server, root)
-
-    jobs = [lambda server=server: one(server) for server in servers]
-    results = together(jobs, 3 * network.timeout)
-    reached = [result for result in results if isinstance(result, Reached)]
-    problems = [
-        f"{server.host} did not answer." if result is None else result
-        for server, result in zip(servers, results, strict=True)
-        if not isinstance(result, Reached)
-    ]
-    best = next((each for each in reached if each.root is not None), reached[0] if reached else None)
-    return best, problems
 
 
 def of_host(host: str, table: Iterable[Provider]) -> Provider | None:

@@ -1,7 +1,7 @@
 """The settings' schema: a TOML file on the PC, CBOR on the board, one tree (docs/PROTOCOL.md, "Settings").
 
-What is wrong is said in plain words with its path (`account[0].port: ...`), all of it at once. No message
-holds a value: a value may be a secret.
+What is wrong is said in plain words with its line and its name (`line 9: port in [[account]] must be ...`), all of it
+at once. No message holds a value: a value may be a secret.
 """
 
 import difflib
@@ -25,6 +25,7 @@ from pydantic import (
 from .. import paths
 from ..boards import check_size
 from ..errors import UsageError
+from . import names
 
 MAX_ACCOUNTS = 4
 MAX_WIFI = 4
@@ -36,12 +37,17 @@ DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
 
 
 class SettingsError(UsageError):
-    """The settings are wrong. `problems`: (path, what is wrong) of each; `str()` lists all of them."""
+    """The settings are wrong. `problems`: (path, what is wrong) of each; `str()` lists all of them, or is `sentence`.
 
-    def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
+    `text`: the file's, so that each is said with its line.
+    """
+
+    def __init__(
+        self, source: str, problems: list[tuple[str, str]], sentence: str = "", text: str = ""
+    ) -> None:
         self.problems = problems
-        lines = "; ".join(f"{path}: {what}" if path else what for path, what in problems)
-        super().__init__(f"{source} cannot be used: {lines}.")
+        lines = "; ".join(f"{names.in_file(path, text)} {what}" for path, what in problems)
+        super().__init__(sentence or f"{source} cannot be used: {lines}.")
 
 
 def _no_controls(text: str) -> str:
@@ -127,7 +133,7 @@ class Wifi(_Part):
     @model_validator(mode="after")
     def _wpa(self) -> "Wifi":
         if self.password is not None and 0 < len(self.password.get_secret_value().encode()) < 8:
-            raise ValueError('password|is too short: a Wi-Fi password has 8 to 63 characters, or "" for none')
+            raise ValueError("password|is too short: it has 8 to 63 characters (an open network: none)")
         return self
 
 
@@ -344,17 +350,23 @@ class Settings(_Part):
 
 def load(path: Path) -> Settings:
     """Reads and checks a TOML file. Raises UsageError (no such file, no TOML) or SettingsError."""
-    return parse(read_tree(path), str(path))
+    text, tree = _read(path)
+    return parse(tree, str(path), text)
 
 
 def read_tree(path: Path) -> dict[str, Any]:
     """Reads a TOML file, unchecked. Raises UsageError."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         raw = paths.read_small(path)
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        return text, tomllib.loads(text)
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
@@ -363,23 +375,28 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
 
 
-def parse(tree: Mapping[str, Any], source: str = "The settings") -> Settings:
-    """Checks a tree of plain values. Raises SettingsError; `source` is what its sentence begins with."""
+def parse(tree: Mapping[str, Any], source: str = "The settings", text: str = "") -> Settings:
+    """Checks a tree of plain values. Raises SettingsError; `source` is what its sentence begins with, `text` the TOML
+    that the tree was read from."""
     try:
         return Settings.model_validate(dict(tree))
     except ValidationError as error:
         problems = [_problem(one) for one in error.errors(include_input=False, include_url=False)]
-        raise SettingsError(source, problems) from None
+        raise SettingsError(source, problems, text=text) from None
 
 
 def parse_secret(kind: type[Wifi] | type[Account], secret: str, path: str) -> SecretStr:
-    """A password that was typed, checked as the file's would be. Raises SettingsError with `path`."""
+    """A password that was typed, checked as the file's would be. Raises SettingsError, which says it of the password
+    and not of `path`."""
     blank = {"ssid": "x"} if kind is Wifi else {"host": "x", "user": "x"}
     try:
         password = kind.model_validate({**blank, "password": SecretStr(secret)}).password
     except ValidationError as error:
         problems = [_problem(one)[1] for one in error.errors(include_input=False, include_url=False)]
-        raise SettingsError("The password", [(path, what) for what in problems]) from None
+        name = "The Wi-Fi password" if kind is Wifi else "The password"
+        raise SettingsError(
+            "", [(path, what) for what in problems], f"{name} {' and '.join(problems)}."
+        ) from None
     assert password is not None
     return password
 

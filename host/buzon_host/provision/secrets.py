@@ -33,10 +33,7 @@ def fill(
     environment = os.environ if env is None else env
     prompt = ask if ask is not None else _prompt if sys.stdin is not None and sys.stdin.isatty() else None
     networks = [_fill_wifi(wifi, environment, prompt, keyring) for wifi in settings.wifi]
-    accounts = [
-        _fill_account(account, number, environment, prompt, keyring)
-        for number, account in enumerate(settings.account)
-    ]
+    accounts = [_fill_account(account, environment, prompt, keyring) for account in settings.account]
     return settings.model_copy(update={"wifi": networks, "account": accounts})
 
 
@@ -61,20 +58,18 @@ def of_wifi(ssid: str, env: Mapping[str, str], keyring: bool = True) -> str | No
     return found
 
 
-def _fill_account(
-    account: Account, number: int, env: Mapping[str, str], prompt: Ask | None, keyring: bool
-) -> Account:
+def _fill_account(account: Account, env: Mapping[str, str], prompt: Ask | None, keyring: bool) -> Account:
     if account.password is not None or account.oauth is not None:
         return account
     found = of_account(account, env, keyring)
     if found is None:
         if prompt is None:
             raise UsageError(
-                f"account[{number}].password: is missing, and there is no terminal to ask on: "
+                f"The password of {account.user} on {account.host} is missing, and there is no terminal to ask on: "
                 f"set {variable(account.id)} in the environment, or write it in the settings file."
             )
         found = prompt(f"Password of {account.user} on {account.host}: ")
-    secret = parse_secret(Account, found, f"account[{number}].password")
+    secret = parse_secret(Account, found, "account.password")
     return account.model_copy(update={"password": secret})
 
 
@@ -85,8 +80,9 @@ def _fill_wifi(wifi: Wifi, env: Mapping[str, str], prompt: Ask | None, keyring: 
     if found is None:
         if prompt is None:
             raise UsageError(
-                "wifi.password: is missing, and there is no terminal to ask on: set BUZON_WIFI_PASSWORD in "
-                'the environment, or write it in the settings file (password = "" for an open network).'
+                f"The password of the Wi-Fi {wifi.ssid} is missing, and there is no terminal to ask on: "
+                "set BUZON_WIFI_PASSWORD in the environment, or write it in the settings file (an open "
+                'network: password = "").'
             )
         found = prompt(f"Password of the Wi-Fi {wifi.ssid}: ")
     return wifi.model_copy(update={"password": parse_secret(Wifi, found, "wifi.password")})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ..board.client import Client, TestState
 from ..errors import BoardRefused, BuzonError, NoBoard
 from . import ca as certificates
+from . import names
 from .schema import Account, Settings, to_cbor
 
 TEST_S = 180.0
@@ -80,6 +81,10 @@ def provision(
         client.commit(untested=unconfirmed is not None)
     except NoBoard:
         raise  # nobody is there to be told
+    except BoardRefused as error:
+        _discard(client)
+        ssids, ids = [one.ssid for one in settings.wifi], [one.id for one in settings.account]
+        raise BoardRefused(error.code, error.sentence, names.on_board(error.path, ssids, ids)) from None
     except BaseException:
         _discard(client)
         raise

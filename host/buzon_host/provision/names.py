@@ -1,0 +1,91 @@
+"""What a setting is called when something is wrong with it: as it stands in the file, or as the board's owner knows it.
+
+Its path in the tree (`account[0].port`) is for programs.
+"""
+
+import re
+import tomllib
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+_ORDINALS = ("", "second ", "third ", "fourth ")
+
+
+def in_file(path: str, text: str = "") -> str:
+    """`line 9: port in [[account]]`; without the file's `text` no line."""
+    line = line_of(text, path) if text else 0
+    return (f"line {line}: " if line else "") + _name(_steps(path))
+
+
+def line_of(text: str, path: str) -> int:
+    """The line of a TOML file that can be read where this setting begins, or else the table that it is missing in; 0
+    where there is none.
+
+    The parser tells no lines, but which is the first that it needs to find the setting.
+    """
+    lines = text.split("\n")
+    tree = tomllib.loads(text)
+    steps = _steps(path)
+    while steps and not _has(tree, steps):
+        steps = steps[:-1]
+    if not steps:
+        return 0
+
+    def begun(number: int) -> bool:
+        """Whether it is there in the first `number` lines, or in as many more as make them TOML."""
+        for end in range(number, len(lines) + 1):
+            try:
+                return _has(tomllib.loads("\n".join(lines[:end]) + "\n"), steps)
+            except tomllib.TOMLDecodeError:
+                continue
+        return True
+
+    return 1 + bisect_left(range(1, len(lines) + 1), True, key=begun)
+
+
+def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
+    """What a path that the board names is for its owner: `account main, password`, `Wi-Fi Home`."""
+    steps = _steps(path)
+    if not steps:
+        return ""
+    known = {"account": ("account", accounts), "wifi": ("Wi-Fi", ssids)}.get(str(steps[0]))
+    if known is None:
+        return path
+    kind, every = known
+    number = steps[1] if len(steps) > 1 and isinstance(steps[1], int) else None
+    name = f"{kind} {every[number]}" if number is not None and number < len(every) else kind
+    return ", ".join([name, *(str(step) for step in steps[2:] if isinstance(step, str))])
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    """`account[0].port` as ("account", 0, "port")."""
+    return tuple(
+        int(number) if number else name for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
+    )
+
+
+def _name(steps: tuple[str | int, ...]) -> str:
+    """`port in [[account]]`, `sda in [display.pins]`, `[[wifi]]`."""
+    if len(steps) == 1:
+        return f"[[{steps[0]}]]" if steps[0] in ("account", "wifi") else str(steps[0])
+    if not steps or isinstance(steps[-1], int):
+        return _table(steps) or "a setting without a name"
+    return f"{steps[-1]} in {_table(steps[:-1])}"
+
+
+def _table(steps: tuple[str | int, ...]) -> str:
+    """The header of a table, and which of several it is where it is not the first."""
+    name = ".".join(step for step in steps if isinstance(step, str))
+    number = next((step for step in steps if isinstance(step, int)), 0)
+    ordinal = ("the " + _ORDINALS[number]) if 0 < number < len(_ORDINALS) else ""
+    return f"{ordinal}[[{name}]]" if steps and isinstance(steps[-1], int) else f"[{name}]" if name else ""
+
+
+def _has(tree: Any, steps: tuple[str | int, ...]) -> bool:
+    for step in steps:
+        try:
+            tree = tree[step]
+        except (LookupError, TypeError):
+            return False
+    return True

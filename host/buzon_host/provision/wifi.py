@@ -1,0 +1,90 @@
+"""The wizard's questions on the Wi-Fi: a network that the board sees, or a name that is typed, and its password."""
+
+import time
+
+from pydantic import SecretStr
+
+from ..board.client import Client
+from ..errors import BoardRefused
+from . import answers as remembered
+from . import schema, secrets
+from .draft import Draft
+
+_SCAN_TRIES = 3
+_SCAN_S = 1.0
+
+
+def network(draft: Draft) -> bool:
+    """The choice by Enter is the last one, or the strongest."""
+    ask, known = draft.ask, draft.known
+    with ask.working() as progress:
+        progress("The board looks for Wi-Fi networks")
+        seen = _scan(draft.client)
+    networks = seen or []
+    for number, (ssid, rssi, secure) in enumerate(networks, 1):
+        ask.say(f"  {number:2}  {ssid}  ({rssi} dBm{'' if secure else ', open'})")
+    if seen is None:
+        ask.say("The board cannot look for networks now: type the name.")
+    elif not networks:
+        ask.say("The board sees no Wi-Fi network (it knows 2.4 GHz only): type the name.")
+    names = [ssid for ssid, _, _ in networks]
+    default = known.ssid if known.ssid in names or not names else names[0]
+    while True:
+        typed = ask.text("Wi-Fi network, number or name" if names else "Wi-Fi network", default)
+        if typed not in names and typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(names):
+            typed = names[int(typed) - 1]
+        try:
+            schema.Wifi.model_validate({"ssid": typed})
+            break
+        except ValueError:
+            ask.say("A Wi-Fi network's name has 1 to 32 bytes: type its number or its name.")
+    known.ssid = draft.ssid = typed
+    remembered.save(known)
+    draft.secure = next((secure for ssid, _, secure in networks if ssid == typed), None)
+    return True
+
+
+def password(draft: Draft) -> bool:
+    """Asked where one is wanted and none is stored; sets `draft.wifi`."""
+    ask, ssid, options = draft.ask, draft.ssid, draft.options
+    if draft.secure is False:
+        draft.wifi = schema.Wifi.model_validate({"ssid": ssid, "password": SecretStr("")})
+        return False
+    stored = secrets.of_wifi(ssid, options.env, options.keyring) if draft.stored else None
+    asked = False
+    while True:
+        asked = asked or stored is None
+        typed = stored if stored is not None else ask.secret(f"Password of the Wi-Fi {ssid}")
+        stored = None
+        if draft.secure and not typed:
+            ask.say("This network wants a password.")
+            continue
+        try:
+            secret = schema.parse_secret(schema.Wifi, typed, "wifi.password")
+        except schema.SettingsError as error:
+            ask.say(str(error))
+            if not asked:
+                ask.say("That was the password from the environment or the keyring.")
+            continue
+        draft.wifi = schema.Wifi.model_validate({"ssid": ssid, "password": secret})
+        return asked
+
+
+def _scan(client: Client) -> list[tuple[str, int, bool]] | None:
+    """What the board sees, the strongest first, each name once; None when it cannot look now."""
+    for left in range(_SCAN_TRIES, 0, -1):
+        try:
+            found = client.wifi_scan()
+            break
+        except BoardRefused:  # while it joins one a chip may refuse to look for others
+            if left == 1:
+                return None
+            time.sleep(_SCAN_S)
+    networks: dict[str, tuple[str, int, bool]] = {}
+    for ssid, rssi, secure in sorted(found, key=lambda each: -each[1]):
+        try:
+            schema.Wifi.model_validate({"ssid": ssid})
+        except ValueError:
+            continue
+        networks.setdefault(ssid, (ssid, rssi, secure))
+    return list(networks.values())

@@ -1,0 +1,63 @@
+"""What the wizard says of errors: in words of the question that was asked, not of a settings file or a protocol.
+
+The sentences of the firmware are for a board on a wall; here a person sits at the keyboard.
+"""
+
+import re
+
+from ..errors import BoardRefused, ServerRefused
+
+LOGIN = (501, 502)  # the codes of the firmware's error tree: refused; the password is wrong
+WIFI = (200, 201, 202)
+SOON = (203, 204, 205, 206, 503, 504, 505)  # may be over when it is tried again
+_CERTIFICATE = (208, 209, 210, 211, 212, 217, 218)
+
+_SERVER = {
+    204: "The server does not answer now.",
+    205: "The server stopped answering.",
+    206: "The server closed the connection.",
+    501: "The server refused the login{}.",
+    502: "The password is wrong, or the user name is{}.",
+    503: "Another program has the mailbox open: close it, or wait a minute.",
+    504: "The server wants more time between two logins: wait a few minutes.",
+    505: "The server has trouble of its own{}: wait a few minutes.",
+    506: "The server will not work without you{}: ask your provider.",
+}
+
+_BOARD = {
+    200: "The board could not join the Wi-Fi {ssid}: see that the access point is on and near.",
+    201: "The Wi-Fi {ssid} refused the password.",
+    202: "The board sees no Wi-Fi {ssid}: look at its name; a board knows 2.4 GHz only.",
+    203: "This PC finds the server {host}, but the board does not: the Wi-Fi {ssid} may be a guest network.",
+    204: "This PC reaches the server {host}, but the board does not: the Wi-Fi {ssid} may let no mail through.",
+    205: "The server stopped answering the board: run buzon provision again in a few minutes.",
+    206: "The server closed the board's connection: run buzon provision again in a few minutes.",
+    501: "The server let this PC in, but not the board: run buzon provision again in a few minutes.",
+    502: "The server let this PC in, but not the board: run buzon provision again in a few minutes.",
+    503: "Another program has the mailbox open: close it, or wait a minute.",
+    504: "The server wants more time between two logins: run buzon provision again in a few minutes.",
+    505: "The server has trouble of its own: run buzon provision again in a few minutes.",
+}
+_OTHER = (
+    "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi {ssid}; "
+    "try another network."
+)
+
+
+def of_server(error: ServerRefused) -> str:
+    """A sentence on what the server did when this PC asked it."""
+    text = _SERVER.get(error.code)
+    return text.format(_said(error.detail)) if text is not None else str(error)
+
+
+def of_board(error: BoardRefused, ssid: str, host: str) -> str:
+    """A sentence on what the board's own test found wrong."""
+    text = _OTHER if error.code in _CERTIFICATE else _BOARD.get(error.code)
+    return text.format(ssid=ssid, host=host) if text is not None else error.sentence
+
+
+def _said(detail: str) -> str:
+    """The server's own words in brackets; a code alone, such as AUTH, is none."""
+    if not detail or re.fullmatch(r"[A-Z0-9/_.-]+|\?+", detail):
+        return ""
+    return f' (the server says: "{detail}")'
