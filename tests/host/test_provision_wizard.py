@@ -6,9 +6,9 @@ import cbor2
 import pytest
 from buzon_host import bundle, doctor
 from buzon_host.board.client import Client
-from buzon_host.errors import BoardRefused, BuzonError
-from buzon_host.provision import account, answers, save, schema, wifi, wizard
-from buzon_host.provision.ask import Options
+from buzon_host.errors import BoardRefused, BuzonError, ServerRefused
+from buzon_host.provision import account, answers, save, schema, wifi, wizard, words
+from buzon_host.provision.ask import BACK, Back, Options
 from buzon_host.provision.discover import Network
 from buzon_host.server.run import LocalServer
 from test_board_peer import Peer
@@ -37,10 +37,14 @@ class Person:
     def _answer(self, question: str, default):
         self.asked.append(question)
         assert len(self.asked) < 30
-        for words, answer in self.answers.items():
-            if words in question:
+        for part, answer in self.answers.items():
+            if part in question:
                 if isinstance(answer, list):
                     answer = answer.pop(0)
+                if answer == BACK:
+                    raise Back
+                if isinstance(answer, BaseException):
+                    raise answer
                 return default if answer is None else answer
         assert default is not None, f"nobody can answer: {question}"
         return default
@@ -241,6 +245,204 @@ def test_a_board_that_cannot_look_for_networks_now(mail, tmp_path, monkeypatch) 
     assert "The board cannot look for networks now: type the name." in person.said
 
 
+# The way back
+
+
+NOWHERE = Network(nameserver=("127.0.0.1", 9), autoconfig=(), guesses=("pop.invalid",), timeout=1)
+
+
+def test_back_from_each_question(mail, tmp_path) -> None:
+    """One question back each time, over those that were not asked; what was said is the default there."""
+    row(tmp_path, mail)
+    with Peer() as peer:
+        person = Person(
+            read_elsewhere=[False, False, None],
+            stay_on=[BACK, False, BACK, False, False],
+            deletes_each=[BACK, True, True],
+            Wi_Fi_network=[BACK, "Home", "Home", "Home"],
+            Password_of_the=[BACK, WIFI, WIFI],
+            Put_this=[BACK, True],
+        )
+        person.answers = {
+            "Wi-Fi network": person.answers.pop("Wi Fi network"),
+            "Password of the": person.answers.pop("Password of the"),
+            **person.answers,
+        }
+        del person.answers["Password of the Wi-Fi"]
+        run(peer, person, mail)
+        assert peer.settings["account"][0]["keep"] == "delete"
+    begins = [question[:12] for question in person.asked]
+    assert begins == [
+        "E-mail addre",
+        "Password of ",
+        "Is this mail",
+        "Shall the ma",  # back
+        "Is this mail",
+        "Shall the ma",
+        "demo@casa.ex",  # back
+        "Shall the ma",  # back
+        "Is this mail",
+        "Shall the ma",
+        "demo@casa.ex",
+        "Wi-Fi networ",  # back
+        "demo@casa.ex",
+        "Wi-Fi networ",
+        "Password of ",  # back
+        "Wi-Fi networ",
+        "Password of ",
+        "Put this on ",  # back
+        "Password of ",
+        "Put this on ",
+    ]
+
+
+def test_back_from_the_first_question_is_told(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        person = Person()
+        person.answers["E-mail"] = [BACK, "demo@casa.example"]
+        run(peer, person, mail)
+    assert "This is the first question; Ctrl-C ends." in person.said
+
+
+def test_back_from_a_login_that_works_leads_to_the_address(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        person = Person(read_elsewhere=[BACK, True])
+        run(peer, person, mail)
+    assert [question[:6] for question in person.asked[:6]] == [
+        "E-mail",
+        "Passwo",
+        "Is thi",
+        "E-mail",
+        "Passwo",
+        "Is thi",
+    ]
+
+
+def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
+    row(tmp_path, mail)
+    with Peer() as peer:
+        wrong = [201, "The Wi-Fi Home refused the password: provision the right one.", "wifi"]
+        peer.tests = [{**OK, "state": "failed", "error": wrong}, OK]
+        person = Person(Wi_Fi=None)
+        person.answers = {
+            "Wi-Fi network": ["Home", BACK, "Home"],
+            "Password of the": [WIFI, "the right one"],
+            "Put this": [None, BACK, None],
+            **person.answers,
+        }
+        # The failed network's question, back to the summary, back to its password.
+        run(peer, person, mail)
+        assert peer.settings["wifi"] == [{"ssid": "Home", "password": "the right one"}]
+    assert "The Wi-Fi Home refused the password." in person.said
+    assert not any("provision the right" in said for said in person.said)
+
+
+def test_back_leads_to_the_server_where_it_may_be_another(mail, tmp_path) -> None:
+    """What was typed is the default; what failed only when that is said; Enter alone at the password goes there too."""
+    right = f"{mail.host}:{mail.pop3s}"
+    with Peer() as peer:
+        person = Person()
+        person.answers = {
+            "POP3 server": [BACK, "127.0.0.1:1", "http://x/", right, None, BACK, None],
+            "Password of demo": ["", "", PASSWORD],
+            "Password of the": WIFI,
+            "E-mail": [None, None, None],
+        }
+        defaults = []
+        text = person.text
+
+        def noted(question: str, default: str = "") -> str:
+            defaults.append((question, default))
+            return text(question, default)
+
+        person.text = noted
+        run(peer, person, mail, network=NOWHERE, email="demo@casa.example")
+        assert peer.settings["account"][0]["host"] == mail.host
+    assert [default for question, default in defaults if question == "POP3 server"] == [
+        "",  # back, to the address
+        "",
+        "127.0.0.1:1",  # failed
+        "127.0.0.1:1",  # what made no sense is forgotten
+        right,  # from the password
+        right,  # back, to the address
+        right,
+    ]
+    assert person.said.count("Enter tries 127.0.0.1:1 again.") == 1
+    assert not any(f"Enter tries {right}" in said for said in person.said)
+
+
+def test_ctrl_c_while_a_server_is_asked_keeps_what_was_typed(mail, monkeypatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    right = f"{mail.host}:{mail.pop3s}"
+    with Peer() as peer:
+        with monkeypatch.context() as during:
+            during.setattr(account, "ways", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                run(peer, Person(POP3_server=right), mail, network=NOWHERE)
+        assert answers.load().server == right
+        person = Person(POP3_server=None)
+        person.answers["E-mail"] = None
+        run(peer, person, mail, network=NOWHERE)
+        assert peer.settings["account"][0]["port"] == mail.pop3s
+        # One that failed is not offered the next time.
+        (answers.path()).unlink()
+        with pytest.raises(KeyboardInterrupt):
+            run(peer, Person(POP3_server=["127.0.0.1:1", KeyboardInterrupt()]), mail, network=NOWHERE)
+        assert answers.load().server == ""
+
+
+def test_a_server_that_is_busy_for_this_pc_is_asked_again(mail, tmp_path, monkeypatch) -> None:
+    row(tmp_path, mail)
+    tried = []
+    real = account.check
+
+    def busy(*args, **more):
+        tried.append(args)
+        if len(tried) < 3:
+            raise ServerRefused(503, "Another program has the mailbox open (x): the board will try again.")
+        return real(*args, **more)
+
+    monkeypatch.setattr(account, "check", busy)
+    with Peer() as peer:
+        run(peer, person := Person(), mail)
+    assert person.asked.count("Try again?") == 2
+    assert "Another program has the mailbox open: close it, or wait a minute." in person.said
+
+
+# What it says
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "said"),
+    [
+        (502, "AUTH", "The password is wrong, or the user name is."),
+        (502, "[AUTH] no", 'The password is wrong, or the user name is (the server says: "[AUTH] no").'),
+        (501, "{0} Use an app password", 'refused the login (the server says: "{0} Use an app password").'),
+        (501, "", "The server refused the login."),
+        (506, "SYS/PERM", "The server will not work without you: ask your provider."),
+        (999, "x", "as it came"),
+    ],
+)
+def test_what_a_server_says_is_in_a_person_s_words(code, detail, said) -> None:
+    assert words.of_server(ServerRefused(code, "as it came", detail)).endswith(said)
+
+
+def test_no_sentence_of_the_wizard_is_for_somebody_elsewhere() -> None:
+    """Each code of the tree that a test may end with; none sends the person where they are, or names a path."""
+    from buzon.errors import sentence
+
+    for code in (*range(200, 219), *range(400, 404), *range(500, 509)):
+        text = words.of_board(BoardRefused(code, sentence(code, "AUTH"), "account[0]"), "Ho{me}", "pop.x")
+        assert "account[" not in text
+        if code < 400 and code not in (207, 213, 214, 215, 216):
+            assert "provision the" not in text, code
+            assert "Ho{me}" in text or code in (205, 206)
+
+
 # What is remembered and what is saved
 
 
@@ -299,8 +501,8 @@ def test_a_saved_file_is_what_was_put_on_the_board_without_its_secrets(tmp_path)
 
 def test_a_file_that_is_there_is_not_overwritten(tmp_path) -> None:
     (tmp_path / "x.toml").write_text("mine")
-    for path, words in ((tmp_path / "x.toml", "already"), (tmp_path / "no" / "x.toml", "no folder")):
-        with pytest.raises(BuzonError, match=words):
+    for path, why in ((tmp_path / "x.toml", "already"), (tmp_path / "no" / "x.toml", "no folder")):
+        with pytest.raises(BuzonError, match=why):
             save.check(path)
     assert (tmp_path / "x.toml").read_text() == "mine"
 

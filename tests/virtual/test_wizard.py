@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -175,6 +176,48 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     assert shown.count("Put this on the board?") == 1
     assert "There is nothing to collect yet" in shown
     assert stored(rig)["wifi"][0]["password"] == WIFI[1]
+
+
+def test_back_at_each_question(rig, server, at) -> None:
+    """`<` leads to the question before, with what was answered there as its default."""
+    email, password, shared, copies, ssid, wifi, go = QUESTIONS
+    back = "<"
+    person = at(server)
+    person.shows("< goes back")
+    person.answer((email[0], back))
+    person.shows("This is the first question")
+    person.answer(email, (password[0], back), (r"E-mail address \[demo@casa.example\]: ", ""), password)
+    person.answer((shared[0], "n"), (copies[0], back), (r"read elsewhere.*\[y/N\] ", "y"), (copies[0], back))
+    person.answer(shared, copies, (ssid[0], back), copies, (ssid[0], "1"), (wifi[0], back), ssid, wifi)
+    person.answer((go[0], back), wifi, go)
+    person.ends(0)
+    assert stored(rig)["wifi"] == [{"ssid": WIFI[0], "password": WIFI[1]}]
+
+
+def test_ctrl_c_while_a_named_server_is_asked(rig, server, at) -> None:
+    """What was typed is the default of the next run. One that answers is found soon, and Enter alone goes back to it."""
+    nobody = "demo@localhost"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        typed = f"127.0.0.1:{silent.getsockname()[1]}"
+        person = at(server, host="casa.invalid")  # no provider of the table
+        person.answer((QUESTIONS[0][0], nobody), (r"POP3 server: ", typed))
+        person.shows("Asking 127.0.0.1")
+        person.child.sendintr()
+        assert person.ends(130).endswith("\nInterrupted.\n")
+        person = at(server, host="casa.invalid")  # no provider of the table
+        person.answer((QUESTIONS[0][0], ""))
+        person.child.expect_exact(f"POP3 server [{typed}]: ")
+    right = f"127.0.0.1:{server.pop3s}"
+    begin = time.monotonic()
+    person.child.sendline(right)
+    person.child.expect(f"Password of {nobody}: ")
+    assert time.monotonic() - begin < 2
+    person.child.sendline("")
+    person.child.expect_exact(f"POP3 server [{right}]: ")
+    person.child.sendline("<")
+    person.child.expect_exact(f"E-mail address [{nobody}]: ")
+    person.child.sendintr()
+    person.ends(130)
 
 
 def test_ctrl_c_at_each_question_and_then_again(rig, server, at) -> None:
