@@ -51,7 +51,7 @@ def rig(boot):
 class Person:
     """A terminal with `buzon provision` in it. What it shows is kept, and never holds a secret."""
 
-    def __init__(self, home, rig, *arguments: str, **env: str) -> None:
+    def __init__(self, home, rig, *arguments: str, columns: int = 500, **env: str) -> None:  # none is folded
         self.home = home
         rig.client.close()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
@@ -72,7 +72,7 @@ class Person:
             },
             encoding="utf-8",
             timeout=40,
-            dimensions=(24, 500),  # no line is folded
+            dimensions=(24, columns),
         )
         self.child.logfile_read = self._file
 
@@ -166,6 +166,11 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     person.shows("Type y or n.")
     person.answer(shared, copies, (ssid[0], "x" * 40))
     person.shows("1 to 32 bytes")
+    unseen = r"does not see a Wi-Fi named {} now\. Is that its name\? \[y/N\] "
+    person.answer(
+        (ssid[0], "77"), (unseen.format(77), ""), (ssid[0], "Hidden"), (unseen.format("Hidden"), "y")
+    )
+    person.answer((r"Password of the Wi-Fi Hidden: ", "<"))
     person.answer(ssid, (wifi[0], "short"))
     person.shows("The Wi-Fi password is too short: it has 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)
@@ -341,13 +346,14 @@ def test_no_such_host_and_no_server_there(rig, server, at) -> None:
 
 
 def test_a_provider_that_takes_no_password_is_explained(rig, server, at) -> None:
-    person = at(server, "--email", "ana@outlook.com")
-    person.shows("takes no passwords from mail programs")
+    person = at(server, "--email", "ana@outlook.com", columns=50)
+    person.child.expect(r"takes no\s+passwords\s+from\s+mail\s+programs")
     person.answer((r"E-mail address: ", "ana@icloud.com"))
     person.shows("iCloud has no POP3")
     person.child.expect("E-mail address: ")
     person.child.sendintr()
-    person.ends(130)
+    shown = person.ends(130)
+    assert "< goes back,\nCtrl-C ends" in shown.replace(" \n", "\n")  # folded between words
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Terminal:
         self._out = out
 
     def say(self, text: str = "") -> None:
-        self._out.note(text)
+        self._out.stderr.print(Text(escape(text)), soft_wrap=False)  # folded between words
 
     def text(self, question: str, default: str = "") -> str:
         shown = f"{question} [{default}]: " if default else f"{question}: "
@@ -58,7 +58,7 @@ class Terminal:
 
     def _line(self, shown: str) -> str:
         try:
-            self._out.stderr.print(Text(escape(shown)), end="")
+            self._out.stderr.print(Text(escape(shown)), end="", soft_wrap=False)
             line = sys.stdin.readline()
         except UnicodeDecodeError:
             return self._again(lambda: self._line(shown))

@@ -61,6 +61,7 @@ def login(ask: Ask, options: Options, known: remembered.Answers, table: Sequence
                     reached = _told(ask, options, known, _written(reached.server))
         except Back:
             known.forget_server()
+            remembered.save(known)
 
 
 def _login(

@@ -151,10 +151,11 @@ def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: f
             session = poplib.POP3_SSL(host, port, timeout=timeout, context=context)
         yield session.sock
     except ssl.SSLCertVerificationError as error:
-        kind = UnknownCa if error.verify_code in _UNKNOWN else BuzonError
-        raise kind(
-            f"The certificate of {host}:{port} was not accepted ({escape(error.verify_message)}): if the "
-            "server has a CA of its own, give it with --ca FILE."
+        unknown = error.verify_code in _UNKNOWN
+        why = "no CA that this PC knows vouches for it" if unknown else escape(error.verify_message)
+        raise (UnknownCa if unknown else BuzonError)(
+            f"The certificate of {host}:{port} was not accepted ({why}): if the server has a CA of its own, give it "
+            "with --ca FILE."
         ) from None
     except poplib.error_proto:
         what = "is no POP3 server: check host and port"

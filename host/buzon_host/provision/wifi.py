@@ -8,6 +8,7 @@ from ..board.client import Client
 from ..errors import BoardRefused
 from . import answers as remembered
 from . import schema, secrets
+from .ask import Back
 from .draft import Draft
 
 _SCAN_TRIES = 3
@@ -35,13 +36,23 @@ def network(draft: Draft) -> bool:
             typed = names[int(typed) - 1]
         try:
             schema.Wifi.model_validate({"ssid": typed})
-            break
         except ValueError:
             ask.say("A Wi-Fi network's name has 1 to 32 bytes: type its number or its name.")
+            continue
+        if not names or typed in names or _hidden(draft, typed):
+            break
     known.ssid = draft.ssid = typed
     remembered.save(known)
     draft.secure = next((secure for ssid, _, secure in networks if ssid == typed), None)
     return True
+
+
+def _hidden(draft: Draft, typed: str) -> bool:
+    """Whether a name that is not in sight is meant: mostly it is a typing error."""
+    try:
+        return draft.ask.yes(f"The board does not see a Wi-Fi named {typed} now. Is that its name?", False)
+    except Back:
+        return False
 
 
 def password(draft: Draft) -> bool:

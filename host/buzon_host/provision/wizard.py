@@ -139,7 +139,8 @@ def _summary(talk: _Talk) -> bool:
         "Copies   " + ("deleted from the server once stored" if account.deletes else "stay on the server")
     )
     ask.say("Begins   " + ("with what comes from now on" if account.start == "now" else "with what is there"))
-    ask.say(f"Wi-Fi    {draft.wifi.ssid}")
+    locked = draft.wifi.password is not None and draft.wifi.password.get_secret_value()
+    ask.say(f"Wi-Fi    {draft.wifi.ssid}{'' if locked else ' (no password)'}")
     if not ask.yes("Put this on the board?", True):
         raise BuzonError("Nothing was changed on the board: run buzon provision again when you like.")
     return True
