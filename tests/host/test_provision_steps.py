@@ -85,23 +85,34 @@ def test_nothing_is_asked_where_nothing_is_to_be_confirmed(more) -> None:
         assert result.unconfirmed == []
 
 
-def test_a_failed_test_leaves_the_old_settings_and_says_why() -> None:
+@pytest.mark.parametrize(
+    ("path", "of"),
+    [
+        ("account[0].password", "account main, password: "),
+        ("account[0]", "account main: "),
+        ("account[7]", "account: "),
+        ("wifi[0].password", "Wi-Fi Home, password: "),
+        ("wifi", ""),
+        ("time", "time: "),
+        ("", ""),
+        ("]", ""),
+    ],
+)
+def test_a_failed_test_leaves_the_old_settings_and_says_why(path, of) -> None:
     with Peer() as peer:
         peer.settings = {"old": 1}
         peer.tests = [
             state("running"),
             state(
                 "failed",
-                error=[502, "The password is wrong (no): provision the right one.", "account[0].password"],
+                error=[502, "The password is wrong (no): provision the right one.", path],
             ),
         ]
         with pytest.raises(BoardRefused) as error:
             run(peer, settings())
         assert peer.settings == {"old": 1}
         assert peer.staged is None
-        assert (
-            str(error.value) == "account main, password: The password is wrong (no): provision the right one."
-        )
+        assert str(error.value) == f"{of}The password is wrong (no): correct it, and run this again."
         assert error.value.code == 502
         assert error.value.exit_code == 4
 

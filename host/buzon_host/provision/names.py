@@ -12,9 +12,8 @@ from typing import Any
 _ORDINALS = ("", "second ", "third ", "fourth ")
 
 
-def in_file(path: str, text: str = "") -> str:
-    """`line 9: port in [[account]]`; without the file's `text` no line."""
-    line = line_of(text, path) if text else 0
+def in_file(path: str, line: int = 0) -> str:
+    """`line 9: port in [[account]]`; 0 is no line."""
     return (f"line {line}: " if line else "") + _name(_steps(path))
 
 
@@ -45,9 +44,10 @@ def line_of(text: str, path: str) -> int:
 
 
 def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
-    """What a path that the board names is for its owner: `account main, password`, `Wi-Fi Home`."""
+    """What a path that the board names is for its owner: `account main, password`, `Wi-Fi Home`; nothing for one that
+    its sentence says anyway."""
     steps = _steps(path)
-    if not steps:
+    if not steps or path == "wifi":
         return ""
     known = {"account": ("account", accounts), "wifi": ("Wi-Fi", ssids)}.get(str(steps[0]))
     if known is None:

@@ -46,8 +46,12 @@ class SettingsError(UsageError):
         self, source: str, problems: list[tuple[str, str]], sentence: str = "", text: str = ""
     ) -> None:
         self.problems = problems
-        lines = "; ".join(f"{names.in_file(path, text)} {what}" for path, what in problems)
-        super().__init__(sentence or f"{source} cannot be used: {lines}.")
+        lines = [names.line_of(text, path) if text else 0 for path, _ in problems]
+        said = [
+            f"{names.in_file(path, line)} {what}"
+            for line, (path, what) in sorted(zip(lines, problems, strict=True), key=lambda each: each[0])
+        ]
+        super().__init__(sentence or f"{source} cannot be used: {'; '.join(said)}.")
 
 
 def _no_controls(text: str) -> str:

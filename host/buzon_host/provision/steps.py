@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..board.client import Client, TestState
 from ..errors import BoardRefused, BuzonError, NoBoard
 from . import ca as certificates
-from . import names
+from . import names, words
 from .schema import Account, Settings, to_cbor
 
 TEST_S = 180.0
@@ -84,7 +84,7 @@ def provision(
     except BoardRefused as error:
         _discard(client)
         ssids, ids = [one.ssid for one in settings.wifi], [one.id for one in settings.account]
-        raise BoardRefused(error.code, error.sentence, names.on_board(error.path, ssids, ids)) from None
+        raise BoardRefused(error.code, words.of_test(error), names.on_board(error.path, ssids, ids)) from None
     except BaseException:
         _discard(client)
         raise

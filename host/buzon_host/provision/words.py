@@ -1,4 +1,4 @@
-"""What the wizard says of errors: in words of the question that was asked, not of a settings file or a protocol.
+"""What is said of errors while a board is provisioned; by the wizard in words of the question that was asked.
 
 The sentences of the firmware are for a board on a wall; here a person sits at the keyboard.
 """
@@ -42,6 +42,24 @@ _OTHER = (
     "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi {ssid}; "
     "try another network."
 )
+
+
+# What to do, where the firmware's sentence says that it is to be provisioned: that is what is being done.
+_INSTEAD = {
+    201: "correct it, and run this again.",
+    211: "give the server's CA with --ca FILE.",
+    217: "if you trust it, give it with --ca FILE.",
+    218: "if it was renewed, give the new one with --ca FILE.",
+    502: "correct it, and run this again.",
+}
+
+
+def of_test(error: BoardRefused) -> str:
+    """The board's sentence on settings that it tests, for somebody who is provisioning it."""
+    text, colon, _ = error.sentence.rpartition(": ")
+    if error.code not in _INSTEAD or not colon:
+        return error.sentence
+    return f"{text.removesuffix(' (AUTH)')}: {_INSTEAD[error.code]}"
 
 
 def of_server(error: ServerRefused) -> str:
