@@ -4,6 +4,7 @@ import json
 
 import cbor2
 import pytest
+import trustme
 from buzon_host import bundle, doctor
 from buzon_host.board.client import Client
 from buzon_host.errors import BoardRefused, BuzonError, ServerRefused
@@ -13,7 +14,7 @@ from buzon_host.provision.discover import Network
 from buzon_host.server.run import LocalServer
 from test_board_peer import Peer
 from test_cli_verbs import buzon, one_sentence
-from test_discover import dns_server
+from test_discover import XML, dns_server, https_server
 
 PASSWORD = "mail-SECRET-0815"
 WIFI = "ap-SECRET-4711"
@@ -371,6 +372,40 @@ def test_back_leads_to_the_server_where_it_may_be_another(mail, tmp_path) -> Non
     ]
     assert person.said.count("Enter tries 127.0.0.1:1 again.") == 1
     assert not any(f"Enter tries {right}" in said for said in person.said)
+
+
+def test_the_user_name_that_came_with_a_server_stays_with_it(mail, tmp_path) -> None:
+    """Enter at the server that was found means that one, with its user name; another one has none."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(tmp_path / "roots.pem"))
+    xml = XML.replace("POP.%EMAILDOMAIN%", "localhost").replace("<port>995", f"<port>{mail.pop3s}")
+    with dns_server() as (nameserver, _), https_server(ca, {"/c": xml.encode()}) as (at, _), Peer() as peer:
+        network = Network(
+            nameserver=nameserver,
+            autoconfig=(f"{at}/c",),
+            roots=tmp_path / "roots.pem",
+            guesses=(),
+            timeout=2,
+        )
+        person = Person(POP3_server=[None, f"127.0.0.1:{mail.pop3s}"])
+        person.answers["Password of Ana"] = ["", "", PASSWORD]
+        person.answers = {
+            "Password of demo": PASSWORD,
+            "Password of Ana": person.answers["Password of Ana"],
+            "Is the user name": False,
+            "User name": "demo@casa.example",
+            **person.answers,
+        }
+        run(peer, person, mail, network=network, email="Ana@casa.example")
+    passwords = [
+        question for question in person.asked if "Password of" in question and "Wi-Fi" not in question
+    ]
+    assert passwords == [
+        "Password of Ana",
+        "Password of Ana",
+        "Password of Ana@casa.example",
+        "Password of demo@casa.example",
+    ]
 
 
 def test_ctrl_c_while_a_server_is_asked_keeps_what_was_typed(mail, monkeypatch) -> None:

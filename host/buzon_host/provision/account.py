@@ -58,7 +58,7 @@ def login(ask: Ask, options: Options, known: remembered.Answers, table: Sequence
                 except Back:
                     if reached.server.source in ("table", "mx"):
                         raise  # where another address is the only thing that could be meant
-                    reached = _told(ask, options, known, _written(reached.server))
+                    reached = _told(ask, options, known, _written(reached.server), reached.server)
         except Back:
             known.forget_server()
             remembered.save(known)
@@ -121,17 +121,25 @@ def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found)
     elif not problems:
         ask.say(f"No POP3 server of {domain} was found" + (", only IMAP." if found.imap else "."))
     if servers and not known.server:
-        return _told(ask, options, known, _written(servers[0]), failed=True)
+        return _told(ask, options, known, _written(servers[0]), servers[0], failed=True)
     return _told(ask, options, known, known.server)
 
 
 def _told(
-    ask: Ask, options: Options, known: remembered.Answers, default: str, failed: bool = False
+    ask: Ask,
+    options: Options,
+    known: remembered.Answers,
+    default: str,
+    found: Server | None = None,
+    failed: bool = False,
 ) -> Reached:
     """The server that the person names: `host` or `host:port`; port 110 is the one with STLS.
 
-    What was typed is known to the next run, unless it failed. `failed`: the default has.
+    What was typed is known to the next run, unless it failed. `found`: what the default was made of; on its host the
+    user name is the same. `failed`: it did not answer.
     """
+    users = {found.host: found.user} if found is not None else {}
+    users[known.host] = known.user
     while True:
         if failed:
             ask.say(f"Enter tries {default} again.")
@@ -146,7 +154,8 @@ def _told(
         remembered.save(known)
         with ask.working() as progress:
             progress(f"Asking {host}")
-            best, problems = reach(ways(host, port, known.user or known.email), options.network, options.ca)
+            user = users.get(host) or known.email
+            best, problems = reach(ways(host, port, user), options.network, options.ca)
         if best is not None:
             _remember(known, best.server)
             return best
