@@ -75,9 +75,11 @@ class _Attempt:
     def problems(self) -> list[str]:
         """A sentence for each port where nobody was reached; of two ways the one that was answered at least."""
         found: dict[tuple[str, int], BuzonError] = {}
-        for server, result in zip(self._servers, list(self.results), strict=True):
+        results = list(self.results)
+        reached = any(isinstance(result, Reached) for result in results)
+        for server, result in zip(self._servers, results, strict=True):
             port = (server.host, server.port)
-            if self._answered(port):
+            if self._answered(port) or (result is None and reached):  # that one was not waited for
                 continue
             problem = (
                 result if isinstance(result, BuzonError) else NoConnection(f"{server.host} did not answer.")
