@@ -273,8 +273,8 @@ def test_provision_with_wrong_settings_touches_no_board(tmp_path) -> None:
         done = buzon("provision", str(path), "--port", peer.port)
         assert done.returncode == 2
         sentence = one_sentence(done)
-        assert "account[0].prot: is not a known setting" in sentence
-        assert "account[0].keep: must be" in sentence
+        assert "line 10: prot in [[account]] is not a known setting" in sentence
+        assert "line 11: keep in [[account]] must be" in sentence
         assert SECRET not in sentence
         assert not peer.received
 
