@@ -126,11 +126,11 @@ def test_status_says_that_tls_does_not_verify() -> None:
         assert "a\\x1b[31mb" in done.stdout
 
 
-def test_mail_show_gives_the_bytes_as_they_are_stored() -> None:
+def test_mail_show_raw_gives_the_bytes_as_they_are_stored() -> None:
     with Peer() as peer:
         with_mail(peer)
         peer.mail["main"][ID] = message = bytes(range(256)) * 9
-        document = one_document(buzon("mail", "show", ID, "--port", peer.port, "--json"))
+        document = one_document(buzon("mail", "show", ID, "--raw", "--port", peer.port, "--json"))
         assert base64.b64decode(document["base64"]) == message
         raw = subprocess.run(
             [*BUZON, "mail", "show", ID, "--raw", "--port", peer.port],
@@ -139,6 +139,33 @@ def test_mail_show_gives_the_bytes_as_they_are_stored() -> None:
             timeout=60,
         )
         assert raw.stdout == message
+
+
+def test_mail_show_is_for_reading() -> None:
+    message = (
+        "From: =?utf-8?q?Jos=C3=A9?= <jose@example.org>\r\nTo: me@example.org\r\nSubject: =?utf-8?b?wqFIb2xhIRtbMm0=?=\r\n"
+        'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\nContent-Type: text/plain; charset=utf-8\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\nse=C3=B1or =1B[31m\r\n--x\r\nContent-Type: image/png\r\n"
+        'Content-Disposition: attachment; filename="a\u202eb.png"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--x--\r\n'
+    ).encode()
+    with Peer() as peer:
+        with_mail(peer)
+        peer.mail["main"][ID] = message
+        assert buzon("mail", "show", ID, "--port", peer.port).stdout.splitlines() == [
+            "From:    José <jose@example.org>",
+            "To:      me@example.org",
+            "Date:    -",
+            "Subject: ¡Hola!\\x1b[2m",
+            "",
+            "señor \\x1b[31m",
+            "",
+            "Attached: a\\u202eb.png (image/png, 3 bytes)",
+        ]
+        document = one_document(buzon("mail", "show", ID, "--port", peer.port, "--json"))
+        assert document["from"] == "José <jose@example.org>"
+        assert document["text"] == "señor \x1b[31m"
+        assert document["attachments"] == [{"name": "a\u202eb.png", "type": "image/png", "size": 3}]
+        assert document["size"] == len(message)
 
 
 def test_screen_has_the_pixels() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from ..board.client import Client, Item
 from ..errors import BuzonError, UsageError
+from ..message import Message, read
 from ..provision.steps import human
 from ..pull.maildir import Maildir
 from ..pull.mbox import Mbox
@@ -31,7 +32,10 @@ Account = Annotated[str | None, typer.Option("--account", help="Account (default
 Id = Annotated[
     str, typer.Argument(help="The message's id, as `mail list` shows it; its beginning is enough.")
 ]
-Raw = Annotated[bool, typer.Option("--raw", help="The bytes as they are stored, unchanged.")]
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="The bytes as they are stored, for a file or a pipe; nothing is decoded."),
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many, newest first.")]
 
 
@@ -132,9 +136,10 @@ def _letters(ids: Sequence[str]) -> int:
 
 @group.command()
 def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, json: Json = False) -> None:
-    """Show one message as it is stored.
+    """Show one message: sender, date, subject, its text, and what is attached.
 
-    Control characters are escaped, unless --raw.
+    HTML is shown as text, and control characters are escaped. With --raw come the stored bytes instead, to a terminal
+    too; with --raw --json as base64.
     """
     out = Out(json)
     with connect(port, out) as client:
@@ -146,21 +151,42 @@ def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, j
             for part in client.read_message(account, id):
                 parts.append(part)
     data = b"".join(parts)
-    # Base64, because a message is bytes and not always text.
-    out.document(
-        {
-            "ok": True,
-            "account": account,
-            "id": id,
-            "size": len(data),
-            "base64": base64.b64encode(data).decode(),
-        }
-    )
-    if raw and not json:
+    named = {"ok": True, "account": account, "id": id, "size": len(data)}
+    if not raw:
+        message = read(data)
+        fields = {name.removesuffix("_"): value for name, value in asdict(message).items()}
+        out.document({**named, **fields})
+        _tell(out, message)
+    elif json:
+        # Base64, because a message is bytes and not always text.
+        out.document({**named, "base64": base64.b64encode(data).decode()})
+    else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    else:
-        out.lines(data.decode("utf-8", "backslashreplace").removesuffix("\r\n"))
+
+
+def _tell(out: Out, message: Message) -> None:
+    fields = (
+        ("From", message.from_),
+        ("To", message.to),
+        ("Date", message.date),
+        ("Subject", message.subject),
+    )
+    for name, value in fields:
+        out.say(f"{name + ':':<9}{value or '-'}")
+    out.say()
+    if message.note:
+        out.say(message.note)
+        out.say()
+    if message.text:
+        out.lines(message.text)
+    elif not message.attachments:
+        out.say("It has no text. If only its headers are on the board, buzon mail fetch brings the rest.")
+    if message.attachments:
+        out.say()
+    for one in message.attachments:
+        size = "unknown size" if one.size is None else human(one.size)
+        out.say(f"Attached: {one.name or 'without a name'} ({one.type}, {size})")
 
 
 @group.command()
