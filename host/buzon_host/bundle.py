@@ -5,6 +5,7 @@ user names, names of networks and addresses. No mail is in it.
 """
 
 import base64
+import itertools
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import __version__
+from . import __version__, files
 from .board.printable import escape_lines
 from .doctor import Report
 from .errors import UsageError
@@ -22,17 +23,26 @@ from .errors import UsageError
 _LEAST = 3  # characters; what is shorter would hit words that have nothing to do with it
 
 
+def new_name(now: datetime) -> Path:
+    """A name in this folder that is free: `buzon-report-20261123-210542.txt`."""
+    name = f"buzon-report-{now:%Y%m%d-%H%M%S}"
+    numbered = (Path(f"{name}-{number}.txt") for number in itertools.count(2))
+    return next(
+        path for path in itertools.chain([Path(f"{name}.txt")], numbered) if not os.path.lexists(path)
+    )
+
+
 def check(path: Path) -> None:
     """Raises UsageError when no new file can be written there."""
     if path.exists() or path.is_symlink():
-        raise UsageError(f"There is a file {path} already: give --bundle another name.")
+        raise UsageError(f"There is a file {path} already: give another name.")
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}: make it, or give --bundle another name.")
+        raise UsageError(f"There is no folder {path.parent}: make it, or give another name.")
 
 
 def write(path: Path, report: Report, env: Mapping[str, str] | None = None) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text(report, os.environ if env is None else env))
+    content = text(report, os.environ if env is None else env)
+    files.write(path, content.encode("utf-8", "backslashreplace"), new=True)
 
 
 def text(report: Report, env: Mapping[str, str]) -> str:
@@ -43,7 +53,7 @@ def text(report: Report, env: Mapping[str, str]) -> str:
         ("status", _json(report.status and report.status.model_dump(mode="json"))),
         ("settings", _json(without_secrets(report.settings))),
         ("log", report.log),
-        ("printed by the board beside its answers", "\n".join(report.said[-200:])),
+        ("printed by the board beside its answers", "\n".join(report.said)),
     ]
     body = "\n\n".join(f"== {name} ==\n{content or '-'}" for name, content in parts)
     body = redacted(body, names(report), known(env))

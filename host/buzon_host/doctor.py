@@ -8,7 +8,8 @@ is tried from this PC too, to tell "the board cannot" from "nobody can".
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -16,11 +17,12 @@ import cbor2
 from pydantic import BaseModel, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from . import check as from_pc
+from . import disclosure
 from .board.client import Client, Hello, Status, TestState
 from .board.link import Link
+from .disclosure import Confirm
 from .errors import DONE, FAILED, BoardRefused, BuzonError, NoBoard, UsageError
 from .provision import ca as certificates
-from .provision import secrets
 from .provision.schema import DEFAULT_PORTS, Account
 from .provision.steps import counted, human, stage
 from .remedies import REMEDIES
@@ -28,6 +30,8 @@ from .remedies import REMEDIES
 LEAST_MICROPYTHON = (1, 25)
 TEST_S = 180.0
 """Seconds the board's own test may take, with the sync that it waits for."""
+SAID = 200
+"""Lines beside the board's answers that are kept, the last ones."""
 _POLL_S = 0.1
 _WEAK_DBM = -75
 _LOW_FLASH = 16 * 1024
@@ -61,7 +65,7 @@ class Report:
     status: Status | None = None
     settings: dict[str, Any] | None = None
     log: str = ""
-    said: list[str] = field(default_factory=list)
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID))
     exit_code: int = DONE
 
     @property
@@ -71,6 +75,8 @@ class Report:
 
 Show = Callable[[Check], None]
 Say = Callable[[str], None]
+Password = Callable[[Account], tuple[str | None, str, str]]
+"""The password that may go to an account's server; or why none, and what to do."""
 
 
 class _Stop(Exception):
@@ -84,19 +90,28 @@ def examine(
     ca: bytes | None = None,
     env: Mapping[str, str] | None = None,
     keyring: bool = True,
+    host: str | None = None,
+    confirm: Confirm = lambda _: False,
     show: Show = lambda _: None,
     say: Say = lambda _: None,
 ) -> Report:
     """Examines the board on `port`. `account`: its mailbox only. `ca`: DER, for the comparison from this PC.
+
+    `env`, `keyring`: where a password may be for that; `host`: the mail server that the person has named, and
+    `confirm` asks whether a password may go to the one that the board names (see `disclosure.py`).
 
     `show` gets each check when it is done, `say` what is being done. Raises UsageError when there is no such
     account; every other failure is a check in the report.
     """
     report = Report(port)
     environment = os.environ if env is None else env
+
+    def password(one: Account) -> tuple[str | None, str, str]:
+        return disclosure.password(one, environment, keyring, host, confirm)
+
     try:
         with Client(Link(port, on_text=report.said.append)) as client:
-            _Examination(client, report, show, say).run(account, ca, environment, keyring)
+            _Examination(client, report, show, say).run(account, ca, password)
     except _Stop:
         pass
     return report
@@ -111,7 +126,7 @@ class _Examination:
         self._show = show
         self._say = say
 
-    def run(self, account: str | None, ca: bytes | None, env: Mapping[str, str], keyring: bool) -> None:
+    def run(self, account: str | None, ca: bytes | None, password: Password) -> None:
         self._serial()
         try:
             self._versions()
@@ -132,7 +147,7 @@ class _Examination:
             self._add(failed)
             if failed.account:
                 tree = next(one for one in accounts if one["id"] == failed.account)
-                self._compare(tree, failed, ca, env, keyring)
+                self._compare(tree, failed, ca, password)
 
     def _add(self, check: Check) -> None:
         self.report.checks.append(check)
@@ -307,10 +322,9 @@ class _Examination:
         tree: dict[str, Any],
         failed: Check,
         ca: bytes | None,
-        env: Mapping[str, str],
-        keyring: bool,
+        find_password: Password,
     ) -> None:
-        """The same from this PC; with the login only where the password is at hand."""
+        """The same from this PC; with the login only where a password may go to the server that the board names."""
         self._say("Trying the same from this PC")
         plain = {name: tree[name] for name in _FOR_PC if name in tree}
         try:
@@ -319,7 +333,9 @@ class _Examination:
             return
         password = None
         if failed.name in ("capabilities", "login", "mailbox") and "oauth" not in tree:
-            password = secrets.of_account(account, env, keyring)
+            password, why, remedy = find_password(account)
+            if why:
+                self._add(Check("this PC", "warn", why, remedy, account=account.id))
         how = "The same works from this PC"
         try:
             if password is not None:
@@ -470,7 +486,7 @@ def parted(sentence: str) -> tuple[str, str]:
     return sentence, ""
 
 
-def banner(said: list[str]) -> str:
+def banner(said: Sequence[str]) -> str:
     """The MicroPython version that a board's prompt has shown, or an empty text."""
     for line in reversed(said):
         found = re.search(r"MicroPython v(\d+\.\d+(?:\.\d+)?)", line)

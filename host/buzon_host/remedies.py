@@ -3,6 +3,8 @@
 `buzon doctor` shows it, and docs/troubleshooting.md is made of it. A code whose sentence says all has none.
 """
 
+from .errors import BoardRefused, BuzonError, ServerRefused
+
 REMEDIES = {
     100: "Run `buzon provision`: the settings on the flash are damaged or of another version.",
     101: "The path before the colon names the setting; docs/settings.md says what it may be.",
@@ -21,8 +23,8 @@ REMEDIES = {
     "on in the access point.",
     203: "Compare `host` with what your provider says; if it is right, the network's DNS does not answer the "
     "board: restart the router, or try another network.",
-    204: "Look at `host` and `port` (995 for implicit TLS, 110 for STARTTLS); a firewall or a guest network may "
-    "let no mail through.",
+    204: "Is the mail server running, and are `host` and `port` in the settings its own (995 for implicit TLS, 110 "
+    "for STARTTLS)? If so, a firewall or a guest network may let no mail through.",
     205: "Once in a while this is nothing; if it stays, the Wi-Fi is weak or the server overloaded: look at "
     "the signal in `buzon status`.",
     206: "If it stays, port and `tls` may not fit each other, or the server turns you away for too many logins: "
@@ -40,16 +42,17 @@ REMEDIES = {
     "older is too old.",
     213: "Run `buzon provision` again: it sends the certificate.",
     214: "If it comes back after a restart: take plug-ins, accounts or the display out of the settings, and "
-    "send a report (`buzon doctor --bundle FILE`).",
+    "send a report (`buzon doctor --bundle`).",
     215: 'Set `tls = "implicit"` and `port = 995`; if the server has neither, its passwords are not safe there.',
     216: "Look at `time.ntp`; some networks let only their own time server through, which is often the router.",
     217: "Compare its fingerprint with what the server's owner says; then run `buzon provision` and say yes, or "
     "give the certificate with `--ca FILE`.",
-    218: "Ask the server's owner whether it was renewed before you provision the new one: otherwise somebody is "
-    "in the middle.",
-    300: "Send a report: `buzon doctor --bundle FILE`.",
+    218: "Ask the server's owner whether it was renewed: if not, somebody is in the middle. If it was, run `buzon "
+    "provision`, which shows the new one and pins it, or `buzon provision SETTINGS.toml --ca FILE` with the new "
+    "certificate.",
+    300: "Send a report: `buzon doctor --bundle`.",
     400: "A web or SMTP port answers in other words: POP3 has 995 or 110; if it was right yesterday, send a "
-    "report (`buzon doctor --bundle FILE`).",
+    "report (`buzon doctor --bundle`).",
     401: "A web or SMTP port answers in other words: POP3 has 995 or 110; a guest network's login page does so "
     "too.",
     402: 'Use `tls = "implicit"` with port 995; until then do not use this network for mail.',
@@ -83,7 +86,18 @@ REMEDIES = {
     706: "Settings have at most 2,048 bytes: shorten filters, or take an account out.",
     800: "Look at the wires of SDA and SCL, at 3.3 V and ground, and at `display.addr` (0x3C or 0x3D); mail is "
     "collected all the same.",
-    801: "Send a report: `buzon doctor --bundle FILE`; the board goes on by itself.",
-    802: "Send a report: `buzon doctor --bundle FILE`; fewer plug-ins, filters and accounts take less.",
-    803: "Send a report: `buzon doctor --bundle FILE`; if it happens often, try another power supply first.",
+    801: "Send a report: `buzon doctor --bundle`; the board goes on by itself.",
+    802: "Send a report: `buzon doctor --bundle`; fewer plug-ins, filters and accounts take less.",
+    803: "Send a report: `buzon doctor --bundle`; if it happens often, try another power supply first.",
 }
+
+NEXT = {
+    218: "buzon provision shows the new certificate and pins it; buzon provision SETTINGS.toml gets it with --ca FILE.",
+}
+"""Where a sentence of the firmware's knows no command: what is said after it on the command line."""
+
+
+def told(error: BuzonError) -> str:
+    """The sentence of an error, with the command to run where the board cannot name it."""
+    code = error.code if isinstance(error, BoardRefused | ServerRefused) else 0
+    return f"{error} {NEXT[code]}" if code in NEXT else str(error)

@@ -101,18 +101,13 @@ def _toml(key: str, value: object) -> str:
 def _flashing(board: Board) -> Iterator[str]:
     suffix = "bin" if board.soc.image_id is not None else "uf2"
     yield from ("```", f"buzon flash --board {board.name} --firmware FIRMWARE.{suffix}", "```", "")
-    yield loader_hint(board)
+    start = "If the chip does not answer, " if board.soc.image_id is not None else "First "
+    yield f"{start}{loader_hint(board)}"
 
 
 def loader_hint(board: Board) -> str:
-    """How a person brings the chip to its loader."""
+    """How a person brings the chip to its loader: the end of a sentence."""
     button = board.soc.button
     if board.soc.uf2_family is not None:
-        return (
-            f"Hold the {button} button while you plug the cable in: a drive named {board.soc.drive} appears. "
-            "Then let the button go."
-        )
-    return (
-        f"If the chip does not answer, hold its {button} button, press RESET (or EN) once, let {button} go, "
-        "and run the command again."
-    )
+        return f"hold the {button} button while you plug the cable in, until a drive named {board.soc.drive} appears."
+    return f"hold its {button} button, press RESET (or EN) once, let {button} go, and run the command again."

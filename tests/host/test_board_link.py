@@ -210,7 +210,8 @@ def test_a_board_at_the_prompt_is_restarted_and_this_is_said() -> None:
 def test_a_board_whose_app_does_not_start_says_what_to_do() -> None:
     with Peer(repl=True, stuck=True) as peer:
         with pytest.raises(
-            NoBoard, match=r"at the MicroPython prompt and the app did not start: .* ImportError"
+            NoBoard,
+            match=r"at the MicroPython prompt, and Buzón did not start on it: put Buzón onto it with buzon install. It said: ImportError",
         ):
             Client.connect(peer.port, timeout=3)
         assert peer.received.count(b"\x04") == 1

@@ -172,7 +172,7 @@ def test_the_code_is_in_the_romfs_where_there_is_one(tmp_path: Path) -> None:
     [
         (b"\xe9" * 10, "is no firmware for an ESP32-C3"),
         (b"hello" * 100, "is no firmware for an ESP32-C3"),
-        (esp32_file(VFS, chip=9), "is for another chip"),
+        (esp32_file(VFS, chip=9), "is for an ESP32-S3, and ESP32_GENERIC_C3 has an ESP32-C3"),
         (esp32_file(VFS)[:0x7000], "there is no partition table in it"),
         (esp32_file(VFS).replace(b"vfs\0", b"vfz\0"), "checksum is wrong"),
         (esp32_file(VFS, version="1.24.1"), "is MicroPython 1.24, and Buzón needs 1.25"),

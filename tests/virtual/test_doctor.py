@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,11 @@ def test_no_such_server(rig: Rig, server: Any) -> None:
 
 def test_nobody_listens(rig: Rig, server: Any) -> None:
     put(rig, tree_of(account_of(server, port=1)), server.ca_der.read_bytes())
-    failed_at(examine(rig, ca=server.ca_der.read_bytes()), "TCP", 204)
+    check = failed_at(examine(rig, ca=server.ca_der.read_bytes()), "TCP", 204)
+    assert f"{server.host}:1" in check.text
+    assert check.remedy.startswith(
+        "Is the mail server running, and are `host` and `port` in the settings its own"
+    )
 
 
 def test_another_ca_and_the_pc_knows_better(rig: Rig, serve: Any, server: Any) -> None:
@@ -155,10 +160,12 @@ def test_a_wrong_password(rig: Rig, server: Any, tls: str) -> None:
     failed_at(report, "login", 502)
     assert names(report)[-1] == "login"  # without the password nothing is learnt from here
     assert report.checks[ALL.index("TLS")].result == ("warn" if tls == "none" else "ok")
-    report = examine(rig, ca=der, env={"BUZON_PASSWORD": PASSWORD})
+    report = examine(rig, ca=der, env={"BUZON_PASSWORD": PASSWORD}, host=server.host)
     assert (report.checks[-1].name, report.checks[-1].result) == ("this PC", "ok")
-    report = examine(rig, ca=der, env={"BUZON_PASSWORD": WRONG_MAIL})
+    report = examine(rig, ca=der, env={"BUZON_PASSWORD": WRONG_MAIL}, host=server.host)
     assert (report.checks[-1].name, report.checks[-1].result) == ("this PC", "warn")
+    report = examine(rig, ca=der, env={"BUZON_PASSWORD": PASSWORD})
+    assert report.checks[-1].text.startswith("The login was not tried from this PC: nobody has said")
 
 
 def test_what_is_no_pop3_server(rig: Rig, server: Any) -> None:
@@ -245,7 +252,16 @@ def test_the_verb_its_bundle_and_no_secret(rig: Rig, server: Any, tmp_path: Path
     rig.client.close()
     path = tmp_path / "report.txt"
     env = {"BUZON_PASSWORD": PASSWORD, "BUZON_WIFI_PASSWORD": WIFI[1]}
-    arguments = ("--port", rig.board.port, "--ca", str(server.ca_pem), "--bundle", str(path))
+    arguments = (
+        "--port",
+        rig.board.port,
+        "--ca",
+        str(server.ca_pem),
+        "--bundle",
+        str(path),
+        "--host",
+        server.host,
+    )
     done = buzon(*arguments, **env)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
@@ -281,17 +297,38 @@ def test_secrets_that_get_into_a_report_are_taken_out(rig: Rig) -> None:
     assert report.settings is not None
     report.settings["account"][0]["password"] = PASSWORD
     report.log = " ".join([*SECRETS, *(secret.encode().hex() for secret in SECRETS)])
-    report.said = [cbor2.dumps(list(SECRETS)).decode("latin-1")]
+    report.said.append(cbor2.dumps(list(SECRETS)).decode("latin-1"))
     assert seen_in(bundle.text(report, {}).encode())
     assert seen_in(bundle.text(report, env).encode()) == []
 
 
-def test_no_board_is_a_report_too(tmp_path: Path) -> None:
+def test_no_board_is_a_report_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "report.txt"
     done = buzon("--bundle", str(path), XDG_RUNTIME_DIR=str(tmp_path))
     assert done.returncode == 3
+    assert "add --bundle" in buzon("report.txt", XDG_RUNTIME_DIR=str(tmp_path)).stderr
     assert "No board was found" in path.read_text("utf-8")
     assert "--port" in done.stderr
+    # Without a name it gets one that is free
+    monkeypatch.chdir(tmp_path)
+    done = buzon("--bundle", XDG_RUNTIME_DIR=str(tmp_path))
+    [made] = tmp_path.glob("buzon-report-*.txt")
+    assert f"The report is in {made}: " in done.stderr
+    assert "No board was found" in made.read_text("utf-8")
+
+
+def test_a_report_s_name_is_never_one_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    now = datetime(2026, 11, 23, 21, 5, 42)
+    names = []
+    for _ in range(3):
+        name = bundle.new_name(now)
+        bundle.write(name, doctor.Report("-"), {})
+        names.append(str(name))
+    stem = "buzon-report-20261123-210542"
+    assert names == [f"{stem}.txt", f"{stem}-2.txt", f"{stem}-3.txt"]
+    with pytest.raises(FileExistsError):
+        bundle.write(Path(names[0]), doctor.Report("-"), {})
 
 
 def test_sentences_are_parted() -> None:

@@ -139,12 +139,12 @@ class Link:
             raise last
         if self._at_prompt:
             raise NoBoard(
-                f"The board on {self.port} is at the MicroPython prompt and the app did not start: "
-                f"install Buzon on it, or restart it and look at what it prints.{self._said}"
+                f"The board on {self.port} is at the MicroPython prompt, and Buzón did not start on it: put Buzón "
+                f"onto it with buzon install.{self._said}"
             )
         raise NoBoard(
-            f"No board answers on {self.port}: check the cable and the port, and that Buzon is installed on "
-            "the board and running."
+            f"No board answers on {self.port}: check the cable and the port; a board without Buzón gets it with "
+            "buzon install."
         )
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:

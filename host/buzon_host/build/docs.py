@@ -188,7 +188,7 @@ def troubleshooting() -> str:
         "# Troubleshooting",
         "",
         "`buzon doctor` looks at everything from the cable to the mailbox, stops at the first thing that fails, and",
-        "says what to do; `buzon doctor --bundle FILE` writes a report without passwords, to give away. `buzon status`",
+        "says what to do; `buzon doctor --bundle` writes a report without passwords, to give away. `buzon status`",
         "shows the last error, and `buzon log` the last lines. The display shows what keeps the board from its work.",
         "",
         "Each error has a number that does not change. `…` is what the board fills in. A board tries again by itself,",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..boards import Board
+from ..boards import CHIPS, Board
 from ..errors import BuzonError
 from . import partitions, uf2
 from .partitions import Partition
@@ -96,9 +96,12 @@ def _esp32(path: Path, data: bytes, board: Board) -> Firmware:
         raise FirmwareError(f"{path} is no firmware for an {chip.title}: download one from micropython.org.")
     image_id = int.from_bytes(data[12:14], "little")
     if image_id != chip.image_id:
+        theirs = next(
+            (f"an {one.title}" for one in CHIPS.values() if one.image_id == image_id), "another chip"
+        )
         raise FirmwareError(
-            f"{path} is for another chip (number {image_id}), and {board.name} has an {chip.title}: download the one "
-            f"for {board.name}."
+            f"{path} is for {theirs}, and {board.name} has an {chip.title}: download the one for {board.name} from "
+            "micropython.org, or name the right board with --board."
         )
     at = partitions.AT - offset
     try:
@@ -121,7 +124,10 @@ def _rp2(path: Path, data: bytes, board: Board) -> Firmware:
     assert chip.uf2_family is not None
     mine = uf2.of_family(blocks, chip.uf2_family)
     if not mine:
-        raise FirmwareError(f"{path} is for another chip than the {chip.title} of {board.name}.")
+        raise FirmwareError(
+            f"{path} is for another chip than the {chip.title} of {board.name}: download the one for {board.name} from "
+            "micropython.org, or name the right board with --board."
+        )
     flat = b"".join(block.data for block in sorted(mine, key=lambda block: block.address))
     end = max(block.address + len(block.data) for block in mine) - uf2.FLASH
     if end > board.filesystem.offset:

@@ -14,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..board.printable import escape
 from ..errors import DONE, FAILED, INTERRUPTED, USAGE, BuzonError
+from ..remedies import told
 from . import document
 from .document import dump
 
@@ -104,7 +105,7 @@ def _run(arguments: list[str]) -> int:
             return _fail("Interrupted.", INTERRUPTED, as_json)
         return code if isinstance(code, int) else DONE
     except BuzonError as error:
-        return _fail(str(error), error.exit_code, as_json)
+        return _fail(told(error), error.exit_code, as_json)
     except KeyboardInterrupt:
         return _fail("Interrupted.", INTERRUPTED, as_json)
     except BrokenPipeError:

@@ -1,13 +1,14 @@
 """`buzon doctor`: what keeps a board from its work, and what to do about it."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..board.find import find
-from ..errors import DONE, NO_BOARD, NoBoard
+from ..errors import DONE, NO_BOARD, NoBoard, UsageError
 from ..provision import ca as certificates
 from .options import Json, Port
 from .output import Out
@@ -15,17 +16,33 @@ from .provision import Ca
 
 Account = Annotated[str | None, typer.Option("--account", help="Test only this account.")]
 Bundle = Annotated[
+    bool,
+    typer.Option("--bundle", help="Write a report to give away, without passwords and mail, to FILE."),
+]
+File = Annotated[
     Path | None,
-    typer.Option("--bundle", help="Write a report to this file, to give away: no passwords, no mail."),
+    typer.Argument(
+        help="Of the report (default: buzon-report-DATE-TIME.txt in this folder).", metavar="FILE"
+    ),
+]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        help="The account's mail server, as your provider names it: to compare, the password in BUZON_PASSWORD may be "
+        "sent there from this PC (default: you are asked).",
+    ),
 ]
 
 _STYLES = {"ok": "green", "warn": "yellow", "failed": "bold red"}
 
 
 def run(
+    file: File = None,
     port: Port = None,
     account: Account = None,
-    bundle: Bundle = None,
+    bundle: Bundle = False,
+    host: Host = None,
     ca: Ca = None,
     json: Json = False,
 ) -> None:
@@ -37,8 +54,11 @@ def run(
     from .. import bundle as report_file
     from .. import doctor
 
-    if bundle is not None:
-        report_file.check(bundle)
+    if file is not None and not bundle:
+        raise UsageError(f"{file} is for the report: add --bundle.")
+    if bundle:
+        file = file or report_file.new_name(datetime.now())
+        report_file.check(file)
     der = certificates.read(ca) if ca is not None else None
 
     def show(check: doctor.Check) -> None:
@@ -65,10 +85,15 @@ def run(
 
                 bar.pause(once)
 
-            report = doctor.examine(where, account=account, ca=der, show=below, say=bar.say)
-    if bundle is not None:
-        report_file.write(bundle, report)
-        out.note(f"The report is in {bundle}: read it through before you give it away.")
+            def confirm(question: str) -> bool:
+                return bar.pause(lambda: out.ask(question))
+
+            report = doctor.examine(
+                where, account=account, ca=der, host=host, confirm=confirm, show=below, say=bar.say
+            )
+    if file is not None:
+        report_file.write(file, report)
+        out.note(f"The report is in {file.absolute()}: read it through before you give it away.")
     failed = report.failed
     out.document(
         {
@@ -77,7 +102,7 @@ def run(
             "board": report.hello.board if report.hello else None,
             "id": report.hello.id if report.hello else None,
             "checks": [asdict(check) for check in report.checks],
-            "bundle": str(bundle) if bundle is not None else None,
+            "bundle": str(file) if file is not None else None,
             **({"error": failed.text, "exit_code": report.exit_code} if failed else {}),
         }
     )

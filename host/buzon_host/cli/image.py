@@ -33,6 +33,7 @@ def run(
 ) -> None:
     """Make the file system image of a board, with Buzón in it. `buzon flash` does that by itself."""
     from .. import boards
+    from .. import files as whole
     from ..build import firmware as files
     from ..build import image
 
@@ -45,7 +46,7 @@ def run(
     written = []
     for part in made.parts:
         path = output if part is made.filesystem else output.with_name(output.name + ".romfs")
-        path.write_bytes(part.data)
+        whole.write(path, part.data)
         written.append({"file": str(path), "label": part.label, "offset": part.offset, "size": part.size})
     out.document(
         {

@@ -136,10 +136,10 @@ def _letters(ids: Sequence[str]) -> int:
 
 @group.command()
 def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, json: Json = False) -> None:
-    """Show one message: sender, date, subject, its text, and what is attached.
+    """Show one message: its text, and what is attached.
 
-    HTML is shown as text, and control characters are escaped. With --raw come the stored bytes instead, to a terminal
-    too; with --raw --json as base64.
+    Sender, date and subject come first. HTML is shown as text, and control characters are escaped. With --raw come
+    the stored bytes instead, to a terminal too; with --raw --json as base64.
     """
     out = Out(json)
     with connect(port, out) as client:

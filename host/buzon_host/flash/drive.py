@@ -22,7 +22,7 @@ def find(board: Board, drive: Path | None = None) -> Path:
     if drive is not None:
         name = board_id(drive)
         if name is None:
-            raise NoBoard(f"{drive} is no drive of a board (it has no {INFO}). {loader_hint(board)}")
+            raise NoBoard(f"{drive} is no drive of a board (it has no {INFO}): {loader_hint(board)}")
         if name != board.soc.drive:
             raise BuzonError(
                 f"The board at {drive} is an {name}, and {board.name} is an {board.soc.drive}: name the right board "
@@ -39,7 +39,7 @@ def find(board: Board, drive: Path | None = None) -> Path:
         other = ", ".join(f"{place} ({name})" for place, name in found.items())
         raise BuzonError(f"There is no {board.soc.drive}, but {other}: name the right board with --board.")
     raise NoBoard(
-        f"No drive of a {board.name} is here. {loader_hint(board)} If it has another place, name it: --drive."
+        f"No drive of a {board.name} is here (one in another place is named with --drive): {loader_hint(board)}"
     )
 
 

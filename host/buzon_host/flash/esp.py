@@ -190,9 +190,9 @@ def trouble(text: str, board: Board, port: str) -> BuzonError:
             )
         return NoBoard(f"There is no port {port}: plug the board in (buzon boards lists the ports).")
     if "Failed to connect" in last and "Wrong boot mode" in last:
-        return NoBoard(f"The chip at {port} did not go to its loader. {hint}")
+        return NoBoard(f"The chip at {port} did not go to its loader: {hint}")
     if "Failed to connect" in last:
-        return NoBoard(f"No chip answers at {port}. {hint}")
+        return NoBoard(f"No chip answers at {port}: {hint}")
     if "will not fit in" in last or "larger than detected flash size" in last:
         found = re.search(r"fit in (\d+) bytes|goes past (\S+) by", last)
         size = f"{int(found[1]) // 1024} KB" if found and found[1] else found[2] if found else "less"

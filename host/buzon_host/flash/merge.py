@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from .. import __version__
+from .. import __version__, files
 from ..build.firmware import Firmware
 from ..build.image import Image
 from ..errors import UsageError
@@ -31,11 +31,10 @@ def write(firmware: Firmware, image: Image, output: Path) -> list[Path]:
     """Writes the file, and for an ESP32 the manifest beside it. Returns their paths."""
     if output.exists() and output.samefile(firmware.path):
         raise UsageError(f"{output} is the firmware itself: name another file with -o.")
-    output.write_bytes(merged(firmware, image))
+    files.write(output, merged(firmware, image))
     if image.board.soc.uf2_family is not None:
         return [output]
     beside = output.with_suffix(".manifest.json")
-    beside.write_text(
-        json.dumps(manifest(image, output.name), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(manifest(image, output.name), indent=2, ensure_ascii=False) + "\n"
+    files.write(beside, text.encode())
     return [output, beside]

@@ -1,13 +1,12 @@
 """The result file of a fleet: a CSV with a row a board, written anew whenever one is done. It holds no secret."""
 
 import csv
-import os
-import tempfile
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import paths
+from .. import files, paths
 from ..board.printable import escape
 from ..errors import UsageError
 
@@ -42,19 +41,14 @@ def beside(table: Path) -> Path:
 
 def write(path: Path, lines: Iterable[Line]) -> None:
     """Writes the file as a whole, or leaves the old one."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(HEAD)
-            for line in lines:
-                cells = (line.id, line.name, line.port, line.result, line.code or "", line.text)
-                counts = ("" if number is None else number for number in (line.messages, line.bytes))
-                out.writerow([_cell(cell) for cell in (*cells, *counts, line.time)])
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    text = io.StringIO(newline="")
+    out = csv.writer(text)
+    out.writerow(HEAD)
+    for line in lines:
+        cells = (line.id, line.name, line.port, line.result, line.code or "", line.text)
+        counts = ("" if number is None else number for number in (line.messages, line.bytes))
+        out.writerow([_cell(cell) for cell in (*cells, *counts, line.time)])
+    files.write(path, text.getvalue().encode())
 
 
 def read(path: Path) -> dict[str, Line]:

@@ -7,6 +7,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .. import files
 from ..errors import UsageError
 from .schema import Settings
 from .secrets import variable
@@ -32,10 +33,8 @@ def write(path: Path, settings: Settings, ca: bytes | None) -> None:
     """Writes `settings` to a new file, and `ca` (DER) as PEM beside it."""
     if ca is not None:
         pem = x509.load_der_x509_certificate(ca).public_bytes(Encoding.PEM)
-        with beside(path).open("xb") as file:
-            file.write(pem)
-    with path.open("x", encoding="utf-8") as out:
-        out.write(dumps(settings))
+        files.write(beside(path), pem, new=True)
+    files.write(path, dumps(settings).encode(), new=True)
 
 
 def dumps(settings: Settings) -> str:
