@@ -5,6 +5,7 @@ import io
 import json
 import os
 import poplib
+import re
 import signal
 import socket
 import subprocess
@@ -211,15 +212,31 @@ def test_what_is_looked_at_before_it_is_left_alone(made: Any) -> None:
         out, _ = end(fleet.provision("--json", *more), code)
         return [board["result"] for board in json.loads(out)["boards"]]
 
+    first = fleet.results()[fleet.id(2)]["time"]
     assert results() == ["kept"] * 3
     # A name changed in the table; a board that was wiped; one that is not there
     fleet.write(name={0: "Hall"})
     end(fleet.start("wipe", "--port", fleet.boards[1].port, "--what", "settings", "--yes"), 0)
     until(lambda: fleet.settings(1) is None)
     ports = [part for board in fleet.boards[:2] for part in ("--port", board.port)]
-    assert results(*ports) == ["done", "done", "kept"]
+    assert results(*ports) == ["done", "done", "earlier"]
+    earlier = fleet.results()[fleet.id(2)]
+    assert re.fullmatch(
+        r"Not seen in this run; it was done on \d{4}-\d\d-\d\d at \d\d:\d\d\.", earlier["message"]
+    )
+    assert (earlier["time"], earlier["port"]) == (first, "")
     assert fleet.settings(0)["device"]["name"] == "Hall"
-    assert results() == ["kept"] * 3
+    # What is told of a board is of this run, from the first line on
+    fleet.write(name={0: "Hall", 1: "Loft"}, password={1: "env:CASA_WRONG"})
+    out, err = end(fleet.provision(*ports), 1)
+    told = [line for line in err.splitlines() if line.startswith(("Hall: ", "Loft: ", "board "))]
+    assert [line.partition(". ")[0] for line in sorted(told)] == ["Hall: kept", "Loft: failed"]
+    assert (
+        "2 of 3 boards have their settings (1 looked at and kept, 1 of an earlier run and not seen now)."
+        in out
+    )
+    fleet.write(name={0: "Hall"})
+    assert results() == ["kept", "done", "kept"]
     assert results("--again") == ["done"] * 3
     # Somebody else has a port open; and one that is no board
     out, err = end(fleet.start("status", "--all", "--port", fleet.boards[0].port, "--port", "/dev/null"), 1)

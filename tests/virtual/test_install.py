@@ -460,11 +460,54 @@ def test_a_board_that_keeps_its_prompt_closed_says_so(
     refused(flash, NoBoard, r"no MicroPython prompt")
 
 
+def test_a_board_that_prints_without_end_is_given_up(flash: Path) -> None:
+    with bare(flash) as board, transfer.Repl(board.port) as repl:
+        assert len(repl.run("print('x' * 15000)")) == 15001
+        with pytest.raises(BuzonError, match="sends more than 64 KB where a short answer is due"):
+            repl.run("while True: print('x' * 100)")
+    write(
+        flash, {"/boot.py": b"import micropython\nmicropython.kbd_intr(-1)\nwhile True: print('x' * 100)\n"}
+    )
+    refused(flash, BuzonError, "sends more than 64 KB")
+
+
 def test_an_error_leaves_the_board_running(flash: Path, old: Version) -> None:
     with bare(flash) as board:
         with pytest.raises(UsageError):
             steps.install(board.port, Progress(), "RPI_PICO_W")
         until(lambda: running(board) == old.name, what="the app")
+
+
+def test_a_flash_without_buzon_is_known_by_itself(flash: Path, tmp_path: Path) -> None:
+    """`buzon virtual` without --bare, for a board that was bare before."""
+    empty, ours = tmp_path / "empty.img", tmp_path / "ours.img"
+    bare(empty).close()
+    VirtualBoard(flash=ours).close()
+    env = {**os.environ, "PYTHONPATH": str(Path(steps.__file__).parents[2]), "XDG_CACHE_HOME": str(tmp_path)}
+    env["PYTHONUNBUFFERED"] = "1"
+
+    def said(*arguments: str) -> str:
+        command = [sys.executable, "-m", "buzon_host", "virtual", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+            assert process.stdout is not None
+            lines = ""
+            while "Ctrl-C stops it." not in lines:
+                line = process.stdout.readline()
+                assert line, lines
+                lines += line
+            port = lines.split("Port   ")[1].split()[0]
+            if "MicroPython alone" in lines:
+                with transfer.Repl(port) as repl:
+                    assert not repl.facts().rom
+            else:
+                Client.connect(port).close()
+            process.terminate()
+            return lines
+
+    for image in (empty, flash):
+        assert f"another time: buzon virtual --flash {image}\n" in said("--flash", str(image))
+    assert "another time" not in said("--flash", str(ours))
+    assert "another time: buzon virtual --bare\n" in said("--bare")
 
 
 def test_the_command(flash: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `buzon provision --fleet` and `buzon status --all` show: a line a board, live on a terminal."""
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ from ..fleet.results import Line
 from ..provision import ca as certificates
 from .output import Out, plain
 
-_STYLES = {"done": "green", "kept": "green", "": "cyan"}
+_STYLES = {"done": "green", "kept": "green", "earlier": "dim", "": "cyan"}
+_HOW = {"done": "done now", "kept": "looked at and kept", "earlier": "of an earlier run and not seen now"}
 
 
 def provision_fleet(
@@ -73,8 +75,11 @@ def provision_fleet(
         right=(0,),
         fold=(5,),
     )
-    done = sum(line.result in result_file.DONE for line in lines)
-    out.say(f"{done} of {len(rows)} boards have their settings. The results are in {results}.")
+    count = Counter(line.result for line in lines)
+    done = sum(count[result] for result in result_file.DONE)
+    how = ", ".join(f"{count[result]} {what}" for result, what in _HOW.items() if count[result])
+    in_all = f" ({how})" if how else ""
+    out.say(f"{done} of {len(rows)} boards have their settings{in_all}. The results are in {results}.")
     if wrong:
         out.note(
             "Not all is done: mend what the table says, and run the same again; it does only what is missing."
@@ -105,7 +110,7 @@ def _table(lines: list[Line]) -> Table:
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("board", "name", "port", "result", "what"):
         made.add_column(head, overflow="ellipsis", no_wrap=True)
-    for line in sorted(lines, key=lambda line: bool(line.result)):
+    for line in sorted(lines, key=lambda line: (bool(line.result), line.result == "earlier")):
         cells = (line.id, line.name, line.port, line.result or "...", line.text)
         made.add_row(*(Text(escape(cell)) for cell in cells), style=_STYLES.get(line.result, "red"))
     return made

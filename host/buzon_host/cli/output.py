@@ -114,7 +114,8 @@ class Out:
         fold: Iterable[int] = (),
         crop: Iterable[int] = (),
     ) -> None:
-        """A plain table; columns in `right` are aligned right. Cells are escaped.
+        """A plain table, without a head when all `heads` are empty; columns in `right` are aligned right. Cells are
+        escaped.
 
         On a terminal too narrow for it the columns in `fold` are folded, those in `crop` cut off; what goes
         to a file or a pipe has one line for each row, and all of it.
@@ -124,7 +125,9 @@ class Out:
         cells = [[escape(cell) for cell in row] for row in rows]
         if self.stdout.is_terminal:
             _crop([list(heads), *cells], list(crop), self.stdout.width)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table = Table(
+            box=None, show_header=any(heads), pad_edge=False, padding=(0, 2, 0, 0), header_style="bold"
+        )
         for number, head in enumerate(heads):
             whole = max(cell_len(text) for text in (head, *(row[number] for row in cells)))
             table.add_column(

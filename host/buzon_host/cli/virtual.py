@@ -23,7 +23,12 @@ Heap = Annotated[
 ]
 Link = Annotated[Path | None, typer.Option("--link", help="Link its serial port here.")]
 Bare = Annotated[
-    bool, typer.Option("--bare", help="MicroPython alone, as on a new board: for buzon install.")
+    bool,
+    typer.Option(
+        "--bare",
+        help="MicroPython alone, as on a new board, for buzon install. A --flash that was made so is known by "
+        "itself.",
+    ),
 ]
 CutAt = Annotated[int | None, typer.Option("--cut-at", min=1, help="Cut its power at this flash operation.")]
 
@@ -43,13 +48,16 @@ def run(
     It is the real MicroPython on a pty, its flash in a file.
     """
     out = Out(json)
-    if heap is None:
-        heap = 384 if bare else 128  # the code is in the heap unless it runs in place
+    again = f" --flash {flash}" if flash is not None else " --bare"
     if flash is None:
         flash = cache() / f"{boards.load(board).name}{'-bare' if bare else ''}.flash"
     with sentences():
         from ..virtual.board import VirtualBoard
+        from ..virtual.flash import has_own_code
 
+        bare = bare or has_own_code(flash)
+        if heap is None:
+            heap = 384 if bare else 128  # the code is in the heap unless it runs in place
         with VirtualBoard(
             board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at, bare=bare
         ) as running:
@@ -61,11 +69,16 @@ def run(
                     "link": str(link) if link is not None else None,
                     "flash": str(flash),
                     "heap": heap * 1024,
+                    "bare": bare,
                 }
             )
             out.say(f"Virtual board {board}")
             out.say(f"Port   {running.port}" + (f", linked at {link}" if link is not None else ""))
             out.say(f"Flash  {flash}")
+            if bare:
+                out.say("MicroPython alone, and what is on its flash: buzon install puts Buzón there.")
+                name = f" --board {board}" if board != "virtual" else ""
+                out.say(f"The same board another time: buzon virtual{name}{again}")
             out.say("Ctrl-C stops it.")
             while not (running.wait_exit(0.5) and cut_at is not None):
                 time.sleep(0.1)

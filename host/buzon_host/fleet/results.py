@@ -12,15 +12,16 @@ from ..errors import UsageError
 
 HEAD = ("id", "name", "port", "result", "code", "message", "messages", "bytes", "time")
 
-DONE = ("done", "kept")
+DONE = ("done", "kept", "earlier")
 """Results with which a board has its settings; every other one is tried again by the next run."""
 
 
 @dataclass
 class Line:
-    """What became of one board. `result`: done, kept (it was done before), failed, absent (of the table, but not
-    connected), unknown (connected, but not in the table), silent (no board answers there), stopped, or "" while it
-    is worked on; `text` is a sentence, or what is being done; `row` of the table, or 0."""
+    """What became of one board in this run. `result`: done, kept (it was looked at, and has its settings), earlier (it
+    was done in an earlier run, and this one has not seen it), failed, absent (of the table, but not connected),
+    unknown (connected, but not in the table), silent (no board answers there), stopped, or "" while it is worked on;
+    `text` is a sentence, or what is being done; `time`: when it was done, or failed; `row` of the table, or 0."""
 
     id: str = ""
     name: str = ""

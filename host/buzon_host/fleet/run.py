@@ -137,7 +137,9 @@ class _Fleet:
     def _absent(self, row: Row) -> Line:
         was = self._before.get(row.id)
         if was is not None and was.result in DONE:
-            return replace(was, name=row.name, row=row.number)
+            seen = "Not seen in this run" if self._stopping.is_set() else "Not seen yet"
+            text = f"{seen}; it was {_done(was)}."
+            return replace(was, name=row.name, port="", result="earlier", text=text, row=row.number)
         if not self._stopping.is_set():
             return Line(row.id, row.name, text="Not seen yet", row=row.number)
         text = "It is not connected: plug it in, and run this again."
@@ -198,7 +200,7 @@ class _Fleet:
             and self._same(client, row.settings)
         ):
             counts = {"messages": was.messages, "bytes": was.bytes, "time": was.time}
-            self._say(port, result="kept", text="It has these settings.", **counts)
+            self._say(port, result="kept", text=f"It has these settings already, {_done(was)}.", **counts)
             return
         for left in range(_IN_USE_TRIES, 0, -1):
             try:
@@ -265,6 +267,14 @@ class _Fleet:
             elif not account.delete_confirmed:
                 ours["delete_confirmed"] = theirs.get("delete_confirmed")
         return bool(want == have)
+
+
+def _done(was: Line) -> str:
+    """When it was done, for a person; the result file says it to the second, with the time zone."""
+    try:
+        return datetime.fromisoformat(was.time).strftime("done on %Y-%m-%d at %H:%M")
+    except ValueError:
+        return "done in an earlier run"
 
 
 def _hidden(tree: Any) -> Any:

@@ -21,6 +21,8 @@ _CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which a small he
 _READ_S = 5.0  # the longest that the board may be silent while it takes what is sent to it
 _QUICK_S = 20.0
 _RAW_REPL_S = 10.0
+_MOST = 64 * 1024
+"""Bytes that a board may send in answer to one command: far more than any of ours takes."""
 _HASH = TypeAdapter(tuple[str, str])  # path, SHA-256
 # Out of whatever runs, to the friendly prompt, and restart: as a person would leave it.
 _LEAVE = b"\r\x03\x03\x02", b"\x04"
@@ -43,6 +45,9 @@ class Repl:
         self._left = False
         with self._spoken():
             self._transport = SerialTransport(port, BAUD, timeout=_READ_S)
+        self._left_bytes = _MOST
+        # mpremote keeps all that it reads, and throws away what comes first for as long as there is some.
+        self._read, self._transport.serial.read = self._transport.serial.read, self._bounded
         try:
             with (
                 self._spoken(NoPrompt),
@@ -64,6 +69,7 @@ class Repl:
 
     def run(self, code: str, timeout: float = _QUICK_S) -> str:
         """Run code and give what it printed. `timeout`: seconds of silence that are too long."""
+        self._left_bytes = _MOST
         with self._spoken():
             out, err = self._transport.exec_raw(code, timeout=timeout)
         if err:
@@ -128,6 +134,17 @@ class Repl:
             self._transport.close()
         except (OSError, TransportError):
             pass  # it is gone
+
+    def _bounded(self, size: int = 1) -> bytes:
+        """The port's `read`, up to a limit for each command."""
+        data: bytes = self._read(size)
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
+            raise BuzonError(
+                f"The board on {self.port} sends more than {_MOST // 1024} KB where a short answer is due: restart it "
+                "and run the command again, or put MicroPython onto it anew with 'buzon flash'."
+            )
+        return data
 
     @contextmanager
     def _spoken(self, silent: type[NoBoard] = NoBoard) -> Iterator[None]:

@@ -116,6 +116,16 @@ def prepare(path: Path, board: Board, size: int | None = None, bare: bool = Fals
     return size
 
 
+def has_own_code(path: Path) -> bool:
+    """Whether a board with this image runs what is on it (`/main.py`), or nothing: one that was made bare, or what
+    `buzon image` has made. The others have Buzón in place, and its `/board.cbor`. False when there is no image."""
+    check(path)
+    if not path.exists() or not path.stat().st_size:
+        return False
+    found = open_image(path).listdir("/")
+    return "main.py" in found or "board.cbor" not in found
+
+
 def lock(path: Path) -> int:
     """A descriptor that keeps other virtual boards away from the image until it is closed.
 
