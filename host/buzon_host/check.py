@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography import x509
+
 from . import paths
 from .board.printable import escape
 from .deadline import within
@@ -91,7 +93,7 @@ def _session(
     paths.use_firmware()
     from buzon.core.pop3 import Pop3
     from buzon.core.wire import RxBuffer, TxBuffer
-    from buzon.errors import MailError
+    from buzon.errors import E_CERT_PIN, E_CERT_SELF, E_CERT_UNKNOWN, LinkError, MailError
     from buzon.net.blocking import BlockingLink
     from buzon.net.tls import Tls
 
@@ -110,6 +112,17 @@ def _session(
             link.run(pop3.stls())
         yield link, pop3
     except MailError as error:
+        if error.code in (E_CERT_UNKNOWN, E_CERT_SELF) and ca is not None and not _signs(ca):
+            error = LinkError(E_CERT_PIN, account.host)  # OpenSSL does not tell one from the other
         raise ServerRefused(error.code, escape(str(error)), escape(error.detail)) from None
     finally:
         link.close()
+
+
+def _signs(der: bytes) -> bool:
+    """Whether a certificate may sign others; one that may not is a server's own, pinned."""
+    try:
+        found = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.BasicConstraints)
+        return found.value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False

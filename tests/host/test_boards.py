@@ -144,3 +144,15 @@ def test_a_folder_that_has_a_boards_name_is_not_the_board(tmp_path, monkeypatch)
     assert boards.load("virtual").name == "virtual"
     with pytest.raises(boards.BoardError, match="cannot be read"):
         boards.load("./virtual")
+
+
+def test_a_table_without_a_head_has_no_line_for_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "buzon_host", "boards", "virtual"],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    )
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines[1:3] == ["", "Chip                    virtual"]

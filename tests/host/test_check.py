@@ -1,9 +1,12 @@
 """The account check from the PC against the real local server, and finding the CA of a server."""
 
 import socket
+import subprocess
+import sys
 
 import certifi
 import pytest
+import terminal
 from buzon_host.check import Mailbox, check
 from buzon_host.errors import BuzonError, UsageError
 from buzon_host.provision import ca, schema
@@ -95,3 +98,24 @@ def test_no_root_for_a_server_that_no_public_ca_vouches_for(server, tls, port) -
 def test_no_root_from_a_server_that_is_none(server) -> None:
     with pytest.raises(BuzonError, match="No secure connection"):
         ca.fetch_root(server.host, server.pop3, "implicit")
+
+
+def test_a_pinned_certificate_that_was_renewed_names_the_command(server, tmp_path) -> None:
+    with LocalServer(None) as other:
+        pinned = tmp_path / "pinned.der"
+        pinned.write_bytes(ca.fetch_certificate(other.host, other.pop3s, "implicit"))
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        '[[wifi]]\nssid = "x"\npassword = ""\n'
+        f'[[account]]\nhost = "{server.host}"\nport = {server.pop3s}\nuser = "demo"\npassword = "{SECRET}"\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "buzon_host", "check", str(settings), "--ca", str(pinned)],
+        capture_output=True,
+        encoding="utf-8",
+        env=terminal.clean(tmp_path),
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "is not the one that is pinned" in done.stderr
+    assert "buzon provision shows the new certificate and pins it" in done.stderr

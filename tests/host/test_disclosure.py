@@ -1,15 +1,16 @@
 """A board that names a server of its own gets no password of this PC's; the server here is a thief's."""
 
-import os
 import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keyring
 import pexpect
 import pytest
+import terminal
 from buzon_host import disclosure, doctor
 from buzon_host.provision import schema
 from test_board_peer import Peer
@@ -106,14 +107,12 @@ def test_what_the_person_has_said_goes(thief: Thief) -> None:
 
 
 @pytest.mark.parametrize(("answer", "sent"), [("n", False), ("", False), ("y", True)])
-def test_it_is_asked_on_the_terminal(thief: Thief, answer: str, sent: bool) -> None:
-    env = {**os.environ, **ENV, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
-    env |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1", "TERM": "xterm", "NO_COLOR": "1"}
+def test_it_is_asked_on_the_terminal(thief: Thief, tmp_path: Path, answer: str, sent: bool) -> None:
     with hostile(Peer(), host="127.0.0.1", port=thief.port) as peer:
         child: Any = pexpect.spawn(
             sys.executable,
             ["-m", "buzon_host", "doctor", "--port", peer.port],
-            env=env,
+            env=terminal.clean(tmp_path, **ENV),
             encoding="utf-8",
             timeout=40,
             dimensions=(24, 400),

@@ -1,6 +1,5 @@
 """README's way from the box to the wall, word for word, on a virtual board that has only MicroPython at first."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 
 import pexpect
 import pytest
+import terminal
 from app_board import message, until
 from buzon_host.server.run import LocalServer
 from buzon_host.virtual.board import VirtualBoard
@@ -43,16 +43,7 @@ def commands() -> list[str]:
 
 
 def test_the_way_from_the_box_to_the_wall(board: VirtualBoard, tmp_path: Path) -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
-    env = {
-        **clean,
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "PYTHONUTF8": "1",
-        "TERM": "xterm",
-        "NO_COLOR": "1",
-    }
+    env = terminal.clean(tmp_path / "config")
     text = README.read_text("utf-8")
     for _, answer in ANSWERS:
         said = answer.replace("{pop3s}", "10995")

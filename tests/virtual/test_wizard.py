@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import cbor2
 import pexpect
 import pytest
+import terminal
 from app_board import PASSWORD, WIFI, files_on, mail_on, message, on_server, until
 from buzon_host.provision import ca as certificates
 from buzon_host.provision import schema
@@ -54,22 +55,12 @@ class Person:
     def __init__(self, home, rig, *arguments: str, columns: int = 500, **env: str) -> None:  # none is folded
         self.home = home
         rig.client.close()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
         self.log = home / f"terminal-{len(list(home.iterdir()))}"
         self._file = self.log.open("w", encoding="utf-8")
         self.child = pexpect.spawn(
             sys.executable,
             ["-m", "buzon_host", "provision", "--port", rig.board.port, *arguments],
-            env={
-                **clean,
-                "XDG_CONFIG_HOME": str(home / "config"),
-                "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                "PYTHONUTF8": "1",
-                "TERM": "xterm",
-                "NO_COLOR": "1",
-                **env,
-            },
+            env=terminal.clean(home / "config", **env),
             encoding="utf-8",
             timeout=40,
             dimensions=(24, columns),

@@ -8,6 +8,7 @@ from ..check import check
 from ..errors import BuzonError, UsageError
 from ..provision import ca as certificates
 from ..provision import schema, secrets, steps
+from ..remedies import told
 from .options import Json
 from .output import Out
 from .provision import Ca, File
@@ -34,7 +35,7 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
             try:
                 found.append((one.id, check(one, ca=der, progress=bar.say)))
             except BuzonError as error:
-                raise BuzonError(f"{one.id}: {error}", error.exit_code) from None
+                raise BuzonError(f"{one.id}: {told(error)}", error.exit_code) from None
     out.document(
         {"ok": True, "accounts": [{"id": id, "messages": m.messages, "bytes": m.bytes} for id, m in found]}
     )
