@@ -55,7 +55,9 @@ def build() -> Any:
 
     app = typer.Typer(
         name="buzon",
-        help="Mail for microcontrollers: provisions, watches and tests boards. First: buzon demo",
+        help="Mail on a microcontroller board: puts the program on it, sets it up, and watches it. "
+        "Without a board: buzon demo. With one: buzon flash (or buzon install, when MicroPython is on it), then buzon "
+        "provision. When something does not work: buzon doctor.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,

@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Measure speed, memory and flash, beside other programs.
 
-    Those that people would use instead.
+    For developers: it takes minutes. The others are those that people would use instead.
     """
     from ..bench.report import figure, quoted, read, write
     from ..bench.run import CHECKED, machine, measure, worse

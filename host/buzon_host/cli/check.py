@@ -13,7 +13,7 @@ from .options import Json
 from .output import Out
 from .provision import Ca, File
 
-Account = Annotated[str | None, typer.Option("--account", help="Only this account.")]
+Account = Annotated[str | None, typer.Option("--account", help="Only this account (its id in the settings).")]
 
 
 def run(settings: File, account: Account = None, ca: Ca = None, json: Json = False) -> None:

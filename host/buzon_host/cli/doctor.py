@@ -14,15 +14,17 @@ from .options import Json, Port
 from .output import Out
 from .provision import Ca
 
-Account = Annotated[str | None, typer.Option("--account", help="Test only this account.")]
+Account = Annotated[
+    str | None, typer.Option("--account", help="Test only this account (its id on the board).")
+]
 Bundle = Annotated[
     bool,
-    typer.Option("--bundle", help="Write a report to give away, without passwords and mail, to FILE."),
+    typer.Option("--bundle", help="Write a report to give away to FILE: no passwords and no mail are in it."),
 ]
 File = Annotated[
     Path | None,
     typer.Argument(
-        help="Of the report (default: buzon-report-DATE-TIME.txt in this folder).", metavar="FILE"
+        help="With --bundle: a new file (default: buzon-report-DATE-TIME.txt in this folder).", metavar="FILE"
     ),
 ]
 Host = Annotated[

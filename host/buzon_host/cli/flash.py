@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 Firmware = Annotated[
     Path | None,
-    typer.Option("--firmware", help="The MicroPython firmware file for the board, from micropython.org."),
+    typer.Option(
+        "--firmware",
+        help="Needed: MicroPython for the board, a file from micropython.org (.bin; for a Pico .uf2).",
+    ),
 ]
 Drive = Annotated[
-    Path | None, typer.Option("--drive", help="Where a Pico's drive is (default: the only one there is).")
+    Path | None,
+    typer.Option("--drive", help="The folder that is a Pico's drive (default: the only one there is)."),
 ]
 NoFiles = Annotated[
     bool,

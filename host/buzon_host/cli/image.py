@@ -13,12 +13,17 @@ Firmware = Annotated[
     Path, typer.Option("--firmware", help="The MicroPython firmware file for the board (.bin or .uf2).")
 ]
 Display = Annotated[
-    str | None, typer.Option("--display", help="Another display (buzon boards NAME lists them).")
+    str | None,
+    typer.Option(
+        "--display", help="The display, when it is not the board's usual one (buzon boards NAME lists them)."
+    ),
 ]
 AnyVersion = Annotated[bool, typer.Option("--any-version", hidden=True)]
 FirmwareOrNone = Annotated[
     Path | None,
-    typer.Option("--firmware", help="The firmware file it is for: its partition table says how large."),
+    typer.Option(
+        "--firmware", help="The firmware file it is for: its partition table says how large the image is."
+    ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write.")]
 

@@ -10,16 +10,20 @@ from ..errors import UsageError
 from .output import Out
 
 Port = Annotated[
-    str | None, typer.Option("--port", help="The board's serial port (default: the only board there is).")
+    str | None,
+    typer.Option(
+        "--port", help="The board's serial port (default: the only board; buzon boards lists them)."
+    ),
 ]
 Ports = Annotated[
     list[str] | None,
     typer.Option(
-        "--port", help="The board's serial port; several times for several boards (BUZON_PORTS too)."
+        "--port",
+        help="The board's serial port (default: the only board). For many boards several times, or in BUZON_PORTS.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before something is erased.")]
 
 
 def connect(port: str | None, out: Out) -> Client:

@@ -16,8 +16,12 @@ Maildir = Annotated[
     Path | None, typer.Option("--maildir", help="Keep the mail in this Maildir (default: a temporary one).")
 ]
 Pop3 = Annotated[int, typer.Option("--pop3", min=0, max=65535, help="Port for POP3 with STLS (0: any free).")]
-Pop3s = Annotated[int, typer.Option("--pop3s", min=0, max=65535, help="Port for POP3 over TLS.")]
-Smtp = Annotated[int, typer.Option("--smtp", min=0, max=65535, help="Port for SMTP, to send mail to it.")]
+Pop3s = Annotated[
+    int, typer.Option("--pop3s", min=0, max=65535, help="Port for POP3 over TLS (0: any free).")
+]
+Smtp = Annotated[
+    int, typer.Option("--smtp", min=0, max=65535, help="Port for SMTP, to send mail to it (0: any free).")
+]
 User = Annotated[str, typer.Option("--user", help="The mailbox's user.")]
 Password = Annotated[str, typer.Option("--password", help="The mailbox's password.")]
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]

@@ -8,7 +8,7 @@ from ..board.follow import follow
 from .options import Json, Port, connect
 from .output import Out
 
-Account = Annotated[str | None, typer.Option("--account", help="Only this account.")]
+Account = Annotated[str | None, typer.Option("--account", help="Only this account (its id on the board).")]
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Wait until it is done (default), or only start it.")
 ]

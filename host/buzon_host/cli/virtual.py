@@ -21,7 +21,9 @@ Heap = Annotated[
         "--heap", min=32, max=65536, help="Heap in KiB (default: 128; with --bare 384, for the code too)."
     ),
 ]
-Link = Annotated[Path | None, typer.Option("--link", help="Link its serial port here.")]
+Link = Annotated[
+    Path | None, typer.Option("--link", help="Make this a link to its serial port, for a name that stays.")
+]
 Bare = Annotated[
     bool,
     typer.Option(
@@ -30,7 +32,14 @@ Bare = Annotated[
         "itself.",
     ),
 ]
-CutAt = Annotated[int | None, typer.Option("--cut-at", min=1, help="Cut its power at this flash operation.")]
+CutAt = Annotated[
+    int | None,
+    typer.Option(
+        "--cut-at",
+        min=1,
+        help="Cut its power in the middle of this flash operation: a test of what is left then.",
+    ),
+]
 
 
 def run(

@@ -22,7 +22,9 @@ _WHAT = {
     What.all: "All mail, settings and passwords on the board are erased",
 }
 
-Option = Annotated[What, typer.Option("--what", help="What to erase.")]
+Option = Annotated[
+    What, typer.Option("--what", help="What to erase: all mail, the settings with their passwords, or both.")
+]
 
 
 def run(what: Option = What.all, port: Port = None, yes: Yes = False, json: Json = False) -> None:
