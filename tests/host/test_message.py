@@ -106,6 +106,8 @@ HOSTILE = {
     "groups": b"To: " + b"a:" * 50_000 + b"\r\n\r\nhello",
     "encoded words": b"Subject: " + b"=?utf-8?q?a?= " * 50_000 + b"\r\n\r\nhello",
     "parameters": b"Content-Type: text/plain; " + b'a="b";' * 50_000 + b"\r\n\r\nhello",
+    "parameters in many parts": b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    + (b"--x\r\nContent-Type: text/plain; " + b'a="b";' * 1300 + b"\r\n\r\n") * 30,
     "tags without an end": HTML + b"<a " * 100_000,
     "comments without an end": HTML + b"<!--" * 100_000,
     "links in links": HTML + b'<a href="http://x">x' * 20_000 + b"</a>" * 20_000,
