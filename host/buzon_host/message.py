@@ -85,12 +85,18 @@ def _content(data: bytes) -> tuple[str, list[Attachment], str]:
             message = _parsed(data)
             if not (message.get_content_maintype() == "multipart" and not message.is_multipart()):
                 body = message.get_body(("plain", "html"))
+                if body is None and _is_text(message):  # a sensor's text/csv, say
+                    body = message
                 text = _text(body) if body is not None else ""
                 return text, [_attachment(part) for part in _others(message, body)], ""
     except Exception:
         pass  # RecursionError among them; see _header
     head, _, body_bytes = data.replace(b"\r\n", b"\n").partition(b"\n\n")
     return (body_bytes or head).decode("utf-8", "replace"), [], _UNREADABLE
+
+
+def _is_text(message: EmailMessage) -> bool:
+    return message.get_content_maintype() == "text" and message.get_content_disposition() != "attachment"
 
 
 def _others(message: Any, body: Any) -> Iterator[Any]:

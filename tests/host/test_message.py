@@ -74,6 +74,13 @@ def test_a_message_in_a_message_and_inline_pictures_are_attachments() -> None:
     assert found.attachments[0].size == 3
 
 
+def test_a_text_of_another_kind_is_the_text_unless_it_is_attached() -> None:
+    data = b"Content-Type: text/csv\r\n\r\n1,2\r\n"
+    assert (read(data).text, read(data).attachments) == ("1,2", [])
+    attached = read(b"Content-Disposition: attachment; filename=a.csv\r\n" + data)
+    assert (attached.text, attached.attachments) == ("", [Attachment("a.csv", "text/csv", 5)])
+
+
 def test_no_headers_and_no_body() -> None:
     assert read(b"") == read(b"\r\n")
     assert read(b"Subject: x\r\n").subject == "x"

@@ -182,7 +182,7 @@ def _tell(out: Out, message: Message) -> None:
         out.lines(message.text)
     elif not message.attachments:
         out.say("It has no text. If only its headers are on the board, buzon mail fetch brings the rest.")
-    if message.attachments:
+    if message.attachments and message.text:
         out.say()
     for one in message.attachments:
         size = "unknown size" if one.size is None else human(one.size)
