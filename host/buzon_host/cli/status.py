@@ -75,7 +75,7 @@ def _lines(status: Status, board: str) -> list[tuple[str, str]]:
         network += f", {wifi.rssi} dBm"
     state = status.state + (f" (waits for {status.waiting})" if status.waiting else "")
     lines = [
-        ("board", f"{board}, Buzon {status.version}, up {status.uptime} s"),
+        ("board", f"{board}, Buzón {status.version}, up {status.uptime} s"),
         ("state", state),
         ("clock", when(status.epoch) if status.epoch else "not set"),
         ("Wi-Fi", network),

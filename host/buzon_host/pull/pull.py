@@ -39,7 +39,9 @@ class Pulled:
 def pull(client: Client, account: str, target: Target, progress: Progress) -> Pulled:
     """Copies the messages of one account, the oldest first, without marking them as seen on the board."""
     if not re.fullmatch(ACCOUNT, account):
-        raise BuzonError("The board's account has a name that cannot be: install Buzon on it again.")
+        raise BuzonError(
+            "The board's account has a name that cannot be: put Buzón onto it anew with buzon install."
+        )
     done = Pulled(account)
     progress(f"Listing {account}", 0, 0)
     wanted: list[Item] = []
