@@ -69,11 +69,11 @@ class Person:
 
     def answer(self, *pairs: tuple[str, str]) -> None:
         for question, answer in pairs:
-            self.child.expect(question)
+            self.child.expect(question.replace(" ", r"\s+"))  # lines are folded where they end
             self.child.sendline(answer)
 
     def shows(self, text: str) -> None:
-        self.child.expect_exact(text)
+        self.child.expect(re.escape(text).replace(r"\ ", r"\s+"))
 
     def ends(self, code: int) -> str:
         """All that it has shown, when it has ended with that exit code and left the terminal as it was."""
