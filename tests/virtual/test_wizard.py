@@ -420,3 +420,14 @@ def test_networks_that_no_frame_can_name(boot) -> None:
     """Each name once, and none that is not UTF-8: its neighbours are found all the same."""
     rig = boot(wifi=[WIFI, ("bad\udcff", "password"), OPEN, WIFI, ("Café ñ", "password")])
     assert [each[0] for each in rig.client.wifi_scan()] == [WIFI[0], "Open", "Café ñ"]
+
+
+def test_the_address_that_a_board_names_is_not_offered(at, rig, serve):
+    """A board that somebody else has had would get the password for a server of his with one Enter."""
+    server = serve(samples=False)
+    rig.provision(server)
+    rig.settled()
+    person = at(server)
+    person.shows("E-mail address: ")
+    person.child.sendintr()
+    person.ends(130)

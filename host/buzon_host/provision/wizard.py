@@ -48,10 +48,7 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
     before = _before(client)
     if options.email is not None:
         use(known, options.email)
-    elif not known.email:
-        known.email = next(
-            (one.user for one in before.accounts if "@" in one.user and len(one.user) <= 200), ""
-        )
+    # Not the address that the board names: it may be somebody's who waits for a password there.
     known.ssid = known.ssid or before.ssid[:32]
     ask.say(
         f"Enter takes what is in brackets, {BACK} goes back, Ctrl-C ends: what was answered is offered next time."
