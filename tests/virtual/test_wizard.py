@@ -424,7 +424,7 @@ def test_networks_that_no_frame_can_name(boot) -> None:
 
 def test_the_address_that_a_board_names_is_not_offered(at, rig, serve):
     """A board that somebody else has had would get the password for a server of his with one Enter."""
-    server = serve(samples=False)
+    server = serve(samples=False, user="me@evil.example")
     rig.provision(server)
     rig.settled()
     person = at(server)
