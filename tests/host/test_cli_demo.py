@@ -135,7 +135,7 @@ def test_a_flash_that_is_too_small_fails_and_loses_nothing(tmp_path) -> None:
     )
     assert code in (1, 4)
     assert document["ok"] is False
-    assert "full" in document["error"]
+    assert "no more room" in document["error"]
     assert list(document) == [*KEYS, "error"]
     # What is not on the board is still on the server.
     assert document["server_left"] + document["stored"] == document["messages"] == 4
