@@ -54,7 +54,7 @@ def test_keys_that_the_board_does_not_know_are_ignored_there_and_an_error_on_the
     assert mail_on(rig.board.flash_file) == Counter([message(1)])
     tree["account"][0].pop("port_knock")
     del tree["future"]
-    with pytest.raises(SettingsError, match=r"account\[0\]\.colour"):
+    with pytest.raises(SettingsError, match=r"colour in \[\[account\]\]"):
         rig.provision(server, tree)
 
 

@@ -48,7 +48,7 @@ def rig(boot, serve):
 def test_wrong_mail_password(rig, serve) -> None:
     server = serve()
     error = refused(rig, server, 502, "password is wrong", password="wrong-SECRET-1")
-    assert error.path == "account[0]"
+    assert error.path == "account casa"
     assert server.left() == 12
     assert b"wrong-SECRET-1" not in rig.said()
     assert rig.sync().error is None  # the old account works as before
@@ -129,7 +129,7 @@ def test_a_message_that_the_server_refuses_stops_no_other(boot, serve) -> None:
 def test_certificates_that_must_not_be_trusted(rig, serve, certificate: str, code: int, word: str) -> None:
     server = serve(certificate=certificate)
     error = refused(rig, server, code, word)
-    assert error.path == "account[0]"
+    assert error.path == "account casa"
     assert server.left() == 12
     assert rig.sync().error is None  # with the old settings, and its certificate
 
@@ -219,15 +219,15 @@ def test_wifi_that_drops_in_a_large_message(boot, serve) -> None:
 def test_a_server_name_that_does_not_exist(rig, serve) -> None:
     server = serve()
     error = refused(rig, server, 203, "was not found", host="no-such-host.invalid")
-    assert error.path == "account[0]"
+    assert error.path == "account casa"
     assert rig.sync().error is None
 
 
 def test_plain_mail_on_the_tls_port_and_the_other_way_round(rig, serve) -> None:
     server = serve()
-    assert refused(rig, server, 212, "port", port=server.pop3).path == "account[0]"
+    assert refused(rig, server, 212, "port", port=server.pop3).path == "account casa"
     error = refused(rig, server, 401, "no POP3 server", port=server.smtp, tls="none")
-    assert error.path == "account[0]"
+    assert error.path == "account casa"
 
 
 def test_starttls_and_tls_without_verification(boot, serve) -> None:
