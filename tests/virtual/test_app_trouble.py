@@ -124,7 +124,11 @@ def test_a_message_that_the_server_refuses_stops_no_other(boot, serve) -> None:
 
 @pytest.mark.parametrize(
     ("certificate", "code", "word"),
-    [("other-name", 209, "other.example.com"), ("expired", 210, "renew"), ("other-ca", 211, "give the server's CA")],
+    [
+        ("other-name", 209, "other.example.com"),
+        ("expired", 210, "renew"),
+        ("other-ca", 211, "give the server's CA"),
+    ],
 )
 def test_certificates_that_must_not_be_trusted(rig, serve, certificate: str, code: int, word: str) -> None:
     server = serve(certificate=certificate)
