@@ -31,8 +31,7 @@ def follow(
     `stall` seconds.
     """
     before = _appeared(client, account)
-    if before.epoch is None:  # a board without NTP knows no time after a restart; we do
-        client.time_set(int(time.time()))
+    give_time(client, before)
     client.sync(account)
     changed = time.monotonic()
     last: object = None
@@ -66,6 +65,14 @@ def follow(
             )
         # Counting the free flash can take the board long; do not keep it from its work.
         time.sleep(max(_POLL_S, 4 * took))
+
+
+def give_time(client: Client, status: Status) -> bool:
+    """Sets the clock of a board that has none, as one without NTP after a restart. Returns whether that was needed."""
+    if status.epoch is not None:
+        return False
+    client.time_set(int(time.time()))
+    return True
 
 
 def _appeared(client: Client, account: str | None) -> Status:

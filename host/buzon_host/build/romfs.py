@@ -1,9 +1,10 @@
 """Makes a ROMFS image of a folder: read-only, and MicroPython runs the code in it in place, without loading it."""
 
-import os
 from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
+
+from .. import files
 
 
 def image(folder: Path) -> bytes:
@@ -28,7 +29,5 @@ def image_file(folder: Path) -> Path:
     data = image(folder)
     path = folder.with_name(folder.name + ".romfs")
     if not path.exists() or path.read_bytes() != data:
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        files.write(path, data)
     return path

@@ -1,11 +1,11 @@
 """`buzon status`: how the board is."""
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from ..board.client import BoardError, Status
+from ..board.follow import give_time
 from ..provision.steps import human
 from .options import Json, Ports, connect, one_port
 from .output import Out, plain, when
@@ -22,8 +22,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         return status_of_all(port or [], out)
     with connect(one_port(port), out) as client:
         status = client.status()
-        if status.epoch is None:  # a board without NTP knows no time after a restart; we do
-            client.time_set(int(time.time()))
+        if give_time(client, status):
             status = client.status()
         info = client.info
     board = info.board if info is not None else ""

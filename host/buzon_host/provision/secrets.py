@@ -7,11 +7,11 @@ import getpass
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 
+from ..deadline import within
 from ..errors import UsageError
 from .schema import Account, Settings, Wifi, parse_secret
 
@@ -98,20 +98,19 @@ def from_keyring(user: str) -> str | None:
 
     Waits 10 s at most: a keyring may want to be unlocked by somebody who is not there.
     """
-    found: list[SecretStr] = []
 
-    def look() -> None:
+    def look() -> SecretStr | None:
         try:
             import keyring
 
             password = keyring.get_password(KEYRING_SERVICE, user)
-            if password:
-                found.append(SecretStr(password))
+            return SecretStr(password) if password else None
         except BaseException:
             # Backends raise whatever they like; each means that there is no password here.
-            return
+            return None
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(_KEYRING_S)
-    return found[0].get_secret_value() if found else None
+    try:
+        found = within(_KEYRING_S, look, TimeoutError())
+    except TimeoutError:
+        return None
+    return found.get_secret_value() if found is not None else None
