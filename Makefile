@@ -8,7 +8,7 @@ ESP32 := build/esp32-firmware
 SOURCES := esptool,intelhex,reedsolo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults bench bench-deps bench-check lint types mpy clean
+.PHONY: help setup demo test faults year bench bench-deps bench-check lint types mpy clean
 
 help: ## show this list
 	@echo "Buzón. First: make demo"
@@ -25,8 +25,11 @@ test: setup ## run all tests
 faults: setup ## cut network and power everywhere, count what became of the mail (half an hour; QUICK=1: a minute)
 	cd tests && ../$(BIN)/python -m faults $(ARGS)
 
+year: setup ## a simulated year of each purpose: mail, drops, power cuts, a new certificate (ARGS="--days 30"; an hour or two)
+	cd tests && ../$(BIN)/python -m faults.year $(ARGS)
+
 bench: setup ## measure it all beside what people would use instead (ARGS="--only retr"; an hour)
-	$(BIN)/buzon bench --plots docs/bench --page README.md $(ARGS)
+	$(BIN)/buzon bench --plots docs/bench $(ARGS)
 
 bench-deps: ## install the other programs that `make bench` compares with (Debian)
 	apt-get install -y --no-install-recommends dovecot-pop3d mpop fetchmail getmail6

@@ -15,7 +15,7 @@ def start():
 
 
 def update():
-    """Finish what `buzon install` began, before any of it is loaded: what it brought says how."""
+    """Finish what `buzon install` began, by running the script that it left, before anything of it is loaded."""
     path = "/buzon.new/apply.py"
     try:
         file = open(path)
@@ -34,13 +34,13 @@ def update():
         os.stat(path)
     except OSError:
         machine.reset()
-    # Not again and again: nobody could stop that.
+    # No endless retries: nobody could stop them.
     raise OSError("The update did not end: run buzon install again.")
 
 
 def run():
     try:
-        import asyncio  # noqa: F401  (before all else, where it leaves no hole)
+        import asyncio  # noqa: F401  (first, so that it leaves no hole in the heap)
 
         import buzon.boot
 
@@ -55,7 +55,7 @@ def run():
     finally:
         from buzon import watchdog
 
-        watchdog.rest()  # once more: a second Ctrl-C may have come in the middle of the app's end
+        watchdog.rest()  # once more: a second Ctrl-C may have interrupted the end of the app
 
 
 start()

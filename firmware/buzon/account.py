@@ -13,11 +13,14 @@ from .errors import (
     E_BUG,
     E_LOGIN_DELAY,
     E_MEMORY,
+    E_PASSWORD,
+    E_REFUSED,
     E_SYS_PERM,
     DeviceError,
     LinkError,
     MailError,
     RemoteProtocolError,
+    ServerError,
 )
 from .net import clock
 from .plugins import unload
@@ -35,10 +38,11 @@ if TYPE_CHECKING:
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
-_PERM_S = const(86400)  # until the next try at a server that will not work without a person
+_PERM_S = const(86400)  # until the next try at a server that needs a person's attention
 _NEWS = const(4)
-_SLICE_MS = const(60000)  # then another account that is due has its turn
-_LONG_MS = const(1800000)  # a session ends before the link's deadline for all of it
+_KEYS = const(16)
+_SLICE_MS = const(60000)  # after this, another account that is due gets its turn
+_LONG_MS = const(1800000)  # a session ends before the link's overall deadline
 
 
 class Account:
@@ -63,16 +67,29 @@ class Account:
         self.listed = -1
         self.fetched = 0
         self.last_ok = 0
-        self.more = False  # the last session ended before its work, or was asked for again
+        self.more = False  # the last session left work undone, or another one was asked for
+        self.minor = False  # `error` concerns single messages only: it delays nothing
+        self.lacks = 0  # octets of a message that the last session had no room for
         self._sifts = bool(settings.get("filter"))
-        self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
+        # What sessions keep for later ones. It gets its full size now: a dict that grows fragments the heap.
+        self.memory: "Dict[Any, Any]" = {i: 0 for i in range(_KEYS)}
+        for i in range(_KEYS):
+            self.memory.pop(i)
 
     def open(self) -> None:
         """Make the folder fit for use after whatever happened before. Raises StoreError."""
         self.spool.prepare()
         self.journal.open(self.spool)
-        # What the filters of earlier settings left to be judged.
+        self._reserve()
+        # Filters in earlier settings may have left messages to be judged.
         self._sifts = self._sifts or any(name.endswith(".top") for _, name in self.spool.files())
+
+    def _reserve(self) -> None:
+        """Keep the reserve that changes are written to when the flash is full."""
+        from .store.reserve import keep
+
+        self.journal.given = not keep()
+        unload()
 
     async def connect(self, link: "Link") -> None:
         """Open the link as the settings say. Raises LinkError."""
@@ -82,6 +99,7 @@ class Account:
         del server
         unload()
         gc.collect()
+        link.slow = self.memory.get("slow", 0)
         await link.open(*where)
 
     def dialogue(
@@ -96,18 +114,17 @@ class Account:
             self.spool,
             self.journal,
             arrived,
-            clock.now,
+            clock.recorded,
             self.memory,
             nonce,
-            clock.sure,
+            clock.trusted,
             hurry,
         )
 
     async def poll(self, link: "Link", news: "List[bytes]", others: "Callable[[], bool]") -> None:
-        """One session; call `settle` after it. Never raises but for cancellation: what went wrong is in `error`.
+        """Run one session; call `settle` after it. Raises nothing but cancellation: `error` has what went wrong.
 
-        `news` gets the keys of the last messages that came, a few at least. `others()`: whether another account
-        is due.
+        `news` gets the keys of the last few messages that came. `others()` says whether another account is due.
         """
 
         def arrived(key: bytes) -> None:
@@ -123,20 +140,31 @@ class Account:
 
         self.state = "sync"
         self.fetched = 0
+        self.lacks = 0
         self.more = False
         error: "MailError | None" = None
+        self.minor = False
+        raised: "MailError | None" = None
         try:
-            self._sift(arrived)  # what a cut left to be judged
+            self._sift(arrived)  # messages that an interrupted session left to be judged
             await self.connect(link)
             self.session = self.dialogue(link, arrived, hurry)
             await link.run(self.session.run())
             error = self.session.error
-            if not error:  # what it deleted has left the server
-                self.session.listed -= self.session.deleted
+            self.minor = True
+            if (
+                error and E_PASSWORD <= error.code <= E_SYS_PERM
+            ):  # it concerns one message, whatever the server calls it
+                error = ServerError(E_REFUSED, error.detail)
         except MailError as err:
-            error = err
-            if self.session and isinstance(err, (LinkError, RemoteProtocolError)):
-                self.session.cut_off()
+            error = raised = err
+            session = self.session
+            if session and isinstance(err, (LinkError, RemoteProtocolError)):
+                if session.cut_off():
+                    error = session.error
+                    self.minor = True
+            elif session and session.leaving:  # some of what it marked stays; all else went well
+                self.minor = True
         except MemoryError:
             gc.collect()
             error = DeviceError(E_MEMORY, self.id)
@@ -146,21 +174,38 @@ class Account:
             link.close()
             if self.session:
                 self.listed = self.session.listed
+                if self.session.ended:  # what it deleted is gone from the server
+                    self.listed -= self.session.deleted
                 self.fetched = self.session.fetched
                 self.more = self.more or self.session.more
+                self.lacks = self.session.lacks
                 self.session = None
             self.state = "idle"
             unload()
             gc.collect()
         try:
+            if raised:
+                raised, _ = self.learn(raised)
+                error = error if self.minor else raised
             self._sift(arrived)
         except MailError as err:
             error = error or err
-        # A new one: the one that was raised holds its traceback.
+            self.minor = False
+        if self.journal.given and not error:
+            self._reserve()
+        # A copy: the error that was raised holds on to its traceback.
         self.error = error and type(error)(error.code, error.detail)
 
+    def learn(self, error: "MailError") -> "tuple[MailError, bool]":
+        """What `core.learn.failed` makes of the error that ended a session."""
+        from .core.learn import failed
+
+        found = failed(self.memory, error)
+        unload()
+        return found
+
     def _sift(self, arrived: "Callable[[bytes], object]") -> None:
-        """The account's filters, if it has any."""
+        """Apply the account's filters, if it has any."""
         if self._sifts:
             from .policy.sift import sift
 
@@ -169,29 +214,32 @@ class Account:
             unload()
 
     def settle(self, uptime: int) -> None:
-        """Set when the next poll is due, from the end of this one on: a server may be silent for long."""
+        """Set when the next poll is due, counted from the end of this one: a server may stay silent for long."""
         error = self.error
-        # Between logins: what the server says (RFC 2449 section 6.5).
+        # The delay between logins that the server asks for (RFC 2449 section 6.5).
         delay: int = self.memory.get("delay", 0)
-        if error is None:
+        if error:
+            self.state = "error"
+            log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
+        if error is None or self.minor:
             self.fails = 0
             self.last_ok = clock.now()
-            wait = 0 if self.more else int(self.settings.get("poll_s", 300))
+            wait = int(self.settings.get("poll_s", 300))
+            if self.more:
+                wait = _BACKOFF_S if error else 0
             self.due = uptime + max(wait, delay)
             return
-        self.state = "error"
         self.fails += 1
         wait = backoff(self.fails)
-        if error.code == E_SYS_PERM:  # nothing changes by itself (RFC 3206)
+        if error.code == E_SYS_PERM:  # this does not go away by itself (RFC 3206)
             wait = _PERM_S
         elif error.code == E_LOGIN_DELAY:
             wait = max(wait, delay)
         self.due = uptime + wait
-        log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
 
 
 def backoff(fails: int) -> int:
-    """Seconds until the next try after so many failures in a row, with up to a quarter of jitter."""
+    """Seconds until the next try after `fails` failures in a row, plus up to a quarter of jitter."""
     from random import getrandbits
 
     wait = min(_BACKOFF_S << min(fails - 1, 8), _BACKOFF_MAX_S)

@@ -1,6 +1,6 @@
-"""Wires it together: one supervisor for Wi-Fi, clock and polls, the display, and the console's handlers.
+"""Wires it all together: one supervisor for Wi-Fi, clock and polls, the display, and the console's handlers.
 
-Nothing here stops for good: whatever fails is kept, shown, and tried again later.
+Nothing here stops for good: a failure is remembered, shown, and tried again later.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from micropython import const, kbd_intr
 from . import log, watchdog
 from .account import Account, backoff
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_MEMORY, E_WATCHDOG, DeviceError, MailError
+from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, E_WATCHDOG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -32,6 +32,8 @@ _TX = const(256)
 _TICK_MS = const(100)
 _WIFI_EVERY_S = const(60)
 _DAY_S = const(86400)
+_HOUR_S = const(3600)
+_SILENT = const(3)  # after two silent polls in a row the link is left, and then after as many more each time
 _STUCK_S = const(7200)  # longer than any connection may last
 _DOES = {
     "start": "Starting",
@@ -39,13 +41,13 @@ _DOES = {
     "clock": "Asking for the time",
     "sync": "Asking for mail",
 }
-# Bytes allocated between two collections. Without it they come when the heap is full, and what lives long ends up
-# all over it.
+# Bytes allocated between two collections. Without it the heap fills up before each one, and long-lived objects
+# end up scattered all over it.
 _THRESHOLD = const(4096)
 
 
 class App:
-    """The state of the board that the display and the console show. `board`: of `setup.board`."""
+    """The state of the board, which the display and the console show. `board` comes from `setup.board`."""
 
     def __init__(self, board: "Dict[str, Any]") -> None:
         self.board = board
@@ -57,34 +59,40 @@ class App:
         self.accounts: "List[Account]" = []
         self.notifiers: "List[List[Any]]" = []  # [name, notifier, last error or None]
         self.trial: "Trial | None" = None
-        self.staged = bytearray()  # what has come of new settings
-        self.upload: "List[Any]" = ["", 0]  # the file that is coming: its path, and how much of it has come
+        self.staged = bytearray()  # the part of new settings received so far
+        self.upload: "List[Any]" = [
+            "",
+            0,
+            0,
+        ]  # the file being received: its path, the bytes so far, and the bytes known to fit
         self.state = "start"
         self.waiting = "the start"
-        self._until = -1  # uptime at which the waiting ends, where it is known
+        self._until = -1  # uptime at which the wait ends; -1 if unknown
         self.error: "List[Any] | None" = None  # [code, sentence, when]
         self.uptime = 0
-        self.leaving = ""  # `reboot` or `repl`: what to do when the tasks have ended
+        self.leaving = ""  # `reboot` or `repl`: what to do once the tasks have ended
         self.reload = False
-        self.trouble: "MailError | None" = None  # of settings or Wi-Fi: then nothing goes on
+        self.trouble: "MailError | None" = None  # with the settings or Wi-Fi: nothing works until it is over
         self._wifi_due = 0
         self._wifi_fails = 0
         self._clock_due = 0  # uptime at which NTP is asked
         self._clock_fails = 0
         self._keep_due = 0  # uptime at which the time is written down
-        self._moved = 0  # uptime when the supervisor last got on
+        self._moved = 0  # uptime when the supervisor last made progress
+        self._silent = 0  # polls in a row that reached no server
+        self._pressed = False  # the button was pressed, and new mail is not yet marked as seen
 
     # -- tasks
 
     async def run(self) -> None:
-        """Until somebody wants to leave."""
+        """Run until somebody wants to leave."""
         from .console.server import Console
 
         self.apply()
         console = Console(self)
         supervisor = asyncio.create_task(self._supervise())
         tasks = [supervisor, asyncio.create_task(self._tick(supervisor))]
-        # The console reads Ctrl-C: a byte like it is in frames of Improv Wi-Fi, too.
+        # The console reads Ctrl-C itself: frames of Improv Wi-Fi may contain that byte.
         kbd_intr(-1)
         try:
             await console.serve()  # type: ignore[misc]
@@ -94,7 +102,7 @@ class App:
             self.link.close()
 
     def apply(self) -> None:
-        """Take the settings that are in force."""
+        """Adopt the settings that are in force."""
         from .setup import apply
 
         self.reload = False
@@ -113,12 +121,12 @@ class App:
                 await asyncio.sleep_ms(1000)
 
     async def _step(self) -> None:
-        """The next thing there is to do."""
+        """Do the next thing there is to do."""
         if self.reload:
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            trial = self.trial  # a wipe drops it
+            trial = self.trial  # a wipe may clear self.trial meanwhile
             await trial.run(self.wifi, self.link)
             unload()
             if trial.error:
@@ -132,15 +140,25 @@ class App:
         elif await self._set_clock():
             return
         else:
-            account = min(self.accounts, key=lambda each: each.due)  # who waits longest: all get their turn
+            account = min(self.accounts, key=lambda each: each.due)  # the one that has waited longest
             if account.due <= self.uptime:
                 self._say("sync", "the server of " + account.id)
                 news: "List[bytes]" = []
                 await account.poll(self.link, news, lambda: self._others(account))
+                if account.lacks:
+                    from .policy.room import seek
+
+                    seek(self.accounts, account)
+                    unload()
                 account.settle(self.uptime)
                 self._notify(account, news)
-                if account.error:
-                    self.keep(account.error)
+                error = account.error
+                silent = error and E_DNS <= error.code <= E_TIMEOUT and "REFUSED" not in error.detail
+                self._silent = self._silent + 1 if silent else 0
+                if self._silent % _SILENT == 2:  # the link may be up and dead
+                    self.wifi.leave()
+                if error and not self.reload:  # a change of settings ends a session
+                    self.keep(error)
                 elif self.uptime >= self._keep_due:
                     self._keep_time()
                 return
@@ -168,19 +186,19 @@ class App:
         self._hurry()
 
     async def _set_clock(self) -> bool:
-        """Ask NTP when it is time to. True: something was tried."""
+        """Ask NTP if it is time to. Returns whether it tried."""
         ntp = (self.settings or {}).get("time", {}).get("ntp")
         if not ntp or self.uptime < self._clock_due:
             return False
         self._say("clock", "the time from " + ntp)
-        from .net.ntp import ask
+        from .net.ntp import set_clock
 
         try:
-            clock.set_to(await ask(ntp) or clock.now())
+            await set_clock(ntp)
             self.clock_is_set(False)
         except MailError:
-            if clock.sure():  # since earlier, or a PC has set it meanwhile
-                self._clock_due = self.uptime + _DAY_S
+            if clock.sure():  # from before, or because a PC has set it meanwhile
+                self.clock_is_set(False)
                 return True
             self._clock_fails += 1
             self._clock_due = self.uptime + backoff(self._clock_fails)
@@ -190,10 +208,9 @@ class App:
         return True
 
     async def _tick(self, supervisor: "Any") -> None:
-        """Uptime, button, display; and the watchdog, as long as the supervisor gets on."""
-        button = self._button()
+        """Look after uptime, button and display; feed the watchdog while the supervisor makes progress."""
+        self._listen()
         last = time.ticks_ms()
-        down = False
         openings = 0
         while True:
             if self.link.openings != openings:
@@ -205,30 +222,47 @@ class App:
             if passed > 0:
                 last = time.ticks_add(last, passed * 1000)
                 self.uptime += passed
-            if button and bool(button.value()) != down:
-                down = not down
-                if not down:  # pressed: it pulls to ground
-                    self.ui.acknowledge()
+            if self._pressed:
+                self._pressed = False
+                self.ui.acknowledge()
+                self._pressed = self._see()
             try:
                 self.ui.show(self)
             except Exception as err:  # a display must not stop the board
                 self._caught(err, "display ")
             await asyncio.sleep_ms(_TICK_MS)
 
-    def _button(self) -> "Any":
+    def _listen(self) -> None:
+        """Listen to the button by interrupt: by the next tick it may have been released."""
         number = self.board.get("button")
-        if number is None:
-            return None
-        from machine import Pin
+        if number is not None:
+            from machine import Pin
 
-        return Pin(number, Pin.IN, Pin.PULL_UP)
+            Pin(number, Pin.IN, Pin.PULL_UP).irq(self._press, Pin.IRQ_FALLING)
+
+    def _press(self, pin: "Any") -> None:
+        """The button pulls to ground; a pulse that is already over was noise on the wire."""
+        if not pin.value():
+            self._pressed = True
 
     # -- mail
 
-    def _notify(self, account: Account, news: "List[bytes]") -> None:
-        """Tell every notifier of the messages (keys) that came; one that fails does not stop the others.
+    def _see(self) -> bool:
+        """Mark new mail as seen. True: call it again for the rest, so that other tasks get a turn meanwhile."""
+        try:
+            from .notify.seen import see
 
-        After the session: TLS and what reads headers do not fit the heap of a small board at once.
+            return any(see(account) for account in self.accounts)
+        except Exception as err:
+            self._caught(err, "button ")
+            return False
+        finally:
+            unload()
+
+    def _notify(self, account: Account, news: "List[bytes]") -> None:
+        """Tell every notifier about the messages (keys) that came; one that fails does not stop the others.
+
+        Call it after the session: TLS and the header parser do not fit the heap of a small board together.
         """
         if not news:
             return
@@ -239,7 +273,7 @@ class App:
         for key in news:
             try:
                 mail = envelope.read(account.spool, account.spool.name(key))
-            except Exception as err:  # the other messages are told of all the same
+            except Exception as err:  # the other messages are announced all the same
                 self._caught(err, "alert ")
                 continue
             for each in self.notifiers:
@@ -251,23 +285,26 @@ class App:
                         each[2] = str(err)
         unload()
 
-    # -- what the display and the console ask
+    # -- what the display and the console ask for
 
-    def problem(self) -> "tuple[str, str, str] | None":
-        """(title, sentence, when it is tried again) of what keeps the board from its work, or None."""
-        if self.trouble:
-            return "Problem", str(self.trouble), self._retry(self._wifi_due) if self.accounts else ""
+    def problem(self) -> "tuple[str, str, str, int] | None":
+        """(title, detail, time of the next try, code) of what keeps the board from its work, or None."""
+        error = self.trouble
+        if error:
+            return "Problem", error.detail, self._retry(self._wifi_due) if self.accounts else "", error.code
         for account in self.accounts:
-            if account.error:
+            error = account.error
+            if error:
                 return (
-                    account.id,
-                    str(account.error),
+                    account.id if len(self.accounts) > 1 else "Problem",
+                    error.detail,
                     "" if account.state == "sync" else self._retry(account.due),
+                    error.code,
                 )
         return None
 
     def _retry(self, due: int) -> str:
-        """Changes seldom: each time the display is drawn anew."""
+        """The text changes seldom, because the display is redrawn each time it does."""
         wait = due - self.uptime
         return "retry " + span(wait) if wait >= 60 else "retry soon"
 
@@ -283,8 +320,9 @@ class App:
             return self.waiting
         return "%s in %s" % (self.waiting, span(self._until - self.uptime))
 
-    def note(self) -> str:
-        """The idle page's last line: what the board does, or what a person should not forget."""
+    def note(self, left: int) -> str:
+        """The idle page's last line: what the board is doing, or what a person should not forget. `left`:
+        messages that are only on a server, if the line is to mention them."""
         if self.state in _DOES:
             return _DOES[self.state]
         for account in self.accounts:
@@ -292,9 +330,9 @@ class App:
                 return "TLS not verified!"
         for account in self.accounts:
             if account.settings.get("keep") != "forever" and not account.settings.get("delete_confirmed"):
-                return "Deleting not confirmed"
-        if not self.accounts:
-            return ""
+                return "Deletion on hold"
+        if left > 0:
+            return "%d left on server" % left
         wait = min(account.due for account in self.accounts) - self.uptime
         return "Next check in " + span(max(60, wait))
 
@@ -306,7 +344,7 @@ class App:
         return any(account.state == "sync" for account in self.accounts)
 
     def sync_now(self, account_id: "str | None") -> int:
-        """Make accounts due; how many."""
+        """Make one account, or all of them, due; returns how many."""
         n = 0
         for account in self.accounts:
             if account_id is None or account.id == account_id:
@@ -317,15 +355,16 @@ class App:
         return n
 
     def _hurry(self) -> None:
-        """What was missing has come: accounts that failed need not wait any longer."""
+        """What was missing is there now, so accounts that failed need not wait any longer."""
         for account in self.accounts:
             if account.fails:
                 account.due = min(account.due, self.uptime)
 
     def clock_is_set(self, keep: bool) -> None:
-        """NTP need not be asked for a day. `keep`: write the time down for the next start."""
+        """NTP need not be asked for a day, or for an hour if no two answers agreed. `keep`: save the time for
+        the next start."""
         self._clock_fails = 0
-        self._clock_due = self.uptime + _DAY_S
+        self._clock_due = self.uptime + (_DAY_S if clock.trusted() else _HOUR_S)
         self._hurry()
         if keep:
             self._keep_time()
@@ -343,7 +382,7 @@ class App:
         self._until = until
 
     def _caught(self, err: Exception, what: str) -> None:
-        """Keep what should not have happened. Never raises: the task it happened in must go on."""
+        """Remember an error that should not have happened. Never raises: the task it happened in must go on."""
         try:
             if isinstance(err, MailError):
                 self.keep(err)
@@ -356,7 +395,7 @@ class App:
             gc.collect()
 
     def keep(self, error: MailError) -> None:
-        """Remember the last error anywhere."""
+        """Remember the last error, wherever it came from."""
         text = str(error)
         if not self.error or self.error[:2] != [error.code, text]:
             log.say("error %d: %s" % (error.code, text))
@@ -364,7 +403,7 @@ class App:
 
 
 def span(seconds: int) -> str:
-    """A time to wait, rounded up: seconds, then minutes, then hours."""
+    """A waiting time, rounded up to seconds, minutes or hours."""
     if seconds < 60:
         return "%d s" % max(0, seconds)
     if seconds <= 5400:
@@ -373,12 +412,12 @@ def span(seconds: int) -> str:
 
 
 def main() -> str:
-    """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C comes out."""
+    """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C propagates."""
     gc.threshold(_THRESHOLD)
-    asyncio.new_event_loop()  # nothing of an interrupted run is left in it
+    asyncio.new_event_loop()  # a fresh one holds nothing from an interrupted run
     for folder in ("/certs", "/lib"):
         if fs.exists(folder):
-            fs.tidy(folder)  # uploads that were cut off
+            fs.tidy(folder)  # removes uploads that were cut off
     from machine import WDT_RESET, reset_cause
 
     from .setup import board

@@ -1,4 +1,4 @@
-"""What a person wants to know of a stored message first: sender, subject, date, clean enough to show."""
+"""What a person wants to know first about a stored message: sender, subject and date, clean enough to show."""
 
 from micropython import const
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from .store.spool import Spool
 
-_TEXT = const(64)  # bytes of each
+_TEXT = const(64)  # bytes of each field
 
 
 class Envelope:
-    """Reads one message after the other with the same buffers."""
+    """Reads one message after another with the same buffers."""
 
     def __init__(self) -> None:
         self._scan = HeaderScan((b"from", b"subject", b"date"))

@@ -1,6 +1,6 @@
-"""The one error tree: a stable integer code, one sentence a person can act on.
+"""The one error tree: each error has a stable integer code and one sentence that a person can act on.
 
-The sentences are in `sentences/`, imported only when one is shown: they cost no heap before.
+The sentences are in `sentences/`, imported only when one is shown: until then they cost no heap.
 """
 
 from micropython import const
@@ -35,14 +35,20 @@ E_NO_STLS = const(215)
 E_NTP = const(216)
 E_CERT_SELF = const(217)
 E_CERT_PIN = const(218)
-# We used a dialogue in a way the protocol does not allow: 3xx
+E_TLS_VERSION = const(219)
+E_CHAIN_LONG = const(220)
+E_TLS_LOST = const(221)
+E_NOT_A_CA = const(222)
+# We used a dialogue in a way that the protocol does not allow: 3xx
 E_LOCAL = const(300)
-# The server said what the protocol does not allow: 4xx
+# The server sent something that the protocol does not allow: 4xx
 E_REMOTE = const(400)
 E_GREETING = const(401)
 E_INJECTION = const(402)
 E_SERVER_UNKNOWN = const(403)
 E_SIZE = const(404)
+E_DOUBT = const(410)
+E_EMPTY = const(411)
 # The server refused: 5xx
 E_REFUSED = const(500)
 E_LOGIN = const(501)
@@ -53,11 +59,14 @@ E_SYS_TEMP = const(505)
 E_SYS_PERM = const(506)
 E_NO_UIDL = const(507)
 E_NO_MECHANISM = const(508)
+E_NO_TOP = const(520)
+E_STAYS = const(521)
 # The flash: 6xx
 E_FLASH_FULL = const(600)
 E_FLASH = const(601)
 E_NO_MESSAGE = const(602)
 E_PATH = const(603)
+E_TOO_LARGE = const(604)
 # The serial protocol: 7xx
 E_FRAME = const(700)
 E_METHOD = const(701)
@@ -74,7 +83,7 @@ E_WATCHDOG = const(803)
 
 
 class MailError(Exception):
-    """Root of the tree. `code`: int, stable; `detail`: str that completes the sentence, never a secret."""
+    """The root of the tree. `code`: a stable int; `detail`: a str that completes the sentence, never a secret."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code, detail)
@@ -86,19 +95,19 @@ class MailError(Exception):
 
 
 class ConfigError(MailError):
-    """The settings are wrong, or do not allow what was asked (1xx). Waiting does not help."""
+    """The settings are wrong or do not allow what was asked for (1xx). Waiting does not help."""
 
 
 class LinkError(MailError):
-    """The way to the server failed (2xx): try again later. Certificate errors are of this kind too."""
+    """The way to the server failed (2xx): try again later. Certificate errors belong here too."""
 
 
 class LocalProtocolError(MailError):
-    """Our side asked a dialogue for what the protocol does not allow in this state (3xx)."""
+    """Our side asked a dialogue for something that the protocol does not allow in this state (3xx)."""
 
 
 class RemoteProtocolError(MailError):
-    """The server sent what the protocol does not allow (4xx)."""
+    """The server sent something that the protocol does not allow (4xx)."""
 
 
 class ServerError(MailError):
@@ -114,7 +123,7 @@ class ConsoleError(MailError):
 
 
 class DeviceError(MailError):
-    """Something of the board itself (8xx)."""
+    """Something is wrong with the board itself (8xx)."""
 
 
 def sentence(code: int, detail: str = "") -> str:

@@ -1,6 +1,6 @@
-"""One mailbox for a script: settings in, messages in files out. The app has `account` instead.
+"""One mailbox for a script: settings in, message files out. The app uses `account` instead.
 
-No sockets: the script lends a driver of `net`.
+No sockets: the script lends a driver from `net`.
 """
 
 import gc
@@ -10,7 +10,7 @@ from binascii import hexlify
 from micropython import const
 
 from .core.pop3 import Pop3
-from .errors import RemoteProtocolError
+from .errors import MailError, RemoteProtocolError
 from .net import clock
 from .plugins import unload
 from .server import server
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator
 
     from .core.pop3 import Dialogue
-    from .errors import MailError
     from .net.blocking import BlockingLink
     from .net.link import Link
 
-# What goes too: one part of a session, and what was said of its errors.
+# These are unloaded too: one part of a session, and the sentences about its errors.
 _MORE = (
     "buzon.sentences.s1 buzon.sentences.s2 buzon.sentences.s3 buzon.sentences.s4 buzon.sentences.s5 buzon.sentences.s6 "
     "buzon.sync "
@@ -43,13 +42,13 @@ def _tidy() -> None:
 
 
 class Mailbox:
-    """`open` once, then `collect` (blocking) or `acollect` (asyncio) as often as one likes.
+    """Call `open` once, then `collect` (blocking) or `acollect` (asyncio) as often as you like.
 
-    `settings`: those of an account (docs/library.md). `root`: the folder in which a folder is made for it.
+    `settings`: those of an account (docs/library.md). `root`: the folder in which the mailbox gets its own.
     `buffers`: lent; without them it makes its own.
-    After `collect`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages to fetch and
-    fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: a next session has
-    more to do), `error` (the first MailError that concerned single messages, or None).
+    After `collect`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages to fetch
+    and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: work is left
+    for the next session), `error` (the first MailError that concerned only single messages, or None).
     """
 
     def __init__(
@@ -59,7 +58,8 @@ class Mailbox:
         self.id: str = settings.get("id", "main")
         self.spool = Spool(self.id, root, buffers or Buffers())
         self.journal = Journal(self.spool.folder)
-        self.memory: "Dict[Any, Any]" = {}  # what sessions keep for the next ones
+        self.memory: "Dict[Any, Any]" = {}  # what sessions keep for later ones
+        self._late = False  # only the reply to QUIT was missing, and nothing depends on it
 
     def open(self) -> None:
         """Make the folder fit for use after whatever happened before. Raises StoreError."""
@@ -68,14 +68,17 @@ class Mailbox:
         _tidy()
 
     def collect(self, link: "BlockingLink", arrived: "Callable[[bytes], object]" = _ignore) -> None:
-        """One session from connect to close. `arrived(key)`: called for each message that was stored.
+        """Run one session from connect to close. Calls `arrived(key)` for each message that was stored.
 
-        Raises MailError; what concerned single messages only is in `error`.
+        Raises MailError; an error that concerned only single messages is in `error`.
         """
         dialogue = self.session(link, arrived)
         try:
             link.open(*server(self.settings))
             link.run(dialogue)
+        except MailError as err:
+            if not self._late:
+                raise self._learn(err)
         finally:
             link.close()
 
@@ -83,23 +86,32 @@ class Mailbox:
         """The same with asyncio: other tasks run meanwhile."""
         dialogue = self.session(link, arrived)
         try:
+            link.slow = self.memory.get("slow", 0)
             await link.open(*server(self.settings))
             await link.run(dialogue)
+        except MailError as err:
+            if not self._late:
+                raise self._learn(err)
         finally:
             link.close()
 
+    def _learn(self, err: MailError) -> MailError:
+        from .core.learn import failed
+
+        return failed(self.memory, err)[0]
+
     def session(self, link: "Link | BlockingLink", arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
-        """What `link` is to run once it is open."""
+        """The dialogue that `link` is to run once it is open."""
         _tidy()
         self.listed = -1
         self.todo = self.fetched = self.deleted = 0
-        self.held = self.more = False
+        self.held = self.more = self._late = False
         self.error: "MailError | None" = None
         return self._whole(Pop3(link.rx, link.tx), arrived)
 
     def _whole(self, pop: Pop3, arrived: "Callable[[bytes], object]") -> "Dialogue[None]":
-        """The modules of login and session are loaded one after the other and go again: in a small heap the second
-        has the place of the first."""
+        """The modules of login and session are loaded one after the other and unloaded again: in a small heap
+        the second takes the place of the first."""
         session = None
         try:
             yield from self._login(pop)
@@ -113,14 +125,14 @@ class Mailbox:
                 self.spool,
                 self.journal,
                 arrived,
-                clock.now,
+                clock.recorded,
                 self.memory,
-                sure=clock.sure,
+                sure=clock.trusted,
             )
             yield from session.work()
-        except (RemoteProtocolError, GeneratorExit):  # the latter: the link ended it
+        except (RemoteProtocolError, GeneratorExit):  # GeneratorExit: the link ended it
             if session:
-                session.cut_off()
+                self._late = session.cut_off()
             raise
         finally:
             if session:
@@ -140,6 +152,6 @@ class Mailbox:
         yield from enter(pop, self.settings, hexlify(os.urandom(12)), self.memory)
 
     def messages(self) -> "Iterator[tuple[str, int, bool]]":
-        """(file name, time of arrival, seen) of each message stored here, the last to arrive first."""
+        """(file name, time of arrival, seen) of each message stored here, latest first."""
         for key, time, seen in self.journal.newest():
             yield self.spool.name(key), time, seen

@@ -1,4 +1,4 @@
-"""Short names and `module:Class` to implementations, imported when first used; and modules that go again.
+"""Resolves short names and `module:Class` to implementations, imported on first use, and unloads modules again.
 
 Builds nothing itself.
 """
@@ -15,25 +15,29 @@ if TYPE_CHECKING:
 
 _API = const(1)  # what a plug-in must state
 
-# Modules that are loaded for one thing and then go again, because a session with TLS leaves little of the heap. Sorted:
-# a name stands before those that begin with it.
+# Modules that are loaded for one task and then unloaded, because a session with TLS leaves little of the heap.
+# Sorted: a name comes before those that begin with it.
 SELDOM = (
     "buzon.boot buzon.console.base buzon.console.change buzon.console.config buzon.console.files "
-    "buzon.console.improv buzon.console.listing buzon.console.mailbox buzon.console.scan "
-    "buzon.console.search buzon.core.auth buzon.core.login buzon.core.sasl buzon.display.null "
-    "buzon.envelope buzon.net.cert buzon.net.ntp buzon.net.trouble buzon.notify.log "
-    "buzon.policy.baseline buzon.policy.collect buzon.policy.evict buzon.policy.purge buzon.policy.sift "
-    "buzon.server buzon.setup buzon.store.halves buzon.store.head buzon.store.mend buzon.store.merged "
-    "buzon.store.quota buzon.store.staging buzon.store.twin buzon.store.walk buzon.text.address "
-    "buzon.text.charsets buzon.text.fold buzon.text.headers buzon.text.words buzon.timekeeper "
-    "buzon.trial "
+    "buzon.console.improv buzon.console.listing buzon.console.mailbox buzon.console.scan buzon.console.search "
+    "buzon.core.auth buzon.core.learn buzon.core.login buzon.core.sasl buzon.display.null buzon.envelope "
+    "buzon.net.cert buzon.net.ntp buzon.net.trouble buzon.net.zone buzon.notify.explain buzon.notify.log "
+    "buzon.notify.seen buzon.policy.again buzon.policy.baseline buzon.policy.collect buzon.policy.compare "
+    "buzon.policy.doubt buzon.policy.evict buzon.policy.moved buzon.policy.prove buzon.policy.purge "
+    "buzon.policy.room buzon.policy.sift buzon.policy.unlisted buzon.sentences.s1 buzon.sentences.s2 "
+    "buzon.sentences.s4 buzon.sentences.s5 buzon.sentences.s6 buzon.sentences.s8 buzon.server buzon.setup "
+    "buzon.store.alike buzon.store.clear buzon.store.convert buzon.store.cut buzon.store.halves buzon.store.head "
+    "buzon.store.leave buzon.store.mend buzon.store.merged buzon.store.quota buzon.store.rekey "
+    "buzon.store.reserve buzon.store.rewrite buzon.store.staging buzon.store.twin buzon.store.walk "
+    "buzon.store.witness buzon.text.address buzon.text.charsets buzon.text.fold buzon.text.headers "
+    "buzon.text.words buzon.timekeeper buzon.trial "
 )
 
-_FOLDER = {"display": "display", "notifier": "notify"}  # ours: a module each, and in it `Plugin`
+_FOLDER = {"display": "display", "notifier": "notify"}  # ours: one module each, with a `Plugin` in it
 
 
 def load(kind: str, name: str) -> "Any":
-    """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) when there is none that fits."""
+    """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) if none fits."""
     path = name if ":" in name else "buzon.%s.%s:Plugin" % (_FOLDER[kind], name)
     module, _, attribute = path.partition(":")
     try:
@@ -47,10 +51,10 @@ def load(kind: str, name: str) -> "Any":
 
 
 def unload(more: str = "") -> None:
-    """Give back what the seldom used modules take of the heap, and `more` (names, a space behind each); the next import
-    loads them again. What runs goes on; nothing in them may be kept.
+    """Free the heap that seldom-used modules take, and that of `more` (names, each followed by a space); the
+    next import loads them again. Code of theirs that is running goes on; nothing of theirs may be kept.
 
-    Nothing is allocated where none is loaded: there may be no room for it.
+    Allocates nothing if none is loaded: there may be no room for it.
     """
     while True:
         for name in sys.modules:
@@ -65,4 +69,6 @@ def unload(more: str = "") -> None:
 
 def _in(name: str, names: str) -> bool:
     at = names.find(name)
+    while at > 0 and names[at - 1] != " ":  # it matched the end of another name
+        at = names.find(name, at + 1)
     return at >= 0 and names[at + len(name)] == " "

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def server(settings: "Dict[str, Any]") -> "tuple[str, int, Tls | None, bool]":
-    """What a link's `open` takes: host, port, TLS (None: not at all), whether TLS comes first. Raises LinkError."""
+    """The arguments of a link's `open`: host, port, TLS (None: none at all), whether TLS comes first.
+
+    Raises LinkError.
+    """
     way = settings.get("tls", "implicit")
     port = settings.get("port", 995 if way == "implicit" else 110)
     return settings["host"], port, None if way == "none" else _tls(settings), way == "implicit"

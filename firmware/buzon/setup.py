@@ -1,4 +1,4 @@
-"""Takes the settings that are in force: display, accounts, notifiers. Run at start and after a change."""
+"""Applies the settings that are in force: display, accounts, notifiers. Runs at start and after a change."""
 
 from micropython import const
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def board() -> "Dict[str, Any]":
-    """What the image says about the board it is for: name, display, led, button, tls_heap."""
+    """What the image says about its board: name, display, led, button, tls_heap."""
     from .core.cbor import decode as decode_cbor
 
     try:
@@ -26,7 +26,7 @@ def board() -> "Dict[str, Any]":
 
 
 def apply(app: "Any") -> None:
-    """Whatever of the settings cannot be used does not stop the rest."""
+    """Apply the settings. A part that cannot be used does not stop the rest."""
     app.trouble = None
     try:
         app.settings = store_settings.load()
@@ -38,7 +38,7 @@ def apply(app: "Any") -> None:
         app.trouble = err
     settings = app.settings or {}
     display = settings.get("display") or board().get("display", {})
-    app.ui.setup(display, settings.get("time", {}).get("zone", 0))
+    app.ui.setup(display, settings.get("time", {}))
     app.accounts = []
     storage = settings.get("storage", {})
     quota = None
@@ -53,7 +53,7 @@ def apply(app: "Any") -> None:
             account.open()
         except MailError as err:
             account.error = err
-        except OSError as err:  # a flash that is damaged: what can be read is still shown
+        except OSError as err:  # the flash is damaged: whatever can be read is still shown
             account.error = StoreError(E_FLASH, str(err))
         if account.error:
             app.keep(account.error)

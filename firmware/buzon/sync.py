@@ -1,17 +1,22 @@
 """One account's session with its server: what to fetch, keep and delete, exactly once. A dialogue: no sockets.
 
-The rename in the spool is the record that a message is stored; only what is stored is deleted on the
-server, and only QUIT's +OK means that it is gone. Whatever is cut off when, the next session's listing
-says what is left to do.
+The rename in the spool is the record that a message is stored; only stored messages are deleted on the
+server, and only QUIT's +OK means that they are gone. Wherever a session is cut off, the next one's listing
+says what is left to do. A unique id names a message only as long as that is listed, so a message stored in an
+earlier session is compared with the server's before DELE (`policy.prove`).
 """
 
 import gc
 
 from micropython import const
 
+from .core.pop3 import ADVICE, MAYBE, ONE
 from .errors import (
     E_CLOSED,
+    E_DOUBT,
+    E_EMPTY,
     E_FLASH_FULL,
+    E_NO_TOP,
     E_NO_UIDL,
     E_NOT_CONFIRMED,
     E_REFUSED,
@@ -23,8 +28,8 @@ from .errors import (
     StoreError,
 )
 from .plugins import unload
-from .store.journal import ARRIVED, DELETED, LEFT, MISSES, PART, SEEN, STATE
-from .store.spool import BY_CONTENT, NEW, NOTHING, STORED, TOP, WHOLE, Window, key_of
+from .store.journal import AGREED, ARRIVED, DELETED, DOUBT, LEFT, MISSES, PART, SEEN, STATE, UNNAMED
+from .store.spool import AGAIN, BY_CONTENT, CHECK, GOING, NEW, STORED, TOP, UNSURE, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -36,13 +41,12 @@ if TYPE_CHECKING:
     from .store.spool import Spool
 
 WINDOW = const(64)  # messages worked on at a time, and commands in flight at most
-_WIDE = const(256)  # the same while so many bytes of heap are free
+_WIDE = const(256)  # the same while _PLENTY bytes of heap are free
 _PLENTY = const(40960)
-_DUPLICATES = const(16)  # uids seen twice in a listing that are remembered by name
+_DUPLICATES = const(16)  # uids seen twice in a listing that are remembered individually
 
-_SUB = const(256)  # deleted in one session: it ends then, so that they are gone, and a next one goes on
-_GONE = const(256)  # records of messages that are not here, from which on they are looked through
-_GOING = const(7)  # a state in the window: to be deleted when all others have come
+_SUB = const(256)  # deletions after which a session ends, so that they take effect; the next one goes on
+_GONE = const(256)  # with so many records of messages that are not here, they are looked through
 _DAY_S = const(86400)
 _TOP_ROOM = const(65536)  # bytes kept for headers when a full flash takes nothing else
 
@@ -51,29 +55,28 @@ _free: "Callable[[], int]" = getattr(gc, "mem_free", int)  # CPython has none
 # Why a message has to wait.
 _ENDLESS = const(1)
 _LARGE = const(2)
-_STUCK = const(16)  # messages that have to wait at most
+_STUCK = const(16)  # messages that have to wait, at most
 
-_HEAD = const(4096)  # bytes that headers alone are thought to take
-_BLOCKS = const(12288)  # what a message takes of the flash beside its bytes, at most
-# What `memory["flight"]` says: commands go out one at a time from now on; or until the sizes that the server tells are
-# known to be wrong; they are, and say nothing.
-_ONE = const(1)
-_UNSURE = const(2)
-_ADVICE = const(3)
-_FLIGHT = const(1048576)  # octets in flight at most, where others wait for them to come
+_HEAD = const(4096)  # bytes that headers alone are assumed to take
+_BLOCKS = const(12288)  # bytes of flash that a message takes at most besides its own
+_FLIGHT = const(1048576)  # octets in flight at most if others are waiting meanwhile
 
 
 class Session:
-    """One session for one account. `account`: its settings; `now()`: epoch or 0; all of it lent.
+    """One session for one account. `account`: its settings; `now()`: epoch or 0; all parameters are lent.
 
-    `arrived(key)`: called for each message newly stored. `memory`: kept by the caller from session to session:
-    what is known of the server (`caps`, `flight`: see `_ONE`; keys of SCRAM).
+    `arrived(key)`: called for each newly stored message. `memory`: kept by the caller from session to
+    session, holds what is known of the server (`caps`, `flight`: see `core.pop3.ONE`; SCRAM's keys).
     `nonce`: random printable bytes.
-    `sure()`: whether `now` may be trusted with deleting by age. `hurry()`: True when others wait for
-    their turn; None: there are none.
-    After (or during) `run`: `listed` (messages on the server, -1: not known), `todo` and `fetched` (messages
-    to fetch and fetched), `deleted`, `held` (True: something waits for `delete_confirmed`), `more` (True: a next
-    session should go on at once), `error` (the first MailError that concerned single messages, or None).
+    `sure()`: whether `now` may be trusted for deleting by age. `hurry()`: True when others are waiting for
+    their turn; None: there are no others.
+    `memory` also has: `short`: the server announces larger sizes than its messages have; `unlisted`: LIST has
+    lines that UIDL lacks; `alone`: the next session is for doubtful messages; `top`: `no`: the server has no
+    TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had said was deleted.
+    After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
+    to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
+    `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
+    that concerned only single messages, or None).
     """
 
     def __init__(
@@ -103,23 +106,38 @@ class Session:
         self.pipelined = False
         self.listed = -1
         self.octets = -1
+        self.total = -1  # messages, as STAT counts them
         self.todo = 0
         self.fetched = 0
         self.deleted = 0
         self.held = False
+        self.lacks = 0  # octets of the smallest message for which there was no room
         self.more = False
         self.error: "MailError | None" = None
-        self._limit = 1 << 31  # octets from which on no message fits
+        self.ended = False  # ended properly, by QUIT
+        self.alone: bool = self.memory.pop("alone", False)
+        self.doubts = 0  # messages that are to be asked for alone
+        self.kept = 0  # listed messages that are here and stay there
+        self.vain = False  # something is listed although it was deleted
+        # All that is here has left the server, so any of it that is still listed was deleted in vain.
+        self.closed: bool = journal.closed or self.memory.pop("gone", False)
+        self.moved: "Any" = None  # messages that are here and may have another unique id now
+        self.leaving = False  # QUIT was sent
+        self._all_listed = False  # messages that UIDL has no line for were looked for
+        self._odd = (
+            False  # the last message came shorter than announced: whether a reply follows remains to be seen
+        )
+        self._limit = 1 << 31  # messages of this many octets or more do not fit
         self._coming = b""  # the key of the message that is coming in
-        # Keys of messages in which two sessions in a row ended, or that did not fit: the others have their turn.
+        # Keys of messages during which two sessions in a row ended, or that did not fit: the others get their turn.
         self._stuck: "List[bytes]" = self.memory.setdefault("stuck", [])
-        self._skip = self.memory.pop("skip", 0)  # why this session does without them, or 0
+        self._skip = self.memory.pop("skip", 0)  # why this session leaves them out, or 0
         self._twice = Window(_DUPLICATES)
-        self._queue: "List[int]" = []  # places in the window of those that are coming in
+        self._queue: "List[int]" = []  # window indexes of the messages that are coming in
         self._octets = 0  # of these
-        self._tried = False  # to delete something
+        self._tried = False  # a deletion was tried
         self._marks = 0  # replies to DELE that are due
-        self._sizes_due = False  # and the one to LIST
+        self._sizes_due = False  # the reply to LIST is due
         self._flight = _FLIGHT if hurry else 0x3FFFFFFF
         self._hurry: "Callable[[], bool]" = hurry or (lambda: False)
         self._sure = sure
@@ -129,7 +147,7 @@ class Session:
         self._most: int = account.get("max_bytes", 0)
         keep = account.get("keep", "delete")
         delete = keep == "delete"
-        self.before = 0  # what was stored before this time is deleted
+        self.before = 0  # messages stored before this time are deleted
         if not delete and keep != "forever" and sure():
             self.before = max(0, now() - keep * _DAY_S)
         if (delete or self.before) and not account.get("delete_confirmed"):
@@ -141,9 +159,11 @@ class Session:
         self._plain = delete and not (
             self._parts or self._most or spool.full == "headers" or account.get("start") == "now"
         )
+        # Messages that are here may be listed under other ids than they came with.
+        self.past = bool(journal.unnamed or (delete and journal.stored and not self.closed))
 
     def login(self) -> "Dialogue[None]":
-        """Greeting to TRANSACTION state."""
+        """From the greeting to TRANSACTION state."""
         from .core.login import enter
 
         yield from enter(self.pop, self.account, self.nonce, self.memory)
@@ -151,44 +171,75 @@ class Session:
         unload()
 
     def count(self) -> "Dialogue[None]":
-        """STAT: `listed` and `octets`."""
+        """STAT: sets `listed` and `octets`."""
         self.listed, self.octets = yield from self.pop.stat()
 
     def run(self) -> "Dialogue[None]":
-        """The whole session. MailErrors of the session come out; those of one message are kept in `error`."""
+        """The whole session. Raises MailErrors of the session; those of single messages are kept in `error`."""
         yield from self.login()
         yield from self.work()
 
     def work(self) -> "Dialogue[None]":
         """The session from login to QUIT."""
         self.pipelined = bool(
-            self.pop.caps and b"PIPELINING" in self.pop.caps and self.memory.get("flight", _ADVICE) == _ADVICE
+            not self.alone
+            and self.pop.caps
+            and b"PIPELINING" in self.pop.caps
+            and self.memory.get("flight", ADVICE) == ADVICE
         )
         try:
             yield from self._maildrop()
         finally:
             self.spool.abort()
             self.journal.flush()
+        yield from self._quit()
+        memory = self.memory
+        if self.more and self._tried:
+            memory["listed"] = self.listed
+        if self.alone:
+            self.more = True  # it left the rest to the next one
+        elif self.doubts:
+            memory["alone"] = True
+        memory["vain"] = self.vain
+
+    def _quit(self) -> "Dialogue[None]":
+        """QUIT, and record that everything that was deleted is gone."""
+        self.leaving = True
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
-        if self.more and self._tried:
-            self.memory["listed"] = self.listed
+        self.ended = True
+        if not self.delete or self.kept or self.more or self.error:
+            return
+        self.memory["gone"] = True
+        if self.deleted and self._plain:
+            try:
+                self.journal.close()
+            except StoreError as err:
+                self.error = err
 
-    def cut_off(self) -> None:
-        """The connection ended in the middle, or nothing came any more: some servers cannot bear commands in
-        flight, so that this one gets one at a time from now on."""
-        if self._queue or self._marks or self._sizes_due:  # besides the one whose reply is being read
-            self.memory["flight"] = _ONE
+    def cut_off(self) -> bool:
+        """The connection broke, or nothing came any more. Some servers cannot take commands in flight, so
+        this one gets one at a time from now on. True: only the reply to QUIT was missing, and nothing depends
+        on it or this server never sends one: the next listing tells what has become of the mail."""
+        if self.leaving and not self.pop.due:
+            again = not self.deleted or self.memory.get("quit", False)
+            self.memory["quit"] = True
+            if self._marks and not again:  # QUIT was in flight with DELE
+                self.memory["flight"] = ONE
+            return bool(again)
+        if self._queue or self._marks or self._sizes_due:  # besides the command whose reply is being read
+            self.memory["flight"] = ONE
         if self._coming:
             self._wait(self._coming, _ENDLESS)
+        return False
 
     def _wait(self, key: bytes, why: int) -> None:
-        """The next session does without this message, and without those that this one did without."""
+        """The next session leaves out this message, and those that this session left out."""
         stuck = self._stuck
         if key not in stuck:
             if not (self._skip or self.memory.get("skip")):
                 stuck.clear()
-                if why == _ENDLESS:  # the first time: it was the connection, perhaps
+                if why == _ENDLESS:  # the first time, it may have been the connection
                     why = 0
             if len(stuck) < _STUCK:
                 stuck.append(key)
@@ -215,8 +266,8 @@ class Session:
         yield from self._empty(window)
 
     def _in_vain(self) -> "Dialogue[None]":
-        """Delete nothing where the last session ended because of what it had deleted, and all of it is there still:
-        else no session would ever come to what is behind it."""
+        """Delete nothing if the last session ended early after deleting and all that it deleted is still
+        there: otherwise no session would ever reach what comes after it."""
         listed = self.memory.pop("listed", 0)
         if listed:
             count, _ = yield from self.pop.stat()
@@ -225,11 +276,11 @@ class Session:
                 self.before = 0
 
     def _empty(self, window: Window) -> "Dialogue[None]":
-        """Fetch what is not here, and delete all that is."""
+        """Fetch what is not here, and delete everything that is."""
         by_uid = True
-        still = False  # this server goes on listing what is deleted, which RFC 1939 section 5 does not allow
+        still = False  # this server goes on listing what was deleted, which RFC 1939 section 5 does not allow
         total = -1
-        done = gone = 0  # worked on; and of these, no longer listed
+        done = gone = 0  # messages worked on; those of them that are no longer listed
         while total < 0 or done < total:
             first = done - gone
             most = window.size
@@ -254,7 +305,6 @@ class Session:
                 for i in range(window.n):
                     if window.kind[i] & STATE == DELETED and window.state[i] == NEW:
                         window.state[i] = STORED
-                    window.octets[i] = 0
             deleted = self.deleted
             yield from self.handle(window)
             done += window.n
@@ -270,15 +320,18 @@ class Session:
         first: int,
         by_uid: bool,
         most: int,
-        settled: "Callable[[bytes], bool] | None" = None,
+        settled: "Callable[[bytes, int], bool] | None" = None,
+        totals: bool = False,
     ) -> "Dialogue[tuple[bool, int, int]]":
-        """Fill the window with up to `most` of what is listed from `first` on: (whether by uid, how many are listed,
-        and how many of these count). `settled(key)`: True for a message that does not count."""
+        """Fill the window with up to `most` listed messages from `first` on. Returns (whether by uid, how
+        many are listed, how many of these count). `settled(key, number)`: True for a message that does not
+        count.
+        `totals`: STAT is sent along, for `total` and `octets`."""
         window.clear()
         if self._sizes_due:
             yield from self._sizes(window)
         if self.pipelined and by_uid and not self.newest:
-            # Where what is listed is new, the sizes are asked for along with it.
+            # If everything that is listed is new, the sizes are asked for along with it.
             self._sizes_due = not settled or not (
                 self.journal.stored or self.journal.apart or self.journal.gone
             )
@@ -289,9 +342,19 @@ class Session:
 
         def each(n: int, uid: bytes) -> None:
             nonlocal count, known, highest
+            if not uid:  # it is a message all the same, known by its content
+                again = n <= highest and (
+                    window.has(n) or window.n < count
+                )  # the number may have come before
+                highest = max(highest, n)
+                if not again and first <= count - known < first + most:
+                    window.add(n.to_bytes(8, "big"), n)
+                    window.state[window.n - 1] = BY_CONTENT
+                count += not again
+                return
             key = key_of(uid)
             same = window.find(key)
-            if settled and same < 0 and settled(key):
+            if settled and same < 0 and settled(key, n):
                 count += 1
                 known += 1
                 return
@@ -299,7 +362,7 @@ class Session:
                 window.state[same] = BY_CONTENT
             if n > highest:
                 highest = n
-            else:  # out of order; or a number for the second time, and nobody knows whose it is
+            else:  # it is out of order, or a number came twice and nobody knows which message has it
                 for i in range(window.n):
                     if window.number[i] == n:
                         window.state[i] = BY_CONTENT
@@ -312,16 +375,21 @@ class Session:
                     window.state[window.n - 1] = BY_CONTENT
             count += 1
 
-        ok = by_uid and (yield from self.pop.uidl(each, "LIST" if self._sizes_due else ""))
-        if self._sizes_due and not window.n:
+        after = "LIST" if self._sizes_due else "STAT" if totals and self.pipelined else ""
+        ok = by_uid and (yield from self.pop.uidl(each, after))
+        if totals and not self._sizes_due:
+            self.total, self.octets = yield from self.pop.stat(bool(after))
+        if by_uid and ok and self.listed < 0:
+            self.listed = count
+        if not window.n and (self._sizes_due or (not count and ok and self.memory.get("unlisted", True))):
             yield from self._sizes(window)
         if by_uid and not ok:
             yield from self.count()
             if not self.listed:
                 return False, 0, 0
             if self.pop.caps and b"UIDL" in self.pop.caps:
-                raise ServerError(E_REFUSED, "UIDL")  # it should work: a moment later it will
-            if self.held:  # else all would be fetched again at every poll
+                raise ServerError(E_REFUSED, "UIDL")  # it should work, and may do so a moment later
+            if self.held:  # otherwise everything would be fetched again at every poll
                 raise ConfigError(E_NOT_CONFIRMED, self.account.get("host", ""))
             if not self._plain:
                 raise ServerError(E_NO_UIDL, "UIDL")
@@ -337,53 +405,69 @@ class Session:
                     window.state[window.n - 1] = BY_CONTENT
                 count += 1
 
-            yield from self.pop.list(line)
+            try:
+                yield from self.pop.list(line)
+            except ServerError:  # there is no listing, but the numbers are known all the same
+                yield from self.count()
+                for n in range(1, self.listed + 1):
+                    line(n, 0)
         return by_uid, count, count - known
 
     def handle(self, window: Window) -> "Dialogue[None]":
-        """Fetch each message of the window, then delete them: all commands in flight at once, if the server bears it.
-        The replies to DELE are left for `settle`.
+        """Fetch each message of the window, then delete them, with all commands in flight at once if the
+        server can take it. The replies to DELE are left for `settle`.
 
-        Replies come in the order of the commands (RFC 2449 section 6.6). Nothing is deleted before it is stored.
+        Replies come in the order of the commands (RFC 2449 section 6.6). No message is deleted before it is
+        stored.
         """
-        new = 0
-        for i in range(window.n):
-            new += window.state[i] in (NEW, BY_CONTENT, WHOLE)
-        self.todo += new
-        if new or self._sizes_due:
+        if window.n or self._sizes_due or self.total > self.listed:
             yield from self._sizes(window)
+        new = known = 0
+        for i in range(window.n):
+            state = window.state[i]
+            new += state in (NEW, BY_CONTENT, WHOLE)
+            known += window.kind[i] > 0 or state == STORED
+        if known or self.alone:
+            from .policy.prove import sort
+
+            sort(self, window)
+            del sort
+            unload()
+        self.todo += new
+        self.moved = None
+        if new and (self.past or window.holds(BY_CONTENT)):
+            from .policy.moved import Moved
+
+            self.moved = yield from Moved(self, window).look()
         pop = self.pop
         queue = self._queue
-        at = 0  # how many messages of the window were begun with
+        at = 0  # how many messages of the window have been started
         while True:
             while at < window.n and not self.more and (not queue or (self.pipelined and not self._hurry())):
                 i = window.n - 1 - at if self.newest else at
-                if window.state[i] == NEW and (self._parts or 0 < self._most < window.octets[i]):
+                if window.state[i] == NEW and self._heads(window.octets[i]):
                     window.state[i] = TOP
                 state = window.state[i]
-                need = _need(window, i)
+                need = self.need(window, i)
                 flight = self._octets + need
-                if state == STORED:
-                    if self.delete or self.before:
-                        window.state[i] = _GOING
-                elif state == NOTHING:
+                if state not in (NEW, BY_CONTENT, WHOLE, TOP):
                     pass
                 elif self._skip and window.key(i) in self._stuck:
                     if self._skip == _LARGE:
-                        self._too_large(self._limit)
+                        self.error = self.error or self.spool.full_error()
                     self.error = self.error or LinkError(E_CLOSED, "message %d" % window.number[i])
                 elif (not queue or flight <= self._flight) and self._fits(
                     flight + len(queue) * _BLOCKS, state
                 ):
                     yield from self._ask_for(window, i)
                 elif queue:
-                    break  # perhaps when those in flight are stored
+                    break  # it may fit when those in flight are stored
                 elif (
                     need < self._limit
                     and self.spool.full == "evict"
-                    and (yield from self._evict(need, window))
+                    and (yield from self._evict(need, window, i))
                 ):
-                    continue  # there is room, or the session ends
+                    continue  # there is room now, or the session ends
                 elif state == NEW and self.spool.full == "headers":
                     window.state[i] = TOP
                     continue
@@ -395,57 +479,99 @@ class Session:
             if not queue:
                 break
             i = queue.pop(0)
-            self._octets -= _need(window, i)
-            stored = yield from self._fetch(window, i)
-            # LEFT: one that has the same uid is never to be deleted, and perhaps it is this one.
+            self._octets -= self.need(window, i)
+            stored = yield from self.fetch(window, i)
+            # LEFT: a message with the same uid must never be deleted, and it may be this one.
             if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
-                window.state[i] = _GOING
-        for i in range(window.n):
-            if window.state[i] == _GOING:
-                self._tried = True
-                yield from pop.post("DELE ", window.number[i])
-                self._marks += 1
-                if not self.pipelined:
-                    yield from self.settle()
+                window.state[i] = GOING
+        if self.moved:
+            self.moved.finish()
+            self.moved = None
+        if known or self.alone:
+            yield from self._prove(window)
+        if self._odd:
+            yield from self.count()  # unless a reply follows the last message, its end was elsewhere
+            self._odd = False
+        # The highest number comes first: a server that renumbers the others then does no harm.
+        for i in self._going(window):
+            self._tried = True
+            yield from pop.post("DELE ", window.number[i])
+            self._marks += 1
+            if not self.pipelined:
+                yield from self.settle()
+
+    def _prove(self, window: Window) -> "Dialogue[None]":
+        """Look at messages that must not be deleted unseen. One module at a time: there is little room for them."""
+        run: "Any"
+        if window.holds(UNSURE):
+            from .policy.compare import run
+
+            yield from run(self, window)
+            del run
+            unload()
+        if window.holds(CHECK):
+            from .policy.doubt import run
+
+            yield from run(self, window)
+            del run
+            unload()
+        if window.holds(AGAIN):
+            from .policy.again import run
+
+            yield from run(self, window)
+            del run
+            unload()
+        self.journal.flush()
+        self.journal.tidy()
+
+    def _going(self, window: Window) -> "List[int]":
+        """The window indexes of messages that are to be deleted, the highest number first."""
+        return sorted(
+            [i for i in range(window.n) if window.state[i] == GOING], key=lambda i: -window.number[i]
+        )
 
     def _ask_for(self, window: Window, i: int) -> "Dialogue[None]":
-        """Post what brings the message, or its headers."""
-        if window.state[i] == TOP:
+        """Post the command that brings the message or its headers."""
+        if window.state[i] == TOP and self.memory.get("top") != "no":
             yield from self.pop.post("TOP %d " % window.number[i], 0)
         else:
             yield from self.pop.post("RETR ", window.number[i])
         self._queue.append(i)
-        self._octets += _need(window, i)
+        self._octets += self.need(window, i)
 
     def _fits(self, octets: int, state: int) -> bool:
-        """Whether so much can be fetched."""
+        """Whether this many octets can be fetched."""
         if octets >= self._limit and state != TOP:
             return False
         keep = _TOP_ROOM if state != TOP and self.spool.full == "headers" else 0
         return octets + keep <= self.spool.room()
 
     def _too_large(self, octets: int) -> None:
-        """A message does not fit, and nothing else is coming in: that is its error. Smaller ones may fit."""
-        self._limit = min(self._limit, octets)
+        """A message does not fit, and nothing else is coming in: note the error. Smaller ones may fit."""
+        self.lacks = self._limit = min(self._limit, octets)
         self.error = self.error or self.spool.full_error()
 
-    def _evict(self, octets: int, window: Window) -> "Dialogue[bool]":
-        """Make room by what has been here longest, but not for what is deleted in this session: a next one does it."""
-        if self.deleted or window.state.find(bytes((_GOING,)), 0, window.n) >= 0:
+    def _evict(self, octets: int, window: Window, i: int) -> "Dialogue[bool]":
+        """Make room by removing what has been here longest; a session that deletes leaves that to the next
+        one. False: there is no room."""
+        if self.deleted:
+            self.more = True
+            return True
+        if window.holds(GOING) or window.holds(UNSURE) or window.holds(AGAIN):
             self.more = True
             return True
         from .policy.evict import evict
 
-        before = 0xFFFFFFFF if self.delete else self.before
-        return (yield from evict(self.pop, self.spool, self.journal, octets, before))
+        return (yield from evict(self, octets, window, i))
 
     def _sizes(self, window: Window) -> "Dialogue[None]":
-        """LIST: how large the server says they are, so that what cannot fit is not begun."""
-        at = 0
+        """LIST: how large the server says the messages are, so that one that cannot fit is not started."""
+        at = lines = 0
 
         def each(n: int, octets: int) -> None:
-            nonlocal at
-            for _ in range(window.n):  # listings come in order: usually the next one
+            nonlocal at, lines
+            lines += 1
+            for _ in range(window.n):  # listings come in order, so it is usually the next one
                 if window.number[at] == n:
                     window.octets[at] = octets
                     return
@@ -454,47 +580,100 @@ class Session:
 
         try:
             yield from self.pop.list(each, self._sizes_due)
-        except ServerError:
-            if window.n:  # some have no listing of nothing
-                raise
+        except ServerError:  # the sizes are not known, but the messages come all the same
+            if not self._all_listed:
+                lines, _ = yield from self.pop.stat()
         self._sizes_due = False  # only now: see `cut_off`
+        if self.listed >= 0 and not (self._tried or self._all_listed):
+            self._all_listed = True
+            self.memory["unlisted"] = lines > self.listed
+            if lines > self.listed:
+                from .policy.unlisted import unlisted
 
-    def _fetch(self, window: Window, i: int) -> "Dialogue[bool]":
-        """The reply to RETR or TOP into the spool. True: the message is stored, all of it."""
+                self.listed += yield from unlisted(self.pop, window, lines - self.listed, lines)
+
+    def fetch(self, window: Window, i: int, look: "Any" = None) -> "Dialogue[bool]":
+        """Read the reply to RETR or TOP into the spool. True: all of the message is stored, and it may be deleted.
+
+        `look(path, block)`: called before it is stored; True: it is here already.
+        """
         spool = self.spool
+        memory = self.memory
         state = window.state[i]
         by_content = state == BY_CONTENT
         key = window.key(i)
-        came = False
+        octets = window.octets[i]
+        came = short = False
         try:
             yield from self.pop.reply()
+            self._odd = False
             self._coming = key
-            spool.begin(0 if state == TOP else window.octets[i], by_content)
-            yield from self.pop.content(spool)
-            came = True
-            look: "Any" = None
-            if state != TOP and 0 < window.octets[i] != spool.written:
-                self._doubt(window.number[i])
-            if self.pop.due and (state == TOP or spool.written != window.octets[i]):
-                from .store.merged import look  # the next reply may be in it
+            self.pop.rx.bare = False
+            spool.begin(0 if state == TOP else octets, by_content)
+            sink: "Any" = spool
             if state == TOP:
-                end = "-%x.%s" % (window.octets[i], "top" if self._judged else "hdr")
-                spool.commit(key, None, end, look)
+                from .store.cut import HeaderOnly
+
+                sink = HeaderOnly(spool)
+            yield from self.pop.content(sink)
+            came = True
+            looks = [look or (state != TOP and self.moved and self.moved.is_here)]
+            if state != TOP:
+                if not spool.written:
+                    spool.abort()
+                    self._coming = b""
+                    self._odd = True
+                    self.unsound(E_EMPTY, window.number[i])
+                    return False
+                if 0 < octets != spool.written:
+                    short = spool.written < octets
+                    self._doubt(window.number[i], short)
+            if self.pop.due and (state == TOP or spool.written != octets):
+                from .store.merged import look as merged  # the next reply may be in it
+
+                looks.insert(0, merged)
+            # Not known to be whole, unless the server is known to announce too large sizes.
+            doubt = state != TOP and (self.pop.rx.bare or (short and not memory.get("short")))
+            self._odd = short
+
+            def all_looks(path: str, block: bytearray) -> bool:
+                nonlocal doubt
+                here = False
+                if short and not doubt:
+                    from .store.witness import headless
+
+                    doubt = headless(path)
+                for each in looks:
+                    here = bool(each and each(path, block)) or here
+                return here
+
+            if state == TOP:
+                end = "-%x.%s" % (octets, "top" if self._judged else "hdr")
+                spool.commit(key, None, end, all_looks)
             else:
-                key = spool.commit(None if by_content else key, key, ".eml", look)
+                stored = spool.commit(None if by_content else key, key, ".eml", all_looks)
+                if not stored:  # it is here already, so it came twice, the same both times
+                    self._coming = b""
+                    if doubt and not self.pop.rx.bare:
+                        doubt = False
+                        memory["short"] = memory.get("short") or short
+                    elif doubt:
+                        self.unsound(E_DOUBT, window.number[i])
+                    return not doubt
+                key = stored
             self._coming = b""
         except StoreError as err:
             spool.abort()
             full = err.code == E_FLASH_FULL
-            if full and spool.written > window.octets[i] and not (came and state == TOP):
-                self._wait(key, _LARGE)  # larger than was said: the next session does without
+            if full and spool.written > octets and not (came and state == TOP):
+                self._wait(key, _LARGE)  # larger than announced: the next session leaves it out
             if not came:
-                raise  # in the middle of it: what follows is no reply
+                raise  # in the middle of the message: what follows is not a reply
             self._coming = b""
-            if state != TOP and self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"):
-                raise  # this server deletes at QUIT what was retrieved: leave without one
+            if state != TOP and self.expires():
+                raise  # this server deletes at QUIT what was retrieved: leave without QUIT
             if full:
-                self._limit = 0  # the size told was wrong: none is tried any more
+                self._limit = 0  # the announced size was wrong: no other message is tried
                 if state == NEW and spool.full == "headers":
                     window.state[i] = TOP
                     yield from self._ask_for(window, i)
@@ -503,45 +682,103 @@ class Session:
             return False
         except ServerError as err:  # -ERR for one message must not stop the others
             spool.abort()
+            if state == TOP and memory.get("top") != "no":
+                if self.expires():
+                    err = ServerError(E_NO_TOP, err.detail)
+                else:
+                    memory["top"] = "no"  # RETR brings the headers; the rest is dropped
+                    yield from self._ask_for(window, i)
+                    return False
             self.error = self.error or err
             return False
         if by_content:
             known = self.journal.state(key)
-            if known & STATE == LEFT and self.delete:  # it made room once; what is deleted there must be here
+            if known & STATE == LEFT and self.delete:  # it once made room; what is deleted there must be here
                 self.journal.change(ARRIVED, key, known)
             elif known & STATE > SEEN:
                 spool.remove(spool.name(key))
-                if known & MISSES:  # it is there, though no uid says so
+                if known & MISSES:  # it is on the server, though no uid says so
                     self.journal.change(known & ~MISSES, key, known)
-            if known:  # by its uid: it stays until it alone has that, or the other would be taken for it then
-                return key != window.key(i)
-        if state == WHOLE:  # the record before the removal: `mend` ends it
+            if doubt and known & DOUBT and not self.pop.rx.bare:  # it came twice, the same both times
+                doubt = False
+                memory["short"] = True
+                self.journal.change(known | AGREED, key, known)
+            elif doubt and known:
+                self.unsound(E_DOUBT, window.number[i])
+            if known:  # known by its uid: it stays until it alone has that, or the other would pass for it
+                return key != window.key(i) and not doubt
+        if state == WHOLE:  # the record comes before the removal, which `mend` can finish
             was = self.journal.state(key)  # the person may have read or deleted it meanwhile
             if not was & PART:
                 spool.remove(spool.name(key))
-                return True
-            self.journal.change(was & STATE, key, was)
+                return not doubt
+            self.journal.change(was & STATE | (DOUBT if doubt else 0), key, was, octets)
             spool.remove(spool.name(key, True))
         else:
-            kind = ARRIVED | PART if state == TOP else ARRIVED
-            self.journal.arrived(key, self.now(), kind, self.newest)
+            kind = ARRIVED | (PART if state == TOP else UNNAMED if by_content else 0)
+            self.journal.arrived(key, self.now(), kind | (DOUBT if doubt else 0), self.newest, octets)
+        if doubt:
+            self.journal.flush()
+            self.doubts += 1
+            self.unsound(E_DOUBT, window.number[i])
         self.fetched += 1
         if state != TOP or not self._judged:
             self.arrived(key)
-        return state != TOP
+        return state != TOP and not doubt
 
-    def _doubt(self, number: int) -> None:
-        """A message is not as long as was said. With commands in flight it may be another: a server that drops one
-        sends the next one's. So this one is not stored, and the next session tells by asking one at a time."""
+    def _doubt(self, number: int, short: bool) -> None:
+        """A message is not as long as announced. With commands in flight it may be another one: a server that
+        drops a command sends the next one's reply. So it is not stored, and the next session finds out by
+        asking one at a time."""
         memory = self.memory
         flight = memory.get("flight")
         if self.pop.due and not flight:
-            memory["flight"] = _UNSURE
+            memory["flight"] = MAYBE
             self._queue.clear()
             self._coming = b""
             raise RemoteProtocolError(E_SIZE, "message %d" % number)
-        if flight == _UNSURE:
-            memory["flight"] = _ADVICE
+        if not short and (flight == MAYBE or not self.pop.due):
+            memory["flight"] = ADVICE
+
+    # -- for the policies
+
+    def need(self, window: Window, i: int) -> int:
+        """Octets that the i-th message takes, or its headers if only those are fetched."""
+        octets = window.octets[i]
+        state = window.state[i]
+        return min(_HEAD, octets) if state == TOP or (state == NEW and self._heads(octets)) else octets
+
+    def _heads(self, octets: int) -> bool:
+        """Whether only the headers of a message of that size are fetched."""
+        return self._parts or 0 < self._most < octets
+
+    def hurries(self) -> bool:
+        """Whether others are waiting for their turn."""
+        return self._hurry()
+
+    def fits(self, octets: int) -> bool:
+        """Whether a message of that size can be fetched, with nothing else coming in."""
+        return self._fits(octets + _BLOCKS, NEW)
+
+    def coming(self) -> bytes:
+        """The key of the message that is coming in."""
+        return self._coming
+
+    def expires(self) -> bool:
+        """Whether this server deletes at QUIT what was retrieved (RFC 2449 section 6.7)."""
+        return bool(self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"))
+
+    def odd(self) -> None:
+        """The last message was shorter than announced: nothing is deleted before a reply has come after it."""
+        self._odd = True
+
+    def unsound(self, code: int, number: int) -> None:
+        """What came of a message cannot be all of it. Raises RemoteProtocolError if the server deletes at
+        QUIT what was retrieved: the session then ends without QUIT."""
+        err = RemoteProtocolError(code, "%d" % number)
+        if self.expires():
+            raise err
+        self.error = self.error or err
 
     def settle(self) -> "Dialogue[None]":
         """Read the replies to DELE that are due."""
@@ -555,9 +792,3 @@ class Session:
                 self.deleted += 1
             except ServerError as err:
                 self.error = self.error or err
-
-
-def _need(window: Window, i: int) -> int:
-    """Octets that what is asked for takes."""
-    octets = window.octets[i]
-    return min(_HEAD, octets) if window.state[i] == TOP else octets

@@ -1,6 +1,6 @@
-"""The last good time, kept on the flash for the next start: without a PC or NTP the clock is no earlier than that.
+"""The last good time, kept on the flash for the next start: without a PC or NTP, the clock is not before that.
 
-Imported only then.
+Imported only when needed.
 """
 
 import os
@@ -14,21 +14,21 @@ _DAY_S = const(86400)
 
 
 def start() -> None:
-    """At the start of the board."""
+    """Start the clock, at the start of the board."""
     clock.start(_kept())
 
 
 def keep() -> None:
-    """Write the time down, unless that was done within a day. Only once something else has borne it out, a PC or a
-    server's certificate: a forged NTP answer must not last."""
-    now = clock.now()
+    """Save the time, unless that was done within a day. Only a time that a PC or two agreeing NTP answers
+    have set, and never a single NTP answer: a wrong time must not last."""
+    now = clock.recorded()
     if now and not -_DAY_S < now - _kept() < _DAY_S:
         try:
             new = _PATH + ".tmp"
             with open(new, "wb") as f:
                 f.write(now.to_bytes(4, "big"))
             os.rename(new, _PATH)
-        except OSError:  # a full flash; without it the board goes on as well
+        except OSError:  # the flash is full; the board can do without it
             pass
 
 

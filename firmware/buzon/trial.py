@@ -3,7 +3,8 @@
 from micropython import const
 
 from .account import Account
-from .errors import E_BUG, DeviceError, MailError
+from .core.learn import SLOWEST
+from .errors import E_BUG, E_TIMEOUT, DeviceError, MailError
 from .net import clock
 
 TYPE_CHECKING = const(False)
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
 
     from .net.link import Link
     from .net.wifi import Wifi
+    from .sync import Session
+
+_TRIES = const(5)  # sessions with one server
 
 
 class Trial:
-    """Settings that are staged. `state`: `staged`, `wanted`, `running`, `ok` or `failed`."""
+    """Staged settings and their test. `state`: `staged`, `wanted`, `running`, `ok` or `failed`."""
 
     def __init__(self, settings: "Dict[str, Any]") -> None:
         self.settings = settings
@@ -27,7 +31,7 @@ class Trial:
         self.accounts: "List[Dict[str, Any]]" = []
 
     async def run(self, wifi: "Wifi", link: "Link") -> None:
-        """Do it. Never raises but for cancellation; the outcome is in `state` and `error`."""
+        """Run the test. Raises nothing but cancellation; the outcome is in `state` and `error`."""
         self.state = "running"
         try:
             await self._steps(wifi, link)
@@ -54,28 +58,52 @@ class Trial:
         ntp = settings.get("time", {}).get("ntp")
         if not clock.sure() and ntp:
             try:
-                from .net.ntp import ask
+                from .net.ntp import set_clock
 
-                clock.set_to(await ask(ntp) or clock.now())
+                await set_clock(ntp)
             except MailError:
-                pass  # whoever needs the clock says so
+                pass  # a step that needs the clock will say so
         accounts = settings.get("account", [])
         for i in range(len(accounts)):
             self.account = accounts[i]["id"]
             self.path = "account[%d]" % i
             account = Account(accounts[i])
-            self.step = "connect"
-            await account.connect(link)
-            session = account.dialogue(link, _nothing)
-            self.step = "login"
-            await link.run(session.login())
-            await link.run(session.count())
-            self.accounts.append({"id": account.id, "messages": session.listed, "bytes": session.octets})
+            await self._account(account, link)
+
+    async def _account(self, account: Account, link: "Link") -> None:
+        """Connect, log in, count. What `core.learn.failed` learns about the server is applied at once."""
+        late = False
+        for left in range(_TRIES, 0, -1):
+            session = None
+            try:
+                self.step = "connect"
+                await account.connect(link)
+                session = account.dialogue(link, _nothing)
+                self.step = "login"
+                await link.run(session.login())
+                await link.run(session.count())
+                self.accounts.append({"id": account.id, "messages": session.listed, "bytes": session.octets})
+                return await self._leave(session, link)
+            except MailError as err:
+                link.close()
+                error, again = account.learn(err)
+                if left == 1 or not again or (late and err.code == E_TIMEOUT):
+                    raise error
+                if err.code == E_TIMEOUT:
+                    late = True
+                    if session and session.pop.state:  # the server has greeted: it gets all the time there is
+                        account.memory["slow"] = SLOWEST
+
+    async def _leave(self, session: "Session", link: "Link") -> None:
+        """QUIT. Everything is known by then, so the server may hang up instead of answering."""
+        try:
             await link.run(session.pop.quit())
-            link.close()
+        except MailError:
+            pass
+        link.close()
 
     def report(self) -> "Dict[str, Any]":
-        """For `settings.test`."""
+        """The answer to `settings.test`."""
         error = self.error
         return {
             "state": "running" if self.state in ("wanted", "running") else self.state,
@@ -87,4 +115,4 @@ class Trial:
 
 
 def _nothing(key: bytes) -> None:
-    """A trial fetches no mail."""
+    """Does nothing, as a trial fetches no mail."""

@@ -1,6 +1,6 @@
 """The hardware watchdog: it resets a board whose event loop hangs.
 
-Only for chips where a new WDT takes the place of the last, as on an ESP32: none can be stopped, so who leaves the
+Only for chips where a new WDT replaces the last one, as on an ESP32: a WDT cannot be stopped, so leaving the
 app gives it the longest time there is.
 """
 
@@ -17,14 +17,14 @@ running: "Any" = None  # the WDT, to be fed
 
 
 def start(seconds: int) -> None:
-    """From now on it must be fed within that time. 0: there is none."""
+    """From now on the watchdog must be fed within `seconds`. 0: there is none."""
     global running
     if seconds:
         running = WDT(timeout=seconds * 1000)
 
 
 def rest() -> None:
-    """Before the REPL: a person there feeds nothing. Whoever leaves by Ctrl-C may press it twice."""
+    """Call it before the REPL, where nobody feeds the watchdog. Withstands a second Ctrl-C."""
     global running
     while running:
         try:

@@ -1,4 +1,4 @@
-"""The command `buzon`, and `python -m buzon_host`: nothing that takes time is loaded before Ctrl-C is caught."""
+"""The command `buzon`, and `python -m buzon_host`: nothing slow is loaded before Ctrl-C is handled."""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ def const(value: int) -> int:
 
 
 class RingIO:
-    """A byte queue as MicroPython's `RingIO` (1.24): `write(buf[, off[, n]])`, `readinto(buf[, n])`, `any()`."""
+    """MicroPython's byte queue `RingIO` (1.24): `write(buf[, off[, n]])`, `readinto(buf[, n])`, `any()`."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,4 +1,4 @@
-"""The boards: each a folder with a `board.toml`, loaded and checked here. It never touches a board."""
+"""The boards: each is a folder with a `board.toml`, loaded and checked here. No board is touched."""
 
 import tomllib
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Flash(_Part):
 
 
 class FileSystem(_Part):
-    """The partition MicroPython mounts at `/` (bytes). `prog_size`: how much littlefs writes at least."""
+    """The partition that MicroPython mounts at `/` (bytes). `prog_size`: the least that littlefs writes."""
 
     label: str = "vfs"
     offset: Annotated[int, Field(ge=0)]
@@ -51,11 +51,11 @@ class DisplayPins(_Part):
 
 
 SIZES = {"ssd1306": ((128, 64), (128, 32), (72, 40)), "sh1106": ((128, 64),)}
-"""What each driver can show: width and height of its modules."""
+"""The displays of each driver: width and height."""
 
 
 def check_size(driver: str, w: int, h: int) -> None:
-    """ValueError when there is no module of that size."""
+    """Raises ValueError if there is no display of that size."""
     sizes = SIZES.get(driver, tuple(size for some in SIZES.values() for size in some))
     if (w, h) not in sizes:
         known = ", ".join(f"{width}x{height}" for width, height in sizes)
@@ -63,8 +63,8 @@ def check_size(driver: str, w: int, h: int) -> None:
 
 
 class Display(_Part):
-    """The `display` section a new board's settings start with (docs/PROTOCOL.md, "Settings"); `label` and `built_in`
-    (it is on the board: nothing to wire) are for people."""
+    """The `display` section that a new board's settings start with (docs/PROTOCOL.md, "Settings"); `label`
+    and `built_in` (it is on the board, with nothing to wire) are for people."""
 
     label: str
     built_in: bool = False
@@ -83,13 +83,13 @@ class Display(_Part):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """As the board's settings have it."""
+        """The section as it is in the board's settings."""
         return self.model_dump(exclude={"label", "built_in"})
 
 
 class Pins(_Part):
-    """GPIO numbers; None: the board has none. `led`: "LED" where it hangs on the radio's chip. A button that is not
-    `button_on_board` is wired to ground. The rest is what is printed on the board, for people."""
+    """GPIO numbers; None: the board has none. `led`: "LED" if it is connected to the radio chip. A button
+    that is not `button_on_board` is wired to ground. The rest is what is printed on the board, for people."""
 
     led: Pin | Literal["LED"] | None = None
     led_active_low: bool = False
@@ -102,7 +102,7 @@ class Pins(_Part):
     labels: dict[str, str] = Field(default_factory=dict)
 
     def name(self, number: int) -> str:
-        """What is printed beside a pin, and where it is."""
+        """A pin's printed name, and where it is."""
         label = self.labels.get(str(number))
         return f"{self.prefix}{number}" + (f" ({label})" if label else "")
 
@@ -111,11 +111,11 @@ UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 
 
 class Serial(_Part):
-    """The port the console speaks on. `receive_ring`: bytes the board holds until it reads them.
+    """The console's port. `receive_ring`: bytes the board holds until it reads them.
 
-    `usb`: ids of what is at the other end of the cable. `reset`: how the chip is brought to its loader: by the lines
-    DTR and RTS, by a `button`, or by `none` (an emulated chip). `flash_baud`: for flashing. `stub`: esptool loads a
-    faster loader first.
+    `usb`: ids of what is at the other end of the cable. `reset`: how the chip is brought into its loader: by
+    the lines DTR and RTS, by a `button`, or not at all (`none`: an emulated chip). `flash_baud`: for
+    flashing. `stub`: esptool loads a faster loader first.
     """
 
     baud: Annotated[int, Field(ge=9600, le=4_000_000)] = 115200
@@ -128,10 +128,11 @@ class Serial(_Part):
 
 @dataclass(frozen=True)
 class Chip:
-    """What is the same for all boards with a chip. `title`: as its maker and ESP Web Tools write it.
+    """What all boards with a chip have in common. `title`: as its maker and ESP Web Tools write it.
 
-    ESP32s: `image_id` is in the head of every program, `boot` is where in the flash the firmware file begins. RP2s:
-    `uf2_family` is in every block of a UF2 file, `drive` the name of the drive they show.
+    ESP32s: `image_id` is in the header of every program, `boot` is where in the flash the firmware file
+    begins. RP2s: `uf2_family` is in every block of a UF2 file, `drive` is the name of the drive that they
+    show up as.
     """
 
     title: str
@@ -151,7 +152,7 @@ def _any(pins: Iterable[int]) -> tuple[frozenset[int], frozenset[int]]:
 _RP2 = frozenset(range(0, 29, 2)), frozenset(range(1, 29, 2))
 _ESP32_FLASH = {6, 7, 8, 9, 10, 11}
 CHIPS = {
-    # Pins that can be an I2C bus's: 34 to 39 are inputs, and some hold the flash chip.
+    # Pins that can be used for I2C: 34 to 39 are inputs only, and some are connected to the flash chip.
     "esp32": Chip("ESP32", "xtensawin", _any({*range(34)} - _ESP32_FLASH), image_id=0, boot=0x1000),
     "esp32s3": Chip("ESP32-S3", "xtensawin", _any({*range(22), *range(33, 49)}), image_id=9),
     "esp32c3": Chip("ESP32-C3", "rv32imc", _any({*range(11), *range(18, 22)}), image_id=5),
@@ -166,10 +167,10 @@ Bytes = Annotated[int, Field(ge=0, le=65536)]
 class Board(_Part):
     """One board, as its `board.toml` describes it. `arch` is what `mpy-cross -march` takes.
 
-    `display` is what its settings start with; `displays` are other well-known ones. `tls_heap`: bytes that a TLS
-    connection takes of MicroPython's heap, in its largest block and in all the others, which the firmware keeps for
-    it; 0 where TLS has memory of its own. `watchdog_s`: seconds within which a board that hangs is reset; 0: never.
-    Only for chips where a new WDT takes the place of the last, as on an ESP32.
+    `display` is what its settings start with; `displays` are other well-known ones. `tls_heap`: bytes of
+    MicroPython's heap that a TLS connection takes, in its largest block and in all the others; the firmware
+    reserves them. 0 where TLS has its own memory. `watchdog_s`: seconds after which a hanging board is reset;
+    0: never. Only for chips where a new WDT replaces the last one, as on an ESP32.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
@@ -200,7 +201,7 @@ class Board(_Part):
             for line, pin, able in zip(
                 ("sda", "scl"), (display.pins.sda, display.pins.scl), chip.sda_scl, strict=True
             ):
-                # On an RP2 every second pair of pins is I2C1's.
+                # On an RP2 every second pair of pins belongs to I2C1.
                 wrong_bus = chip.uf2_family is not None and pin // 2 % 2 != display.bus
                 if pin not in able or wrong_bus:
                     what = f"I2C bus {display.bus}" if wrong_bus else "an I2C bus"
@@ -217,7 +218,7 @@ class Board(_Part):
         return CHIPS[self.chip]
 
     def with_display(self, name: str | None) -> "Board":
-        """The board with one of `displays` in place of its own; None: as it is. Raises BoardError."""
+        """The board with one of `displays` instead of its own; None: unchanged. Raises BoardError."""
         if name is None:
             return self
         if name not in self.displays:
@@ -243,16 +244,22 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in paths.boards().glob("*/" + _FILE))
 
 
+def known(name: str) -> str | None:
+    """The proper spelling of the name of a board that comes with the tool, or None. Case is ignored."""
+    return next((each for each in names() if each.casefold() == name.casefold()), None)
+
+
 def load(name_or_path: str | Path) -> Board:
-    """The board of that name, or of a folder or `board.toml` of one's own. Raises BoardError."""
+    """The board of that name, or of one's own folder or `board.toml`. Raises BoardError."""
     path = Path(name_or_path)
-    if str(name_or_path) in names():  # before any folder of that name that happens to be here
-        path = paths.boards() / str(name_or_path) / _FILE
+    if name := known(str(name_or_path)):  # before any folder of that name that happens to be here
+        path = paths.boards() / name / _FILE
     elif path.is_dir():
         path = path / _FILE
     elif not path.is_file():
-        known = ", ".join(names())
-        raise BoardError(f"There is no board '{name_or_path}': take one of {known}, or a board.toml.")
+        raise BoardError(
+            f"There is no board '{name_or_path}': take one of {', '.join(names())}, or a board.toml."
+        )
     try:
         tree = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -266,7 +273,7 @@ def load(name_or_path: str | Path) -> Board:
 
 
 def _sentences(error: ValidationError) -> list[str]:
-    """`display.pins.scl: ...`, one for each thing that is wrong."""
+    """One sentence for each mistake: `display.pins.scl: ...`."""
     found = []
     for item in error.errors():
         what = {"extra_forbidden": "is not a known key", "missing": "is missing"}.get(item["type"])

@@ -1,7 +1,7 @@
 """The report of `buzon doctor` as one text file that a person can read, and then give away.
 
-It has no password: the board never tells one, and those that are known here are taken out wherever they stand, with
-user names, names of networks and addresses. No mail is in it.
+It has no passwords: the board never sends any, and those known here are removed wherever they appear, as are
+user names, network names and addresses. It contains no mail.
 """
 
 import base64
@@ -20,11 +20,11 @@ from .board.printable import escape_lines
 from .doctor import Report
 from .errors import UsageError
 
-_LEAST = 3  # characters; what is shorter would hit words that have nothing to do with it
+_LEAST = 3  # characters; anything shorter would match unrelated words
 
 
 def new_name(now: datetime) -> Path:
-    """A name in this folder that is free: `buzon-report-20261123-210542.txt`."""
+    """An unused name in this folder, such as `buzon-report-20261123-210542.txt`."""
     name = f"buzon-report-{now:%Y%m%d-%H%M%S}"
     numbered = (Path(f"{name}-{number}.txt") for number in itertools.count(2))
     return next(
@@ -46,7 +46,7 @@ def write(path: Path, report: Report, env: Mapping[str, str] | None = None) -> N
 
 
 def text(report: Report, env: Mapping[str, str]) -> str:
-    """The whole report. `env`: where passwords may be that must not be in it."""
+    """The whole report. `env`: may have passwords, which must not be in it."""
     parts = [
         ("steps", "\n".join(_step(check) for check in report.checks)),
         ("hello", _json(report.hello and report.hello.model_dump(mode="json"))),
@@ -69,7 +69,7 @@ def text(report: Report, env: Mapping[str, str]) -> str:
 
 
 def without_secrets(tree: Any) -> Any:
-    """Settings with `(set)` for each secret, whatever stands there."""
+    """Settings with `(set)` in place of each secret, whatever its value."""
     if isinstance(tree, dict):
         return {
             name: ("(set)" if value else "") if name in ("password", "oauth") else without_secrets(value)
@@ -79,7 +79,7 @@ def without_secrets(tree: Any) -> Any:
 
 
 def names(report: Report) -> dict[str, str]:
-    """What is private without being secret -> what is written in its place."""
+    """What is private but not secret -> what is written in its place."""
     tree = report.settings or {}
     found: dict[str, str] = {}
     for number, account in enumerate(_tables(tree, "account")):
@@ -88,7 +88,7 @@ def names(report: Report) -> dict[str, str]:
         found[str(network.get("ssid", ""))] = f"<wifi {number}>"
     if report.status is not None:
         found[report.status.wifi.ssid or ""] = found.get(report.status.wifi.ssid or "", "<wifi>")
-        found[report.status.wifi.ip or ""] = "<address>"
+    found |= dict.fromkeys(report.addresses, "<address>")
     return {name: instead for name, instead in found.items() if len(name) >= _LEAST}
 
 
@@ -100,7 +100,7 @@ def known(env: Mapping[str, str]) -> list[str]:
 
 
 def redacted(body: str, private: Mapping[str, str], secrets: Iterable[str]) -> str:
-    """`body` without these, the longest first: as they are, as JSON writes them, and secrets in hex and base64."""
+    """`body` without these, longest first: verbatim, in JSON's form, and secrets also in hex and base64."""
     instead = dict(private)
     for secret in secrets:
         raw = secret.encode()

@@ -1,4 +1,4 @@
-"""One deadline for work that waits in many places: a name lookup, a server that sends a byte now and then."""
+"""One deadline for work that waits in many places: for a name lookup, or a server that sends byte by byte."""
 
 import threading
 from collections.abc import Callable
@@ -8,10 +8,10 @@ _T = TypeVar("_T")
 
 
 def within(seconds: float, job: Callable[[], _T], late: Exception) -> _T:
-    """What `job` returns or raises; `late` is raised when it has not ended after `seconds`.
+    """What `job` returns or raises; raises `late` if it has not ended after `seconds`.
 
-    Its thread is then left to itself, and does not keep the program from ending: a system's name lookup cannot be
-    ended, and a socket's timeout begins anew with each byte.
+    Its thread is then abandoned and does not keep the program from ending: a system's name lookup cannot be
+    interrupted, and a socket's timeout starts again with each byte.
     """
     results: list[_T] = []
     errors: list[BaseException] = []

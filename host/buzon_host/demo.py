@@ -1,6 +1,7 @@
 """The demo: a local mail server, a virtual board provisioned over its serial port, one sync, and the proof.
 
-What it reports as stored was read back from the flash file with another littlefs and compared byte for byte.
+What it reports as stored was read back from the flash file with a different littlefs and compared byte for
+byte.
 """
 
 import hashlib
@@ -21,7 +22,6 @@ from .provision.steps import Result, provision
 
 ACCOUNT = "demo"
 WIFI = ("Buzon-Demo", "correct horse")
-HEAP_KIB = 128
 BLOCK = 4096
 _SMALLEST_FLASH = 2 * 1024 * 1024
 _ALERT_S = 15.0
@@ -34,9 +34,9 @@ Progress = Callable[[str, int, int], None]
 class Demo:
     """What a run did. `document()` is what `--json` prints.
 
-    messages: on the server at the start. stored: how many of them this run put into the flash file, byte for
-    byte, read back from the file after the board was switched off; what earlier runs left there is not
-    counted. bytes: the size of the messages. server_left: messages on the server at the end.
+    messages: how many were on the server at the start. stored: how many of them this run put into the flash
+    file, byte for byte, as read back after the board was switched off; what earlier runs left there does not
+    count. bytes: the size of the messages. server_left: messages on the server at the end.
     """
 
     board: str
@@ -81,15 +81,18 @@ def run(
 ) -> Demo:
     """Runs the demo and returns what happened; a failure is in `error` and `exit_code`, not raised.
 
-    mail: folder of messages, None for the samples. flash: the file that is the board's flash; an existing one
-    keeps its content and size, None is a new one in the demo's own folder. flash_size: bytes of a new file,
-    default: enough for the mail. Raises KeyboardInterrupt, and BuzonError when there is no place for the new one.
+    mail: a folder of messages, None for the samples. flash: the file that is the board's flash; an existing
+    one keeps its content and size, None makes a new one in the demo's own folder. flash_size: bytes of a new
+    file, by default enough for the mail. Raises KeyboardInterrupt, and BuzonError when the new file cannot be
+    placed.
     """
     begin = time.monotonic()
     with sentences():
         if flash is None:
             flash = default_flash()
             flash.unlink(missing_ok=True)
+    from .virtual.board import HEAP_KIB
+
     demo = Demo(board, flash, HEAP_KIB * 1024)
     try:
         with sentences():
@@ -116,9 +119,7 @@ def _run(demo: Demo, mail: Path | None, flash_size: int | None, progress: Progre
         demo.flash.parent.mkdir(parents=True, exist_ok=True)
         progress("Booting the virtual board", 0, 0)
         try:
-            with VirtualBoard(
-                demo.board, flash=demo.flash, flash_size=size, heap_kib=HEAP_KIB, wifi=[WIFI]
-            ) as machine:
+            with VirtualBoard(demo.board, flash=demo.flash, flash_size=size, wifi=[WIFI]) as machine:
                 try:
                     with Client.connect(machine.port) as client:
                         _collect(demo, client, server, progress)
@@ -142,7 +143,7 @@ def _collect(demo: Demo, client: Client, server: Any, progress: Progress) -> Non
     """Provision, sync, wait for the alert, read back the list and the screen."""
     result = put(client, server, progress=lambda text: progress(text, 0, 0))
     demo.board = result.board or demo.board
-    # The deadline grows with the mail: it is one for each stretch without progress, and a stretch is at most
+    # The deadline grows with the mail: it applies to each stretch without progress, and a stretch is at most
     # one message long.
     follow(client, ACCOUNT, progress=progress, stall=_STALL_S + demo.bytes / 50_000)
     progress("Reading the list from the board", 0, 0)
@@ -173,13 +174,13 @@ def _save_screen(machine: Any, flash: Path) -> Path | None:
         rows = [[1 if image.getpixel((x, y)) else 0 for x in range(image.width)] for y in range(image.height)]
         picture.to_image(rows).save(path)
     except Exception:
-        # The board may have died; the error that led here is the one that matters.
+        # The board may have died; the error that led here is what matters.
         return None
     return path
 
 
 def settings(host: str, port: int, user: str, password: str) -> schema.Settings:
-    """The demo's settings: one account that may be emptied, as the mail in it is ours."""
+    """The demo's settings: one account, which may be emptied, as its mail is ours."""
     return schema.parse(
         {
             "device": {"name": "buzon-demo"},
@@ -224,10 +225,10 @@ def default_flash() -> Path:
 
 
 def flash_size_for(sizes: list[int]) -> int:
-    """Bytes of a flash that takes messages of these sizes, with slack for littlefs, settings and a journal.
+    """Bytes of a flash that holds messages of these sizes, with slack for littlefs, settings and a journal.
 
-    A file takes whole blocks, each with up to 8 bytes of littlefs's own; a directory about 2 blocks for 16
-    names.
+    A file takes whole blocks, of which littlefs uses up to 8 bytes each; a directory takes about 2 blocks for
+    16 names.
     """
     blocks = sum(size // (BLOCK - 8) + 2 for size in sizes) + 2 * (len(sizes) // 16 + 1)
     blocks += blocks // 16 + 128
@@ -235,7 +236,7 @@ def flash_size_for(sizes: list[int]) -> int:
 
 
 def stored_in(flash: Path) -> "Counter[str]":
-    """How often each message is in a flash file, by the SHA-256 of its bytes; empty without a littlefs."""
+    """How often each message is in a flash file, by the SHA-256 of its bytes; empty if it has no littlefs."""
     from littlefs import LittleFS, LittleFSError
 
     data = flash.read_bytes()
@@ -272,7 +273,7 @@ def _fingerprints(contents: Any) -> tuple[list[int], "Counter[str]"]:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Makes BuzonErrors of what the server, the virtual board and the system say."""
+    """Turns errors of the server, the virtual board and the system into BuzonErrors."""
     from .server.maildir import LocalServerError, NoMailError
 
     try:

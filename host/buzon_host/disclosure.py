@@ -1,7 +1,8 @@
 """Which password of this PC may go to the server that a board names.
 
-A board that somebody else has had may name any server, to be sent a password that it does not know. So one from the
-keyring goes only where it was kept for, and one from the environment only where a person has said.
+A board that somebody else has had may name any server, to be sent a password that it does not know. So a
+password from the keyring goes only to the server it was kept for, and one from the environment only where a
+person has said.
 """
 
 import ipaddress
@@ -18,9 +19,10 @@ Confirm = Callable[[str], bool]
 def password(
     account: Account, env: Mapping[str, str], keyring: bool, host: str | None, confirm: Confirm
 ) -> tuple[str | None, str, str]:
-    """(the password, "", ""), or (None, why it was left out, what to do); (None, "", "") when there is none.
+    """(the password, "", ""), or (None, why it was left out, what to do); (None, "", "") if there is none.
 
-    `account`: as a board has told it. `host`: the server that the person has named. `confirm` asks the person.
+    `account`: as the board reports it. `host`: the server that the person has named. `confirm` asks the
+    person.
     """
     name = next((name for name in (variable(account.id), "BUZON_PASSWORD") if env.get(name)), "")
     kept = from_keyring(f"{account.user}@{account.host}") if keyring else None
@@ -32,7 +34,7 @@ def password(
         return None, why, "Use TLS, with `tls_verify = true`."
     if name and (_same(host, account.host) or (host is None and confirm(_question(account, name)))):
         return env[name], "", ""
-    # The keyring's entry names no port: it is for the usual one.
+    # The keyring's entry has no port: it is for the default one.
     if kept is not None and account.effective_port == DEFAULT_PORTS[account.tls]:
         return kept, "", ""
     where = f"{account.host}, port {account.effective_port}"

@@ -1,8 +1,8 @@
 """Finds out what keeps a board from its work: one check after the other, up to the first that fails.
 
-The way to the mailbox is tested by the board itself (`settings.test`) with the settings that it has, staged once
-more with "keep the secret": nothing is fetched, deleted or committed, and no password is needed. What fails there
-is tried from this PC too, to tell "the board cannot" from "nobody can".
+The board itself tests the way to the mailbox (`settings.test`) with the settings that it has, staged once
+more with "keep the secret": nothing is fetched, deleted or committed, and no password is needed. What fails
+there is tried from this PC too, to tell "the board cannot" from "nobody can".
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import cbor2
 from pydantic import BaseModel, JsonValue, SecretStr, TypeAdapter, ValidationError
@@ -20,18 +20,23 @@ from . import check as from_pc
 from . import disclosure
 from .board.client import Client, Hello, Status, TestState
 from .board.link import Link
+from .checks import Check as Check
+from .checks import of_error as of_error
+from .checks import parted as parted
 from .disclosure import Confirm
 from .errors import DONE, FAILED, BoardRefused, BuzonError, NoBoard, UsageError
 from .provision import ca as certificates
+from .provision import steps
 from .provision.schema import DEFAULT_PORTS, Account
 from .provision.steps import counted, human, stage
 from .remedies import REMEDIES
+from .standing import of_account, of_board, span
 
 LEAST_MICROPYTHON = (1, 25)
 TEST_S = 180.0
-"""Seconds the board's own test may take, with the sync that it waits for."""
+"""Seconds within which the board must begin its own test: it waits for a running sync."""
 SAID = 200
-"""Lines beside the board's answers that are kept, the last ones."""
+"""How many of the last lines that the board prints beside its answers are kept."""
 _POLL_S = 0.1
 _WEAK_DBM = -75
 _LOW_FLASH = 16 * 1024
@@ -40,29 +45,17 @@ _IDF_BLOCK = 17 * 1024  # what Mbed TLS wants in one piece
 _IDF_FREE = 40 * 1024  # and in all, at the handshake's peak
 _CLOCK_OFF_S = 300
 
-Result = Literal["ok", "warn", "failed"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """`text` is one sentence; `remedy`, when it is not `ok`, what to do; `code` of the firmware's error tree or 0."""
-
-    name: str
-    result: Result
-    text: str
-    remedy: str = ""
-    code: int = 0
-    account: str = ""
-
 
 @dataclass
 class Report:
-    """All that was found. `settings` are as the board gives them, with `true` for each secret."""
+    """Everything that was found. `settings` are as the board returns them, with `true` for each secret;
+    `addresses`: all that the board has had meanwhile."""
 
     port: str
     checks: list[Check] = field(default_factory=list)
     hello: Hello | None = None
     status: Status | None = None
+    addresses: set[str] = field(default_factory=set)
     settings: dict[str, Any] | None = None
     log: str = ""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID))
@@ -76,7 +69,7 @@ class Report:
 Show = Callable[[Check], None]
 Say = Callable[[str], None]
 Password = Callable[[Account], tuple[str | None, str, str]]
-"""The password that may go to an account's server; or why none, and what to do."""
+"""The password that may go to an account's server, or else the reason and what to do."""
 
 
 class _Stop(Exception):
@@ -97,10 +90,11 @@ def examine(
 ) -> Report:
     """Examines the board on `port`. `account`: its mailbox only. `ca`: DER, for the comparison from this PC.
 
-    `env`, `keyring`: where a password may be for that; `host`: the mail server that the person has named, and
-    `confirm` asks whether a password may go to the one that the board names (see `disclosure.py`).
+    `env`, `keyring`: where to look for a password for that comparison; `host`: the mail server that the
+    person has named; `confirm` asks whether a password may go to the server that the board names (see
+    `disclosure.py`).
 
-    `show` gets each check when it is done, `say` what is being done. Raises UsageError when there is no such
+    `show` gets each check when it is done, `say` what is being done. Raises UsageError if there is no such
     account; every other failure is a check in the report.
     """
     report = Report(port)
@@ -148,6 +142,8 @@ class _Examination:
             if failed.account:
                 tree = next(one for one in accounts if one["id"] == failed.account)
                 self._compare(tree, failed, ca, password)
+        else:
+            self._standing(accounts)
 
     def _add(self, check: Check) -> None:
         self.report.checks.append(check)
@@ -156,7 +152,7 @@ class _Examination:
         self._show(check)
 
     def _stop(self, name: str, error: BuzonError) -> NoReturn:
-        """Ends it with an error of the PC tool's."""
+        """Ends the examination with an error of the PC tool."""
         self._add(Check(name, "failed", *parted(str(error))))
         self.report.exit_code = error.exit_code
         raise _Stop
@@ -195,15 +191,17 @@ class _Examination:
         )
 
     def _status(self) -> Status:
-        self.report.status = self.client.status()
-        return self.report.status
+        status = self.report.status = self.client.status()
+        if status.wifi.ip:
+            self.report.addresses.add(status.wifi.ip)
+        return status
 
     def _memory(self, status: Status) -> None:
         info = self.client.info
         assert info is not None
         free, total = (info.flash + [0, 0])[:2]
         if total <= 0:
-            self._add(of_error("file system", 601, "The flash gave an error (it has no file system)."))
+            self._add(of_error("file system", 601, "The flash failed (it has no file system)."))
             raise _Stop
         room = f"{human(free)} of {human(total)} are free"
         if free < _LOW_FLASH:
@@ -222,17 +220,23 @@ class _Examination:
             self._add(Check("heap", "ok", f"{text}."))
 
     def _notes(self, status: Status) -> None:
-        """What the board says of its display and its past, where there is something to say."""
-        for name, trouble in status.notify:
-            if trouble:
-                text = trouble if trouble.endswith(".") else f"{trouble}."
-                self._add(Check(name, "warn", text, REMEDIES[800] if name == "display" else REMEDIES[801]))
+        """Anything worth noting that the board says about its display and its past."""
+        for check in of_board(status):
+            self._add(check)
         error = status.error
-        if error is not None and error.code // 100 in (6, 8):
+        stands = [one.error.code for one in status.accounts if one.error]  # reported after the way is tested
+        if error is not None and error.code // 100 in (6, 8) and error.code not in stands:
             self._add(of_error("last error", error.code, error.message, result="warn"))
 
+    def _standing(self, accounts: list[dict[str, Any]]) -> None:
+        """Anything that is wrong although the way to the mailbox works."""
+        for tree in accounts:
+            if self.report.status is not None:
+                for check in of_account(tree, self.report.status):
+                    self._add(check)
+
     def _settings(self, account: str | None) -> list[dict[str, Any]]:
-        """The accounts that are to be tested; their settings are staged again."""
+        """The accounts to test; their settings are staged again."""
         assert self.client.info is not None
         if not self.client.info.configured:
             self._add(
@@ -258,9 +262,9 @@ class _Examination:
         return accounts
 
     def _collect(self) -> None:
-        """What the report tells besides; a board that is lost meanwhile tells nothing more."""
+        """The rest of the report; a board that has gone meanwhile adds nothing more."""
         try:
-            self.report.status = self.client.status()
+            self._status()
             self.report.log = self.client.log()
         except BuzonError:
             pass
@@ -268,14 +272,18 @@ class _Examination:
     # The way to the mailbox
 
     def _way(self, accounts: list[dict[str, Any]]) -> Check | None:
-        """Runs the board's own test and shows each step that is passed; the check that failed, or None."""
+        """Runs the board's own test, shows each passed step, and returns the check that failed, or None."""
         line = [("Wi-Fi", ""), ("clock", "")]
         line += [(name, one["id"]) for one in accounts for name in _STAGES]
         trees = {one["id"]: one for one in accounts}
         shown = 0
-        deadline = time.monotonic() + TEST_S
+        step: tuple[str | None, str | None] | None = None
         while True:
             state = self.client.test()
+            if step != (state.account, state.step):
+                step = (state.account, state.step)
+                most = steps.TEST_S if state.step else TEST_S
+                deadline = time.monotonic() + most
             at, certain = _at(state, line, trees)
             for name, id in line[shown:certain]:
                 self._add(self._passed(name, trees.get(id), state))
@@ -284,8 +292,8 @@ class _Examination:
                 self.client.discard()
                 return None if state.state == "ok" else _failure(line[at], state)
             if time.monotonic() > deadline:
-                # What it has staged is gone at its next start.
-                text = f"The board's test did not end in {TEST_S:.0f} s."
+                # The staged settings are gone at the board's next start.
+                text = f"The board's test got no further for {most:.0f} s."
                 remedy = (
                     "It may be collecting much mail: look at `buzon status`, and try again when it is done."
                 )
@@ -324,7 +332,7 @@ class _Examination:
         ca: bytes | None,
         find_password: Password,
     ) -> None:
-        """The same from this PC; with the login only where a password may go to the server that the board names."""
+        """The same from this PC; with the login only if a password may go to the server the board names."""
         self._say("Trying the same from this PC")
         plain = {name: tree[name] for name in _FOR_PC if name in tree}
         try:
@@ -342,7 +350,7 @@ class _Examination:
                 account = account.model_copy(update={"password": SecretStr(password)})
                 from_pc.check(account, ca=ca)
             elif failed.name == "login":
-                return  # without the password nothing is learnt
+                return  # without the password there is nothing to learn
             else:
                 from_pc.reach(account, ca=ca)
         except BuzonError as error:
@@ -368,7 +376,7 @@ class _Examination:
 
 
 def _understood(data: bytes) -> dict[str, Any]:
-    """Settings as far as they are looked at here. BuzonError: anything may be behind a port."""
+    """Settings, checked as far as they are used here. Raises BuzonError, as anything may be behind a port."""
     try:
         tree: dict[str, Any] = _TREE.validate_python(cbor2.loads(data))
         _ACCOUNTS.validate_python(tree["account"])
@@ -380,7 +388,7 @@ def _understood(data: bytes) -> dict[str, Any]:
 
 
 class _Told(BaseModel):
-    """What is looked at of an account without the schema."""
+    """The part of an account that is used here without the schema."""
 
     id: str
     tls: str = "implicit"
@@ -390,15 +398,15 @@ _TREE = TypeAdapter(dict[str, JsonValue])
 _ACCOUNTS = TypeAdapter(list[_Told])
 _STAGES = ("DNS", "TCP", "TLS", "capabilities", "login", "mailbox")
 _FOR_PC = ("id", "protocol", "host", "port", "tls", "tls_verify", "user", "auth")
-_BEFORE_OPEN = (207, 213)  # found out before a connection is tried
-_OF_TLS = (207, 208, 209, 210, 211, 212, 213, 214, 215, 217, 218, 402)
-_UNKNOWN_CA = (208, 211, 217, 218)
+_BEFORE_OPEN = (207, 213)  # found before a connection is tried
+_OF_TLS = (207, 208, 209, 210, 211, 212, 213, 214, 215, 217, 218, 219, 220, 221, 222, 402)
+_UNKNOWN_CA = (208, 211, 217, 218, 222)
 _OF_LOGIN = (403, 501, 502, 503, 504, 505, 506)
 _BY_LINK = {"DNS": "DNS", "connect": "TCP", "TLS": "TLS", "reply": "capabilities"}
 
 
 def _at(state: TestState, line: list[tuple[str, str]], trees: dict[str, dict[str, Any]]) -> tuple[int, int]:
-    """(the step of `line` that the test is in, the steps that it has certainly passed)."""
+    """(the index in `line` of the step that the test is in, how many steps it has certainly passed)."""
     if state.state == "ok":
         return len(line) - 1, len(line)
     if state.step in ("", "wifi", None):
@@ -410,7 +418,7 @@ def _at(state: TestState, line: list[tuple[str, str]], trees: dict[str, dict[str
     starttls = trees.get(id, {}).get("tls") == "starttls"
     name = _BY_LINK.get(state.link, "DNS")
     if state.step == "connect" and name == "capabilities" and not code:
-        name = "DNS"  # of the connection before
+        name = "DNS"  # the link's state is still that of the connection before
     if code == 203:
         name = "DNS"
     elif code == 204:
@@ -452,38 +460,15 @@ def _clock(status: Status, now: int) -> Check:
         return Check("clock", "warn", text, REMEDIES[216], 216)
     off = abs(status.epoch - now)
     if off > _CLOCK_OFF_S:
-        text = f"The clocks of the board and of this PC are {_span(off)} apart."
+        text = f"The clocks of the board and of this PC are {span(off)} apart."
         return Check(
             "clock", "warn", text, "Set this PC's clock if it is wrong, or run `buzon provision`.", 207
         )
     return Check("clock", "ok", "It goes as this PC's does.")
 
 
-def _span(seconds: int) -> str:
-    if seconds < 2 * 3600:
-        return f"{seconds // 60} minutes"
-    return f"{seconds // 3600} hours" if seconds < 2 * 86400 else f"{seconds // 86400:,} days"
-
-
 def _number(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-def of_error(name: str, code: int, message: str, account: str = "", result: Result = "failed") -> Check:
-    """A check that an error of the board's decides."""
-    text, advice = (message, "") if code == 500 else parted(message)
-    return Check(name, result, text, REMEDIES.get(code, advice), code, account)
-
-
-def parted(sentence: str) -> tuple[str, str]:
-    """The two halves of a sentence of the kind "what happened: what to do", each a sentence of its own."""
-    depth = 0
-    for at, char in enumerate(sentence):
-        depth += (char == "(") - (char == ")")
-        if depth <= 0 and sentence[at : at + 2] == ": ":
-            rest = sentence[at + 2 :]
-            return f"{sentence[:at]}.", rest[:1].upper() + rest[1:]
-    return sentence, ""
 
 
 def banner(said: Sequence[str]) -> str:
@@ -496,7 +481,7 @@ def banner(said: Sequence[str]) -> str:
 
 
 def too_old(version: str) -> bool:
-    """Whether Buzón does not run on it; False for what is no version."""
+    """Whether Buzón does not run on this version; False if it is not a version."""
     found = re.match(r"(\d+)\.(\d+)", version)
     return found is not None and (int(found[1]), int(found[2])) < LEAST_MICROPYTHON
 

@@ -1,4 +1,4 @@
-"""What the PC tool raises: one sentence for a person, and the exit code of the command line.
+"""The PC tool's errors: each has one sentence for a person, and the exit code of the command line.
 
 A message never holds a secret. What a board or a server said is escaped before it is shown.
 """
@@ -36,7 +36,8 @@ class NoBoard(BuzonError):
 class BoardRefused(BuzonError):
     """The board answered with an error (exit code 4).
 
-    `code` is of the firmware's error tree, `path` names the setting that is at fault or is "", `sentence` does not.
+    `code` is from the firmware's error tree; `path` names the setting at fault or is ""; `sentence` is
+    without it.
     """
 
     def __init__(self, code: int, message: str, path: str = "") -> None:
@@ -47,7 +48,7 @@ class BoardRefused(BuzonError):
 
 
 class ServerRefused(BuzonError):
-    """The account does not work from this PC. `code` is of the firmware's error tree, as with BoardRefused.
+    """The account does not work from this PC. `code` is from the firmware's error tree, as with BoardRefused.
 
     `detail`: what completes its sentence, mostly the server's own words.
     """

@@ -1,4 +1,5 @@
-"""Writes a file as a whole or not at all: beside it first, then renamed. What was there stays until then."""
+"""Writes a file completely or not at all: to a file beside it, which is then renamed. The old content stays
+until then."""
 
 import errno
 import os
@@ -7,9 +8,9 @@ from pathlib import Path
 
 
 def write(path: Path, data: bytes, *, new: bool = False) -> None:
-    """`data` is then what the file holds. `new`: FileExistsError when there is one already. Raises OSError.
+    """Makes `data` the file's content. `new`: raises FileExistsError if the file exists. Raises OSError.
 
-    What is no plain file (`/dev/stdout`, a pipe) is written as it is, and a link stays a link.
+    Anything but a plain file (`/dev/stdout`, a pipe) is written to directly, and a link stays a link.
     """
     if new:
         if os.path.lexists(path):
@@ -35,7 +36,8 @@ def write(path: Path, data: bytes, *, new: bool = False) -> None:
 
 
 def _put_new(part: Path, path: Path) -> None:
-    """A link, as a rename would replace what another program has made meanwhile; not every file system has them."""
+    """Uses a link, as a rename would replace a file that another program has made meanwhile; not every file
+    system has links."""
     try:
         os.link(part, path)
     except FileExistsError:

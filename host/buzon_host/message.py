@@ -1,7 +1,7 @@
 """A message as a person reads it: a few header fields, the text, and what is attached.
 
-Whatever a message holds, something is shown and nothing is raised: broken MIME, unknown charsets, endless nesting.
-Nothing here is escaped: whoever prints it does that.
+Whatever a message holds (broken MIME, unknown charsets, endless nesting), something is shown and nothing is
+raised. Nothing here is escaped: whoever prints it does that.
 """
 
 import email.policy
@@ -15,16 +15,18 @@ from html.parser import HTMLParser
 from typing import Any, cast
 
 _FIELD, _CONTENT_FIELD = 8192, 1024
-"""Characters of a header field that are read, and of one that says what a part is: more takes the parser long."""
+"""Characters that are read of a header field, and of one that describes a part: more slows the parser."""
+_PARAMETERS = 16
+"""Parameters of a broken field that are tried one by one."""
 _MULTIPARTS = 64
-"""More of them are an attack: each line is compared with the boundaries of all that are open."""
+"""More of them are an attack: each line is compared with the boundaries of all open ones."""
 _HTML = 1 << 20
 _UNREADABLE = "The parts of this message cannot be told apart, so this is all of it as it came:"
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """`size`: bytes once decoded, None when nobody can tell."""
+    """`size`: bytes once decoded, None if that cannot be told."""
 
     name: str
     type: str
@@ -33,7 +35,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Message:
-    """`from_`, `to`, `date`, `subject` decoded, "" where there is none. `note`: what was wrong with it."""
+    """`from_`, `to`, `date`, `subject`: decoded, "" if missing. `note`: what was wrong with the message."""
 
     from_: str = ""
     to: str = ""
@@ -45,12 +47,36 @@ class Message:
 
 
 class _Policy(email.policy.EmailPolicy):
-    """The default, with fields that are bounded, and UTF-8 where it stands in one as it is."""
+    """The default policy, but fields are bounded and may contain raw UTF-8."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
         value = value.encode("ascii", "surrogateescape").decode("utf-8", "replace")
         return name, value[: _CONTENT_FIELD if name.lower().startswith("content-") else _FIELD]
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        """The field, parsed. On some broken fields the standard library raises all kinds of errors: of a
+        field that describes a part, the readable parameters then count, and any other field is text."""
+        try:
+            return super().header_fetch_parse(name, value)
+        except Exception:
+            return self._readable(name, value)
+
+    def _readable(self, name: str, value: str) -> Any:
+        first, *more = value.split(";")[: _PARAMETERS + 1]
+        for kept in (first, ""):
+            good = [each for each in more if self._parses(name, f"{kept};{each}")]
+            for tried in (";".join([kept, *good]), kept):
+                if self._parses(name, tried):
+                    return super().header_fetch_parse(name, tried)
+        return value
+
+    def _parses(self, name: str, value: str) -> bool:
+        try:
+            super().header_fetch_parse(name, value)
+        except Exception:
+            return False
+        return True
 
 
 _POLICY = _Policy()
@@ -58,7 +84,10 @@ _POLICY = _Policy()
 
 def read(data: bytes) -> Message:
     """The message in `data`, as far as it can be read."""
-    head = _parsed(data, headers_only=True)
+    try:
+        head = _parsed(data, headers_only=True)
+    except Exception:  # see _Policy
+        head = EmailMessage()
     from_, to, date, subject = (_header(head, name) for name in ("From", "To", "Date", "Subject"))
     return Message(from_, to, date, subject, *_content(data))
 
@@ -69,17 +98,16 @@ def _parsed(data: bytes, headers_only: bool = False) -> EmailMessage:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    """A field decoded; as it stands there when it cannot be."""
+    """A field, decoded; if it cannot be decoded, as it is."""
     try:
         return " ".join(str(message.get(name, "")).split())
     except Exception:
-        # The standard library's parser of fields raises whatever it likes on some that are broken.
         raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
         return " ".join(str(raw).split())
 
 
 def _content(data: bytes) -> tuple[str, list[Attachment], str]:
-    """Text, attachments, and a note when they could not be told apart."""
+    """Text, attachments, and a note if they could not be told apart."""
     try:
         if len(re.findall(rb"^content-type:\s*multipart", data, re.I | re.M)) <= _MULTIPARTS:
             message = _parsed(data)
@@ -90,7 +118,7 @@ def _content(data: bytes) -> tuple[str, list[Attachment], str]:
                 text = _text(body) if body is not None else ""
                 return text, [_attachment(part) for part in _others(message, body)], ""
     except Exception:
-        pass  # RecursionError among them; see _header
+        pass  # RecursionError among them; see _Policy
     head, _, body_bytes = data.replace(b"\r\n", b"\n").partition(b"\n\n")
     return (body_bytes or head).decode("utf-8", "replace"), [], _UNREADABLE
 
@@ -100,7 +128,7 @@ def _is_text(message: EmailMessage) -> bool:
 
 
 def _others(message: Any, body: Any) -> Iterator[Any]:
-    """What is neither the text that is shown nor another form of it, in its order."""
+    """The parts that are neither the text that is shown nor another form of it, in order."""
     todo = [(message, False)]
     while todo:
         part, alternative = todo.pop()
@@ -140,15 +168,16 @@ def _text(part: Any) -> str:
 def _decoded(data: bytes, charset: str) -> str:
     try:
         return data.decode(charset, "replace")
-    except (LookupError, ValueError):  # no such charset, or one that is none
+    except (LookupError, ValueError):  # an unknown charset, or not a charset at all
         return data.decode("utf-8", "replace")
 
 
 def plain(html: str) -> str:
-    """The text of an HTML page: no scripts and styles, a line a paragraph, the address behind each link."""
+    """The text of an HTML page: no scripts or styles, one line per paragraph, addresses after the links."""
     reader = _Reader()
-    reader.feed(html)
-    # Not close(): at each tag that has no end it would look for one in all the rest.
+    # Python refuses to convert a number of thousands of digits.
+    reader.feed(re.sub(r"&#0*([0-9]{1,7})[0-9]*", r"&#\1", html))
+    # Not close(): for each tag without an end it would search all the rest.
     reader.handle_data(unescape(reader.rawdata))
     return reader.text()
 
@@ -180,6 +209,13 @@ class _Reader(HTMLParser):
         self._out: list[str] = []
         self._silent = 0
         self._link: tuple[str, int] | None = None  # where it leads, and where its text begins
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Where the declaration at `i` ends. One that HTML does not know, such as `<![x ...`, is a comment."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
 
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
         if tag in _SILENT:

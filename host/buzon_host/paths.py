@@ -23,7 +23,7 @@ def boards() -> Path:
 
 
 def cache() -> Path:
-    """A folder for what can be made again (compiled firmware, fetched files)."""
+    """A folder for what can be recreated (compiled firmware, fetched files)."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local")))
     else:
@@ -34,7 +34,7 @@ def cache() -> Path:
 
 
 def config() -> Path:
-    """A folder for what a person has said or written, which nothing removes. It may not be there yet."""
+    """A folder for what a person has said or written, which nothing removes. It may not exist yet."""
     if sys.platform == "win32":
         base = Path(os.environ.get("APPDATA", str(Path.home() / "AppData" / "Roaming")))
     else:
@@ -43,11 +43,11 @@ def config() -> Path:
 
 
 def read_small(path: Path, limit: int = 1 << 20) -> bytes:
-    """A file that a person wrote. OSError when it is larger than `limit`: a device would never end."""
+    """A file that a person wrote. Raises OSError if it is larger than `limit`: a device would never end."""
     with path.open("rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise OSError(errno.EFBIG, "it is larger than 1 MB")
+        raise OSError(errno.EFBIG, f"it is larger than {limit >> 20} MB")
     return data
 
 

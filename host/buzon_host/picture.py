@@ -2,7 +2,8 @@
 
     python -m buzon_host.picture docs/images
 
-draws the pages of the documentation: the real MicroPython draws them, the emulated display shows them.
+draws the display pages for the documentation: the real MicroPython draws them, the emulated display shows
+them.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _LIT = (150, 215, 255)
 
 
 def from_mono_vlsb(data: bytes, w: int, h: int) -> Pixels:
-    """Rows of 0 and 1 of a framebuffer in MicroPython's MONO_VLSB format. ValueError if it is too short."""
+    """Rows of 0 and 1 from a framebuffer in MicroPython's MONO_VLSB. Raises ValueError if it is too short."""
     if h % 8 or len(data) < w * h // 8:
         raise ValueError(f"{len(data)} bytes are no picture of {w}x{h}")
     return [[data[y // 8 * w + x] >> (y % 8) & 1 for x in range(w)] for y in range(h)]
 
 
 def to_image(pixels: Pixels, scale: int = 6) -> Image.Image:
-    """The picture in the look of an OLED behind a dark bezel; `scale`: image pixels per display pixel."""
+    """The picture as it looks on an OLED behind a dark bezel; `scale`: image pixels per display pixel."""
     w, h = len(pixels[0]) * scale, len(pixels) * scale
     margin, rim = 3 * scale, 3 * scale
     image = Image.new("RGB", (w + 2 * (margin + rim), h + 2 * (margin + rim)), _BEZEL)
@@ -53,12 +54,12 @@ def to_image(pixels: Pixels, scale: int = 6) -> Image.Image:
 
 
 def to_terminal(pixels: Pixels, color: bool = False, columns: int = 80) -> str:
-    """The picture in a frame: half blocks where the terminal has room (130 columns), else quarter blocks (66).
+    """The picture in a frame: half blocks if the terminal has room (130 columns), else quarter blocks (66).
 
     `color`: in the display's light blue, with ANSI escapes; `columns`: the terminal's width.
     """
     h, w = len(pixels), len(pixels[0])
-    # What a character shows, as offsets of its pixels, and the character for a sum of 2**index.
+    # The pixels that a character shows, as offsets, and the character for each sum of 2**index.
     if columns >= w + 2:
         cells, chars = [(0, 0), (0, 1)], " ▀▄█"
     else:
@@ -100,11 +101,9 @@ with open("frame", "wb") as out:
 """
 PAGES = {
     "alert": "pages.alert(d, 'Lucía Ibáñez', '¿Comemos mañana? He reservado mesa a las 14:30', 3)",
-    "idle": "pages.idle(d, '12:34', 128, 2, 'Next check in 4 min')",
-    "notice": (
-        "pages.notice(d, 'Wi-Fi', 'The Wi-Fi \"home\" does not let this board in: check its password.')"
-    ),
-    "progress": "pages.progress(d, 'Collecting mail', 17, 42)",
+    "idle": "pages.idle(d, '12:34', 128, 0, 'Next check in 4 min')",
+    "notice": "pages.notice(d, 'Problem', 'home', 'retry soon', 201)",
+    "progress": "pages.progress(d, 17, 42)",
 }
 
 
@@ -113,8 +112,9 @@ def drawn(
 ) -> tuple[Ssd1306Chip, Pixels]:
     """Run `code` on the real MicroPython, where `d` is the display's driver and `pages` the firmware's pages.
 
-    Returns the emulated display after all that came over its bus, and what the driver's framebuffer held.
-    RuntimeError with MicroPython's own words if the code fails; VirtualBoardError if there is no MicroPython.
+    Returns the emulated display after everything that came over its bus, and the content of the driver's
+    framebuffer. Raises RuntimeError with MicroPython's own words if the code fails, VirtualBoardError if
+    there is no MicroPython.
     """
     config = {"w": width, "h": height, "rotate": rotate}
     with tempfile.TemporaryDirectory() as name:
@@ -140,7 +140,7 @@ def drawn(
 
 
 def main(folder: str = "docs/images") -> None:
-    """Draw the pages of the documentation as PNG files."""
+    """Draw the display pages for the documentation as PNG files."""
     for name, code in PAGES.items():
         display, _ = drawn(code)
         path = Path(folder) / f"{name}.png"

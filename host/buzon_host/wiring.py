@@ -6,7 +6,7 @@ from .boards import Board, Display
 
 
 def wires(board: Board, display: Display) -> list[tuple[str, str]]:
-    """(pin of the part, pin of the board) of each wire that is to be made; none for a display on the board."""
+    """(pin of the part, pin of the board) for each wire to connect; none for a display on the board."""
     found = []
     if display.driver != "null" and not display.built_in:
         found += [
@@ -24,7 +24,7 @@ def wires(board: Board, display: Display) -> list[tuple[str, str]]:
 
 
 def facts(board: Board) -> list[tuple[str, str]]:
-    """(what, value) of what a person may want to know of a board."""
+    """(what, value) of the facts that a person may want to know about a board."""
     pins = board.pins
     button, led = "none", "none"
     if pins.button is not None:
@@ -106,7 +106,7 @@ def _flashing(board: Board) -> Iterator[str]:
 
 
 def loader_hint(board: Board) -> str:
-    """How a person brings the chip to its loader: the end of a sentence."""
+    """How a person gets the chip into its loader, as the end of a sentence."""
     button = board.soc.button
     if board.soc.uf2_family is not None:
         return f"hold the {button} button while you plug the cable in, until a drive named {board.soc.drive} appears."

@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import board, campaign, network, power, soak
+from . import board, campaign, network, odd, power, soak
 from .campaign import Tally
 from .pool import WORKERS, Batch, Failed, run
 
 _BUILD = Path(__file__).parents[2] / "build"
-_CAMPAIGNS = {"network": network, "power": power, "board": board}
+_CAMPAIGNS = {"network": network, "power": power, "odd": odd, "board": board}
 _FEW = 4  # workers for whole boards, and where there is little to do
 
 

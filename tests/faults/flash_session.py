@@ -7,74 +7,29 @@ goes on. Each job mounts the flash anew, as a start does.
 """
 
 import gc
-import os
 import sys
 
 import vfs
 
-
-class PowerCut(BaseException):
-    pass
-
-
-class Wire:
-    """What _flash needs of the virtual board's hardware."""
-
-    def __init__(self):
-        self.off = False
-
-    def send(self, letter):
-        pass
-
-    def halt(self):
-        self.off = True
-        raise PowerCut
-
-
-wire = Wire()
-sys.modules["_hw"] = wire
 SIZE = int(sys.argv[4])
-sys.path.insert(0, sys.argv[3])  # no longer than needed: there are fakes of `time` and `socket` in it
-from _flash import MappedFlash
+sys.path.append(__file__.rpartition("/")[0])
+from chip import PowerCut, chip_in
 
-sys.path.pop(0)
+Chip = chip_in(sys.argv[3])
 sys.path.append(sys.argv[2])
 import session
 
-CHIP, STATS = (int(number) for number in os.getenv("BUZON_MAPS").split()[:2])
-
-
-class Chip(MappedFlash):
-    """After the cut nothing reaches the flash, and whoever tries goes no further."""
-
-    def writeblocks(self, block, buf, off=0):
-        return -5 if self.off() else super().writeblocks(block, buf, off)
-
-    def ioctl(self, op, arg):
-        return -5 if op == 6 and self.off() else super().ioctl(op, arg)
-
-    def off(self):
-        if chip[0] is not self:  # the collector closes what a cut left open
-            return True
-        if wire.off:
-            raise PowerCut
-        return False
-
-
-chip = [None]
-
 
 def work(job, memory):
-    wire.off = False
-    chip[0] = Chip(CHIP, STATS, SIZE, job.get("cut", 0), job.get("torn", 0), 0, 0)
+    chip = Chip(SIZE, job.get("cut", 0), job.get("torn", 0))
     try:
-        vfs.mount(vfs.VfsLfs2(chip[0]), "/flash")
+        vfs.mount(vfs.VfsLfs2(chip), "/flash")
         return session.work(job, memory)
     except PowerCut:
         return {"cut": True}
     finally:
         vfs.umount("/flash")
-        chip[0] = None
+        Chip.mounted[0] = None
         gc.collect()
 
 

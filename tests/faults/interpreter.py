@@ -16,7 +16,9 @@ SCRIPT = Path(__file__).parents[1] / "servers" / "session.py"
 
 
 class Interpreter:
-    """Its first argument is the compiled firmware. A context manager."""
+    """Its first argument is the compiled firmware. A context manager. `said`: what came before the last result."""
+
+    said = ""
 
     def __init__(
         self,
@@ -51,9 +53,10 @@ class Interpreter:
         while line := self._process.stdout.readline():
             if line.startswith("{"):
                 result: dict[str, Any] = json.loads(line)
+                self.said = said
                 return result
             said += line  # the collector tells of files that it could not close after a cut
-        raise RuntimeError(f"MicroPython ended: {said}")
+        raise RuntimeError(f"MicroPython ended with {self._process.wait()}: {said}")
 
     def clock(self) -> float:
         """Seconds of a processor that it has had, so that what else runs does not count; else the time, where the

@@ -16,12 +16,12 @@ def test_a_thousand_polls_with_failures_among_them_leave_nothing() -> None:
         figures = engine.run(POLLS)
     print(figures)
     assert figures.good, figures
-    assert {206, 211, 212} >= set(figures.failed), (
+    assert {206, 211, 221} >= set(figures.failed), (
         figures
     )  # cut off, forged, in the handshake: no other error
     assert figures.failed[211] == POLLS // 10
     assert figures.stored == POLLS // 5
-    assert engine.heap_kib <= 96
+    assert engine.heap_kib <= 108
 
 
 def test_what_grows_or_gets_slower_would_be_seen() -> None:

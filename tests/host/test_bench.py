@@ -21,7 +21,7 @@ from buzon_host.errors import BuzonError, UsageError
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "bench"
-PAGES = (ROOT / "README.md", DOCS / "README.md")
+READMES = (ROOT / "README.md", ROOT / "README.es.md")
 
 
 # -- rows
@@ -392,8 +392,28 @@ def test_the_pages_say_what_results_json_says() -> None:
     results = report.read(DOCS)
     assert results["rows"]
     assert (DOCS / report.TABLES).read_text("utf-8") == report.tables(results)
-    for page in PAGES:
-        assert report.quoted(page, results) == page.read_text("utf-8"), page.name
+    page = DOCS / "README.md"
+    assert report.quoted(page, results) == page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_the_readme_tells_three_figures_of_results_json(page: Path) -> None:
+    """None of them depends on the machine: the sentence is typed, so it is compared."""
+    rows = {(row["group"], row["name"]): row for row in report.read(DOCS)["rows"]}
+
+    def ours(group: str, name: str) -> int:
+        return round(rows[group, name]["ours"])
+
+    assert ours("poll", "bytes programmed, 10,000 messages") == 0  # "writes nothing"
+    expected = [
+        ours("link", "round trips, 50 ms, kept, first"),
+        ours("link", "round trips, 50 ms, kept, poplib"),
+        ours("poll", "round trips, 10,000 messages"),
+        ours("heap", "app: one of 20 MB"),
+    ]
+    found = re.search(r"^## (?:Measured|Medido)\n(.+?)^## ", page.read_text("utf-8"), re.M | re.S)
+    assert found
+    assert [int(number) for number in re.findall(r"\*\*(\d+)\*\*", found[1])] == expected
 
 
 def drawing(path: Path) -> tuple[str, list[float]]:

@@ -12,6 +12,11 @@ def usb(device: str, product: str) -> ListPortInfo:
     return info
 
 
+@pytest.fixture(autouse=True)
+def no_ports_named(monkeypatch) -> None:
+    monkeypatch.delenv("BUZON_PORTS", raising=False)
+
+
 @pytest.fixture
 def connected(monkeypatch):
     """Sets what is plugged in (pyserial's list) and which virtual boards run."""
@@ -50,3 +55,16 @@ def test_several_are_named_and_escaped(connected) -> None:
     assert "/dev/ttyACM0 (Pico\\x1b[31m W)" in text
     assert "/dev/pts/3 (virtual board virtual)" in text
     assert "--port" in text
+
+
+def test_the_port_in_the_environment_comes_before_what_is_plugged_in(connected, monkeypatch) -> None:
+    connected(usb("/dev/a", "A"), usb("/dev/b", "B"))
+    monkeypatch.setenv("BUZON_PORTS", " /dev/c ,")
+    assert find.find() == "/dev/c"
+    assert find.find("/dev/a") == "/dev/a"
+    monkeypatch.setenv("BUZON_PORTS", "/dev/c, /dev/c\n/dev/d")
+    with pytest.raises(NoBoard, match=r"BUZON_PORTS names 2 ports: .*--port: /dev/c, /dev/d\."):
+        find.find()
+    monkeypatch.setenv("BUZON_PORTS", " , ")
+    connected(usb("/dev/a", "A"))
+    assert find.find() == "/dev/a"

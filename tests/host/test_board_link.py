@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from buzon_host.board import client as board_client
 from buzon_host.board import link as board_link
 from buzon_host.board.client import Client
 from buzon_host.board.link import Link, SessionLost
@@ -147,6 +148,28 @@ def test_chunks_both_ways_are_byte_exact_at_every_edge() -> None:
             peer.mail["main"]["a" * 16] = data
             assert b"".join(client.read_message("main", "a" * 16)) == data
             assert all(len(r[2].get("data", b"")) < 174 for r in peer.requests)
+
+
+class Endless(Peer):
+    """Its messages have no end; `told` is the size that it says of them."""
+
+    told: int | None = None
+
+    def _do(self, method: str, params: dict):
+        if method != "mail.read":
+            return super()._do(method, params)
+        return {"off": params["off"], "data": b"x" * 1000, "end": False, "size": self.told}
+
+
+@pytest.mark.parametrize(("told", "most"), [(5000, 5000), (None, 20_000), (1 << 40, 20_000), ("x", 20_000)])
+def test_a_message_without_an_end_is_given_up(told, most, monkeypatch) -> None:
+    monkeypatch.setattr(board_client, "MAX_MESSAGE", 20_000)
+    parts: list[bytes] = []
+    with Endless() as peer, connect(peer) as client:
+        peer.told = told
+        with pytest.raises(BuzonError, match=r"answer to mail\.read was not understood"):
+            parts.extend(client.read_message("main", "a" * 16))
+    assert len(b"".join(parts)) == most
 
 
 def test_screen_has_its_picture() -> None:

@@ -286,8 +286,11 @@ class Peer:
             (self.seen.add if params["seen"] else self.seen.discard)(params["id"])
             return {"seen": params["seen"]}
         if method == "mail.delete":
-            if self.mail[params["account"]].pop(params["id"], None) is None:
+            message = self.mail[params["account"]].get(params["id"])
+            named = {"size": len(message), "crc": zlib.crc32(message)} if message is not None else {}
+            if message is None or any(params.get(key, told) != told for key, told in named.items()):
                 raise Refused(602, "There is no message.")
+            del self.mail[params["account"]][params["id"]]
             return {"deleted": True}
         if method == "log":
             return self._chunk(self.log, params)

@@ -131,6 +131,12 @@ def test_an_error_names_the_key(tmp_path: Path, old: str, new: str, said: str) -
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["esp32_generic", "Esp32_Generic", "ESP32_GENERIC"])
+def test_a_name_is_found_in_capitals_or_not(name: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert boards.load(name).name == boards.known(name) == "ESP32_GENERIC"
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(boards.BoardError, match=r"ESP32_GENERIC.*virtual"):
         boards.load("no_such_board")

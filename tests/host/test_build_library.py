@@ -27,7 +27,7 @@ def test_pop3_with_its_net_and_store_is_small(
     sizes = built[1]
     total = sum(sizes[f"buzon/{name}.mpy"] for name in (*CORE, *net, *STORE))
     print(f"core, net and store: {total} bytes of .mpy")
-    assert total <= 16 * 1024
+    assert total <= 18 * 1024
 
 
 def test_the_whole_library_is_small(built: tuple[Path, dict[str, int]]) -> None:
@@ -35,7 +35,7 @@ def test_the_whole_library_is_small(built: tuple[Path, dict[str, int]]) -> None:
     for name, size in sizes.items():
         print(f"{name:30}{size:7}")
     print(f"{'in all':30}{sum(sizes.values()):7}")
-    assert sum(sizes.values()) <= 37 * 1024
+    assert sum(sizes.values()) <= 56 * 1024
 
 
 def test_what_may_be_left_out_can_be_passed_by_name(built: tuple[Path, dict[str, int]]) -> None:

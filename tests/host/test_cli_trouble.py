@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pexpect
 import pytest
@@ -17,7 +18,7 @@ from buzon_host.errors import BuzonError
 from buzon_host.virtual import flash
 from buzon_host.virtual.interpreter import VirtualBoardError
 from test_board_peer import Peer
-from test_cli_verbs import BUZON, buzon, env, one_document, one_sentence, with_mail
+from test_cli_verbs import ALL, BUZON, buzon, env, one_document, one_sentence, with_mail
 
 
 def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -172,7 +173,7 @@ def test_the_table_in_a_pipe_has_one_line_for_each_row() -> None:
     assert all(line.startswith(ID) and "12:33:33" in line for line in lines[1:])
 
 
-@pytest.mark.parametrize("columns", [20, 40, 80])
+@pytest.mark.parametrize("columns", [28, 40, 80])
 def test_the_table_on_a_narrow_terminal_keeps_what_is_not_folded_whole(columns) -> None:
     child = pexpect.spawn(
         sys.executable,
@@ -185,6 +186,71 @@ def test_the_table_on_a_narrow_terminal_keeps_what_is_not_folded_whole(columns) 
     assert child.before.count(ID.encode()) == 3
     assert child.before.count(b"2026-11-23 12:33:33") == 3
     assert b"Vecinos" in child.before
+
+
+@pytest.mark.parametrize("columns", [28, 40, 60, 80])
+def test_no_word_of_a_table_is_broken(columns) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", TABLE],
+        dimensions=(24, columns),
+        env=env(PYTHONUTF8="1", NO_COLOR="1"),
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    words = Counter(child.before.split())
+    assert words["Asociación"] == words["Vecinos"] == words["sábado?"] == words["¿Te"] == 9
+    assert all(len(line) <= columns for line in child.before.split("\r\n"))
+
+
+SENTENCES = """
+import sys
+from buzon_host.cli import _fail
+from buzon_host.cli.output import Out
+out = Out()
+text = "word-of-{n} ".replace("{n}", "x") * 30 + "/a/path/that/is/longer/than/any/terminal/and/stays/whole.toml end."
+out.say("name        " + text, indent=12)
+out.lines(text + "\\n  " + text)
+out.note(text)
+out.prompt(text + " [y/N] ")
+out.note("")
+_fail(text, 1, False)
+"""
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80])
+def test_no_word_of_a_sentence_is_broken(columns) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", SENTENCES],
+        dimensions=(24, columns),
+        env=env(PYTHONUTF8="1", NO_COLOR="1"),
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    words = Counter(child.before.split())
+    assert words.pop("word-of-x") == 6 * 30
+    assert words.pop("/a/path/that/is/longer/than/any/terminal/and/stays/whole.toml") == 6
+    assert words == {"end.": 6, "name": 1, "[y/N]": 1}
+    lines = child.before.split("\r\n")
+    assert all(len(line) <= columns or "/a/path" in line for line in lines)
+    assert sum(line.startswith(" " * 12 + "word") for line in lines) >= 4
+
+
+HELPS = [verb.split() for verb in ("", "mail", *(" ".join(path) for path in ALL))]
+
+
+@pytest.mark.parametrize("verb", HELPS, ids=" ".join)
+def test_help_breaks_no_word_and_cuts_no_sentence(verb) -> None:
+    wide = buzon(*verb, "--help", COLUMNS="200")
+    assert (wide.returncode, wide.stderr) == (0, "")
+    for columns in (80, 60):
+        done = buzon(*verb, "-h", COLUMNS=str(columns))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Counter(done.stdout.split()) == Counter(wide.stdout.split())
+        assert all(len(line) <= columns for line in done.stdout.splitlines()[1:])
 
 
 def test_an_empty_id_and_an_empty_log_are_told() -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from test_board_peer import Peer
+import typer
+from buzon_host.cli import build
+from buzon_host.cli.log import added
+from test_board_peer import Peer, Refused
 
 BUZON = [sys.executable, "-m", "buzon_host"]
 SECRET = "hunter2-Zx9!"
@@ -31,8 +34,9 @@ tls = "none"
 
 
 def env(**more: str) -> dict[str, str]:
-    # Somebody who forces colour still gets none without a terminal.
-    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "BUZON_DEBUG")}
+    # Somebody who forces colour still gets none without a terminal. A terminal has its own width.
+    other = ("NO_COLOR", "BUZON_DEBUG", "COLUMNS", "LINES")
+    clean = {name: value for name, value in os.environ.items() if name not in other}
     return {**clean, "FORCE_COLOR": "1", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", **more}
 
 
@@ -95,7 +99,7 @@ VERBS = [
     ["mail", "show", "0123"],
     ["sync"],
     ["sync", "--no-wait"],
-    ["wipe", "--yes"],
+    ["wipe", "--what", "all", "--yes"],
     ["mail", "delete", ID, "--yes"],
     ["reboot"],
 ]
@@ -116,6 +120,61 @@ def test_every_verb_prints_one_document_or_plain_safe_text(verb) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", done.stdout)
         assert not done.stdout.startswith("{")
+
+
+def commands(group, path=()):
+    """(path, command) of every verb, those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands(typer.main.get_command(build())))
+WITH_PORT = {
+    "doctor": [],
+    "install": [],
+    "log": [],
+    "mail delete": [ID, "--yes"],
+    "mail fetch": [ID],
+    "mail flag": [ID, "--read"],
+    "mail list": [],
+    "mail pull": ["--mbox", "MBOX"],
+    "mail search": ["x"],
+    "mail show": [ID],
+    "press": [],
+    "provision": ["SETTINGS"],
+    "reboot": [],
+    "screen": [],
+    "status": [],
+    "sync": [],
+    "wipe": ["--what", "mail", "--yes"],
+}
+
+
+def test_the_verbs_with_a_port_are_all_tried_below() -> None:
+    named = (" ".join(p) for p, c in ALL.items() if any("--port" in one.opts for one in c.params))
+    assert sorted(named) == sorted([*WITH_PORT, "flash"])  # flash: test_flash.py
+
+
+@pytest.mark.parametrize("verb", WITH_PORT)
+def test_every_verb_takes_the_port_of_the_environment(verb, tmp_path) -> None:
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    files = {"SETTINGS": "settings.toml", "MBOX": "mbox"}
+    arguments = [str(tmp_path / files[one]) if one in files else one for one in WITH_PORT[verb]]
+    done = buzon(*verb.split(), *arguments, BUZON_PORTS=" /dev/no-such-port,")
+    assert "/dev/no-such-port" in done.stdout + done.stderr
+    assert done.returncode == (2 if verb == "press" else 3)
+    done = buzon(*verb.split(), *arguments, BUZON_PORTS="/dev/no-such-a,/dev/no-such-b")
+    assert "BUZON_PORTS names 2 ports" in done.stdout + done.stderr
+    assert "--port: /dev/no-such-a, /dev/no-such-b." in done.stderr
+    assert done.returncode == 3
+
+
+def test_boards_lists_the_ports_of_the_environment_too() -> None:
+    found = one_document(buzon("boards", "--json", BUZON_PORTS="/dev/no-such-port"))["boards"]
+    assert {"port": "/dev/no-such-port", "what": "named in BUZON_PORTS", "virtual": False} in found
 
 
 def test_status_says_that_tls_does_not_verify() -> None:
@@ -183,6 +242,8 @@ def test_screen_has_the_pixels() -> None:
         (["frobnicate"], 2, "No such command"),
         (["status", "--frob"], 2, "No such option"),
         (["wipe", "--what", "nothing"], 2, "--what"),
+        (["wipe"], 2, "--what mail, --what settings or --what all"),
+        (["wipe", "--yes"], 2, "--what mail, --what settings or --what all"),
         (["check"], 2, "Missing argument"),
         (["provision"], 2, "There is no terminal"),
         (["provision", "/no/such/file.toml"], 2, "cannot be read"),
@@ -227,12 +288,12 @@ def test_no_command_shows_the_help_and_is_wrong_usage() -> None:
 def test_a_refusal_is_exit_code_4() -> None:
     with Peer() as peer:
         peer.refuse["wipe"] = [705, f"The board is busy ({EVIL}): try again in a moment.", ""]
-        done = buzon("wipe", "--yes", "--port", peer.port)
+        done = buzon("wipe", "--what", "all", "--yes", "--port", peer.port)
         assert done.returncode == 4
         assert "a\\x1b[31mb" in one_sentence(done)
 
 
-@pytest.mark.parametrize("verb", [["wipe"], ["mail", "delete", ID]], ids=" ".join)
+@pytest.mark.parametrize("verb", [["wipe", "--what", "mail"], ["mail", "delete", ID]], ids=" ".join)
 def test_nothing_is_erased_unasked(verb) -> None:
     with Peer() as peer:
         with_mail(peer)
@@ -246,13 +307,55 @@ def test_nothing_is_erased_unasked(verb) -> None:
 @pytest.mark.parametrize(("answer", "code", "wiped"), [("y", 0, True), ("n", 1, False), ("", 1, False)])
 def test_wipe_asks_on_a_terminal(answer, code, wiped) -> None:
     with Peer() as peer:
-        child = pexpect.spawn(BUZON[0], [*BUZON[1:], "wipe", "--port", peer.port], env=env(), timeout=20)
+        child = pexpect.spawn(
+            BUZON[0], [*BUZON[1:], "wipe", "--what", "all", "--port", peer.port], env=env(), timeout=20
+        )
         child.expect(r"\[y/N\] ")
         child.sendline(answer)
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus == code
         assert ("wipe" in peer.done) is wiped
+
+
+@pytest.mark.parametrize("what", ["mail", "settings", "all", ""])
+def test_bare_wipe_asks_which(what) -> None:
+    with Peer() as peer:
+        child = pexpect.spawn(BUZON[0], [*BUZON[1:], "wipe", "--port", peer.port], env=env(), timeout=20)
+        child.expect(r"Erase what: mail, settings or all\? ")
+        child.sendline("everything")
+        child.expect("Type mail, settings or all")
+        child.expect(r"Erase what: mail, settings or all\? ")
+        child.sendline(what)
+        if what:
+            child.expect(
+                {"mail": "All mail on", "settings": "The settings and", "all": "All mail, settings"}[what]
+            )
+            child.expect(r"\[y/N\] ")
+            child.sendline("y")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == (0 if what else 1)
+        assert [r[2]["what"] for r in peer.requests if r[1] == "wipe"] == ([what] if what else [])
+
+
+def test_mail_is_wiped_some_at_a_time_and_a_sync_between_is_waited_for() -> None:
+    with Peer() as peer:
+        answers = [{"more": True}, {"more": True}, 705, {"more": True}, {}]
+
+        def do(method, params, do=peer._do):
+            if method != "wipe":
+                return do(method, params)
+            answer = answers.pop(0)
+            if answer == 705:
+                raise Refused(705, "The board is busy (a sync): try again in a moment.")
+            return {"wiped": "mail", **answer}
+
+        peer._do = do
+        done = buzon("wipe", "--what", "mail", "--yes", "--port", peer.port, "--json")
+        assert one_document(done) == {"ok": True, "wiped": "mail"}
+        assert answers == []
+        assert {r[2]["n"] for r in peer.requests if r[1] == "wipe"} == {16}
 
 
 @pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -358,6 +461,53 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         assert b"Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        ([], [], []),
+        ([], ["a", "b"], ["a", "b"]),
+        (["a", "b"], ["a", "b"], []),
+        (["a", "b"], ["a", "b", "b"], ["b"]),
+        (["a", "b", "c"], ["c", "d"], ["d"]),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        (["b", "a", "a"], ["a", "a", "c"], ["c"]),
+        (["a", "b"], ["b"], []),
+    ],
+)
+def test_what_is_new_in_a_log(before, now, new) -> None:
+    assert added(before, now) == new
+
+
+def test_log_follow_shows_new_lines_once_and_ends_with_ctrl_c() -> None:
+    with Peer() as peer:
+        peer.log = b"10:00:00 one\n10:00:01 two\n"
+        process = subprocess.Popen(
+            [*BUZON, "log", "--follow", "--port", peer.port],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env(),
+        )
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["10:00:00 one\n", "10:00:01 two\n"]
+        peer.log = b"10:00:01 two\n10:00:02 thr\x1b[2Jee\n"
+        assert process.stdout.readline() == "10:00:02 thr\\x1b[2Jee\n"
+        peer.session = None  # it restarts
+        peer.log = b"00:00:01 start\n"
+        assert process.stdout.readline() == "00:00:01 start\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (out, err, process.returncode) == ("", "Interrupted.\n", 130)
+
+
+def test_log_follow_has_no_json() -> None:
+    done = buzon("log", "--follow", "--json", "--port", "/dev/no-such-port")
+    assert done.returncode == 2
+    assert "leave one of them out" in one_sentence(done)
+    assert one_document(done)["ok"] is False
+
+
 def test_serve_serves_until_it_is_stopped(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*BUZON, "serve", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env()
@@ -413,6 +563,53 @@ def test_mail_without_an_account_says_so(tmp_path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def two_accounts(peer: Peer) -> None:
+    with_mail(peer)
+    peer.mail["work"] = {
+        "fedcba9876543210": b"Subject: at work\r\n\r\nfrom work\r\n",
+        ID[:-1] + "0": b"\r\nx",
+    }
+    [status] = peer.statuses
+    status["accounts"].append({**status["accounts"][0], "id": "work"})
+
+
+@pytest.mark.parametrize("id", ["fedc", "fedcba9876543210", "FEDCBA98"])
+def test_a_message_is_found_in_whichever_account_it_is(id) -> None:
+    with Peer() as peer:
+        two_accounts(peer)
+        done = buzon("mail", "show", id, "--port", peer.port, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        document = one_document(done)
+        assert (document["account"], document["text"]) == ("work", "from work")
+        for verb in (["flag", id, "--unread"], ["delete", id, "--yes"]):
+            done = buzon("mail", *verb, "--port", peer.port)
+            assert (done.returncode, done.stderr) == (0, "")
+        assert "fedcba9876543210" not in peer.mail["work"]
+
+
+def test_an_id_that_fits_messages_of_two_accounts_names_them() -> None:
+    with Peer() as peer:
+        two_accounts(peer)
+        done = buzon("mail", "show", ID[:8], "--port", peer.port)
+        assert done.returncode == 2
+        assert "--account: main, work" in one_sentence(done)
+        assert buzon("mail", "show", ID[:8], "--account", "main", "--port", peer.port).returncode == 0
+        done = buzon("mail", "show", ID, "--account", "nothing", "--port", peer.port)
+        assert "there is: main, work." in one_sentence(done)
+
+
+def test_mail_show_marks_as_read_unless_told_otherwise() -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        assert buzon("mail", "show", ID, "--peek", "--port", peer.port).returncode == 0
+        assert peer.seen == set()
+        assert buzon("mail", "show", ID, "--port", peer.port).returncode == 0
+        assert peer.seen == {ID}
+    help = buzon("mail", "show", "--help").stdout
+    assert "counts as read" in help
+    assert "--peek" in help
+
+
 def test_what_is_wrong_with_a_mail_verb_is_said_in_its_own_words() -> None:
     with Peer() as peer:
         with_mail(peer)
@@ -426,7 +623,32 @@ def test_what_is_wrong_with_a_mail_verb_is_said_in_its_own_words() -> None:
 
 @pytest.mark.parametrize("group", [[], ["mail"]], ids=["buzon", "mail"])
 def test_the_help_says_what_each_verb_does_in_a_whole_sentence(group) -> None:
-    done = buzon(*group, "--help")
-    verbs = done.stdout.split("Commands:\n")[1].splitlines()
+    done = buzon(*group, "--help", COLUMNS="80")
+    verbs = re.sub(r"\n {6,}", " ", done.stdout.split("Commands:\n")[1]).splitlines()
     assert len(verbs) >= 7
-    assert all(verb.endswith(".") and not verb.endswith("...") for verb in verbs), done.stdout
+    assert all(re.fullmatch(r"  [a-z]+ +[A-Z].*[^.]\.", verb) for verb in verbs), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flash", "percent"),
+    [
+        ([1_600_000, 1_632_768], 2),
+        ([832_768, 1_632_768], 50),
+        ([32_768, 1_632_768], 100),
+        ([0, 1_632_768], 100),
+    ],
+)
+def test_status_says_how_full_the_flash_is(flash, percent) -> None:
+    with Peer() as peer:
+        with_mail(peer)
+        peer.statuses[0]["flash"] = flash
+        assert f", {percent} % full" in buzon("status", "--port", peer.port).stdout
+        assert one_document(buzon("status", "--port", peer.port, "--json"))["flash_full_percent"] == percent
+
+
+def test_status_of_a_flash_whose_free_bytes_wrapped_is_still_a_figure() -> None:
+    """A nearly full littlefs may say that more is free than there is."""
+    with Peer() as peer:
+        with_mail(peer)
+        peer.statuses[0]["flash"] = [17_592_186_044_416, 1_632_768]
+        assert "1.6 MB free of 1.6 MB" in buzon("status", "--port", peer.port).stdout

@@ -473,7 +473,7 @@ def test_the_first_that_is_verified_and_is_a_pop3_server(mail, monkeypatch) -> N
         best, problems = probe.reach(candidates, Network(timeout=3))
     assert best == probe.Reached(candidates[3], der)
     assert len(problems) == 3
-    assert "no POP3 server" in problems[1]
+    assert "is not POP3 (220 " in problems[1]
     assert "There is no server nowhere.invalid" in problems[2]
 
 
@@ -492,8 +492,10 @@ def test_who_is_not_verified_comes_last_and_is_told_apart(mail) -> None:
     assert best.root == own
 
 
-@pytest.mark.parametrize("certificate", ["expired", "other-name"])
-def test_a_certificate_that_is_wrong_in_itself_is_no_matter_of_trust(certificate) -> None:
+@pytest.mark.parametrize(
+    ("certificate", "says"), [("expired", "has expired"), ("other-name", "is for other")]
+)
+def test_a_certificate_that_is_wrong_in_itself_is_no_matter_of_trust(certificate, says) -> None:
     with LocalServer(None, certificate=certificate) as bad:
         best, problems = probe.reach(
             [Server(bad.host, bad.pop3s, "implicit", "demo", "guess")],
@@ -501,7 +503,7 @@ def test_a_certificate_that_is_wrong_in_itself_is_no_matter_of_trust(certificate
             bad.ca_der.read_bytes(),
         )
     assert best is None
-    assert "was not accepted" in problems[0]
+    assert says in problems[0]
 
 
 def test_guesses_are_asked_together(mail, monkeypatch) -> None:

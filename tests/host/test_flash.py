@@ -55,7 +55,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     """esptool tries to connect once, not seven times."""
     (tmp_path / "esptool.cfg").write_text("[esptool]\nconnect_attempts = 1\n")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
         "ESPTOOL_CFGFILE": str(tmp_path / "esptool.cfg"),
         "XDG_RUNTIME_DIR": str(tmp_path),
         "PYTHONPATH": str(Path(boards.__file__).parents[1]),
@@ -317,7 +317,7 @@ def test_the_question_in_a_terminal(c3: Path, env: dict[str, str]) -> None:
     before = used_board(c3)
     with RomLoader("esp32c3", c3) as chip:
         child = terminal(env, *arguments(c3, chip.port))
-        child.expect_exact("they are all replaced. Go on? [y/N] ")
+        child.expect(r"they are all replaced\.\s+Go\s+on\? \[y/N\] ")
         child.sendline("n")
         child.expect_exact("Nothing was written.")
         child.expect(pexpect.EOF)
@@ -558,6 +558,11 @@ def test_the_only_port_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoBoard, match=r"There are 2 boards: .*/dev/ttyUSB0 \(CP2102\), /dev/ttyUSB1"):
         port(bridge, Found("/dev/ttyUSB1", "CH340", usb="1a86:7523"))
     assert esp.port_of(board, "/dev/any") == "/dev/any"
+    monkeypatch.setenv("BUZON_PORTS", "/dev/mine")
+    assert port(bridge) == "/dev/mine"
+    monkeypatch.setenv("BUZON_PORTS", "/dev/mine /dev/other")
+    with pytest.raises(NoBoard, match="BUZON_PORTS names 2 ports"):
+        port(bridge)
 
 
 def test_sigterm_ends_esptool_too(c3: Path, env: dict[str, str]) -> None:

@@ -115,6 +115,14 @@ HOSTILE = {
     "parameters": b"Content-Type: text/plain; " + b'a="b";' * 50_000 + b"\r\n\r\nhello",
     "parameters in many parts": b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
     + (b"--x\r\nContent-Type: text/plain; " + b'a="b";' * 1300 + b"\r\n\r\n") * 30,
+    "broken parameters in many parts": b"Content-Type: multipart/mixed; boundary=x; name*\r\n\r\n"
+    + (
+        b"--x\r\nContent-Type: text/plain; "
+        + b"a*;" * 300
+        + b"\r\nContent-Disposition: a*;b*\r\n\r\nhello\r\n"
+    )
+    * 40
+    + b"--x\r\n\r\nhello",
     "tags without an end": HTML + b"<a " * 100_000,
     "comments without an end": HTML + b"<!--" * 100_000,
     "links in links": HTML + b'<a href="http://x">x' * 20_000 + b"</a>" * 20_000,
@@ -139,28 +147,124 @@ def test_what_cannot_be_told_apart_is_shown_whole() -> None:
     assert read(NESTED).text.startswith("--b0")
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(
-            [
-                b"Content-Type: ",
-                b"multipart/mixed; boundary=x\r\n",
-                b"--x",
-                b"--",
-                b"\r\n",
-                b"text/html",
-                b"<a ",
-                b"=?",
-            ]
-        )
-        | st.binary(max_size=12),
-        max_size=60,
-    )
+BROKEN = [
+    b"Content-Type: text/plain; charset=utf-8; name*\r\n",
+    b"Content-Type: text/plain; name*; charset=latin-1\r\n",
+    b"Content-Type: text/plain; a*" + b"9" * 5000 + b"=x\r\n",
+    b"Content-Disposition: inline; filename*\r\n",
+    b"Content-Disposition: filename*\r\n",
+    b"Content-Type: text/html\r\n\r\n<![foo <p>",
+    b"Content-Type: text/html\r\n\r\n&#" + b"9" * 5000 + b";",
+]
+
+
+@pytest.mark.parametrize("start", BROKEN, ids=lambda start: start[:50].decode())
+def test_what_the_standard_library_cannot_parse_hides_no_text(start: bytes) -> None:
+    data = start + (b"" if b"\r\n\r\n" in start else b"\r\n") + b"hell\xc3\xb6\r\n"
+    found = read(data)
+    assert not found.note
+    assert "latin-1" in start.decode() or "hellö" in found.text or b"<![" in start
+    assert "hell" in found.text or b"<![" in start
+    mixed = b"Content-Type: multipart/mixed; boundary=x; a*\r\n\r\n--x\r\n" + data + b"\r\n--x--\r\n"
+    assert (read(mixed).text, read(mixed).note) == (found.text, "")
+
+
+def test_a_part_s_other_parameters_count_when_one_is_broken() -> None:
+    head = b'Content-Type: text/plain; x*; charset=latin-1\r\nContent-Disposition: attachment; filename="a.txt"; y*\r\n'
+    found = read(head + b"\r\n\xe9")
+    assert (found.text, found.attachments) == ("", [Attachment("a.txt", "text/plain", 1)])
+    assert read(head.replace(b"attachment", b"inline") + b"\r\n\xe9").text == "é"
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            b"multipart/mixed; boundary=x",
+            b"text/plain",
+            b"text/html",
+            b"message/rfc822",
+            b"base64",
+            b"attachment",
+        ),
+        *(
+            b"--x",
+            b"--",
+            b"\r\n",
+            b"\r\n\r\n",
+            b"\r\n ",
+            b"\t",
+            b"; ",
+            b":",
+            b",",
+            b"*",
+            b"*0",
+            b"*0*=",
+            b"=",
+            b"'",
+        ),
+        *(
+            b'"',
+            b"\\",
+            b"(",
+            b")",
+            b"<",
+            b">",
+            b"@",
+            b"[",
+            b"]",
+            b"charset",
+            b"filename",
+            b"name",
+            b"utf-7",
+            b"''",
+        ),
+        *(
+            b"=?",
+            b"=?utf-8?q?",
+            b"?=",
+            b"=?x?b?",
+            b"<a ",
+            b"<!",
+            b"<![",
+            b"]]>",
+            b"<?",
+            b"</",
+            b"&#",
+            b"&#x",
+            b"&",
+        ),
+        *(b"9" * 5000, b"\xff", b"\x00", "ñ".encode(), b"From ", b"Mon, 1 Jan 99999999999 99:99:99 +9999"),
+    ]
 )
-def test_any_bytes(parts: list[bytes]) -> None:
-    found = read(b"".join(parts))
+NAMES = st.sampled_from(
+    [
+        *(
+            b"Content-Type",
+            b"Content-Disposition",
+            b"Content-Transfer-Encoding",
+            b"MIME-Version",
+            b"Content-ID",
+        ),
+        *(b"From", b"To", b"Subject", b"Date", b"", b" ", b"X"),
+    ]
+)
+PIECES = st.lists(WORDS | st.binary(max_size=12), max_size=12).map(b"".join)
+LINES = st.lists(st.tuples(NAMES, PIECES).map(b": ".join), max_size=8).map(b"\r\n".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(LINES | PIECES, max_size=6).map(b"\r\n".join))
+def test_any_bytes(data: bytes) -> None:
+    found = read(data)
     assert all(isinstance(one, Attachment) for one in found.attachments)
+    texts = (found.from_, found.to, found.date, found.subject, found.text, found.note)
+    assert all(isinstance(text, str) for text in texts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PIECES.map(lambda data: data.decode("utf-8", "replace")) | st.text(max_size=80))
+def test_any_text_as_a_page(html: str) -> None:
+    assert isinstance(plain(html), str)
 
 
 def test_plain_keeps_a_table_s_rows() -> None:

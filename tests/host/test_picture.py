@@ -1,8 +1,14 @@
 """The whole chain: the real MicroPython draws a page, the driver sends it, the emulated chip shows it."""
 
+import re
+from pathlib import Path
+
 import pytest
 from buzon_host import boards, picture
 from buzon_host.virtual.interpreter import VirtualBoardError, command
+from PIL import Image
+
+DOCS = Path(__file__).parents[2] / "docs" / "images"
 
 try:
     command()
@@ -28,6 +34,19 @@ def test_what_a_page_draws_is_what_the_display_shows(name: str, driver: str, wid
     assert chip.on
     assert chip.pixels() == frame
     assert sum(map(sum, frame)) > 100
+
+
+@needs_micropython
+def test_the_pictures_in_the_docs_are_what_the_firmware_draws(tmp_path: Path) -> None:
+    """`python -m buzon_host.picture docs/images` makes them anew."""
+    there = {path.stem: Image.open(path).convert("RGB") for path in DOCS.glob("*.png")}
+    picture.main(str(tmp_path))
+    for name in picture.PAGES:
+        now = Image.open(tmp_path / f"{name}.png").convert("RGB")
+        assert (now.size, now.tobytes()) == (there[name].size, there[name].tobytes()), name
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.parents[1].glob("README*.md"))
+    for name in re.findall(r"docs/images/([^)\s]+)\.png", text):
+        assert name in picture.PAGES
 
 
 @needs_micropython

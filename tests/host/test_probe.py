@@ -130,7 +130,8 @@ def test_the_sentence_is_of_the_way_that_was_answered(mail) -> None:
         f"No secure connection to 127.0.0.1:{port} (there is no server at that port): check the server's name and port."
     ]
     assert probe.reach(probe.ways("127.0.0.1", mail.smtp, "demo"), Network())[1] == [
-        f"The server 127.0.0.1:{mail.smtp} is no POP3 server: check host and port."
+        f"The server 127.0.0.1:{mail.smtp} greeted with a line that is not POP3 (220 mail.example.org Buzon): "
+        "check what answers on this port."
     ]
     with listener(
         lambda peer: (peer.sendall(b"+OK\r\n"), peer.recv(100), peer.sendall(b"-ERR\r\n"))

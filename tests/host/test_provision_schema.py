@@ -161,7 +161,11 @@ def test_ports_follow_tls(tmp_path, tls, port) -> None:
         ("ca = '/settings.cbor'", "account[0].ca", "must look like '/certs/name.der'"),
         ("ca = '/certs/../x.der'", "account[0].ca", "must look like '/certs/name.der'"),
         ("[nonsense]", "nonsense", "is not a known setting"),
-        ("[time]\nzone = 900", "time.zone", "must be at most 840"),
+        (
+            "[time]\nzone = 900",
+            "time.zone",
+            'must be a zone\'s name, as "Europe/Madrid", or minutes from -840 to 840',
+        ),
         ("[display]\nrotate = 90", "display.rotate", "must be 0 or 180"),
         ("[display]\npins = { scl = 1 }", "display.pins.sda", "is missing"),
         ("[device]\nname = 5", "device.name", "must be text in quotes"),
@@ -211,7 +215,7 @@ def test_ids_are_unique_and_lists_bounded(tmp_path) -> None:
         ("\n# x\nfilter = [\n  {fetch = 'skip'},\n]\n", "line 13: [[account.filter]] needs from or subject."),
         ("user = 'x'\nport = '995'\n", "is not valid TOML"),
         ("[[account]]\nid='b'\nhost='h'\n", "line 11: user in the second [[account]] is missing."),
-        ("[time]\nzone = 900\n", "line 12: zone in [time] must be at most 840."),
+        ("[time]\nzone = 900\n", "line 12: zone in [time] must be a zone's name"),
         ("[display]\npins = { scl = 1 }\n", "line 12: sda in [display.pins] is missing."),
         ("[nonsense]\n", "line 11: nonsense is not a known setting."),
         ("'a.b[0]' = 1\n", "line 5: "),
@@ -286,3 +290,39 @@ def test_no_value_is_ever_in_a_message(tmp_path) -> None:
     assert error.value.__suppress_context__
     good = load(tmp_path, GOOD)
     assert "pässword" not in repr(good) + str(good) + good.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("pop.España.es", "pop.xn--espaa-rta.es"),
+        ("MÜNCHEN.de", "xn--mnchen-3ya.de"),
+        ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
+        ("пример.испытание", "xn--e1afmkfd.xn--80akhbyknj4f"),
+        ("192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_a_host_name_is_what_dns_and_certificates_have(typed: str, name: str) -> None:
+    assert schema.parse_host(typed) == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("::1", "IPv6"),
+        ("2001:db8::7", "IPv6"),
+        ("[2001:db8::7]", "IPv6"),
+        ("[2001:db8::7]:995", "IPv6"),
+        ("fe80::1%eth0", "IPv6"),
+        ("pop.example.com:995", "port has a setting of its own"),
+        ("straße.de", "two ASCII forms"),
+        ("pop.año .es", "no host name"),
+        ("ñ" * 70 + ".es", "no host name"),
+        ("ñ..es", "no host name"),
+        ("https://año.es", "no host name"),
+    ],
+)
+def test_what_is_no_host_name_is_refused_for_what_it_is(typed: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as error:
+        schema.parse_host(typed)
+    assert ": " in str(error.value)  # and says what to do

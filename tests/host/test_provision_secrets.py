@@ -100,14 +100,25 @@ def test_without_a_terminal_it_names_the_variable(monkeypatch, tmp_path) -> None
             secrets.fill(schema.parse(TREE), env={}, keyring=False)
 
 
-@pytest.mark.parametrize("bad", ["", "ab\ncd", "x" * 201])
+@pytest.mark.parametrize("bad", ["ab\ncd", "x" * 201])
 def test_a_typed_password_is_checked_and_not_shown(bad) -> None:
     env = {"BUZON_WIFI_PASSWORD": "wifi-pass"}
     with pytest.raises(UsageError) as error:
-        secrets.fill(schema.parse(TREE), env=env, ask=lambda _: SECRET + bad if bad else "", keyring=False)
+        secrets.fill(schema.parse(TREE), env=env, ask=lambda _: SECRET + bad, keyring=False)
     assert str(error.value).startswith("The password ")
     assert SECRET not in str(error.value) + repr(error.value)
     assert error.value.__suppress_context__
+
+
+def test_nothing_typed_is_asked_again_three_times(capsys) -> None:
+    env = {"BUZON_WIFI_PASSWORD": "wifi-pass"}
+    answers = ["", "", SECRET]
+    filled = secrets.fill(schema.parse(TREE), env=env, ask=lambda _: answers.pop(0), keyring=False)
+    assert filled.account[0].secret == SECRET
+    assert capsys.readouterr().err.count("No password was typed") == 2
+    with pytest.raises(UsageError, match="No password was typed") as error:
+        secrets.fill(schema.parse(TREE), env=env, ask=lambda _: "", keyring=False)
+    assert error.value.exit_code == 2
 
 
 def test_filled_settings_never_show_a_secret() -> None:

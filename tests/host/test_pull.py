@@ -42,10 +42,10 @@ def target(kind: str, folder: Path):
     return Maildir(folder / "Mail") if kind == "maildir" else Mbox(folder / "mail.mbox")
 
 
-def copy(peer: Peer, kind: str, folder: Path, account="main"):
+def copy(peer: Peer, kind: str, folder: Path, account="main", move=False):
     with Client(Link(peer.port)) as client, target(kind, folder) as to:
         client.hello()
-        return pull(client, account, to, lambda *_: None)
+        return pull(client, account, to, lambda *_: None, move=move)
 
 
 def lf(message: bytes) -> bytes:
@@ -553,3 +553,158 @@ def test_the_modules_redo_record_is_whole_before_the_mbox_is_touched(tmp_path, m
     assert (
         sum(len(record.split(b"\n", 1)[1]) for _, record in seen) == (tmp_path / "mail.mbox").stat().st_size
     )
+
+
+# Moving
+
+
+@KINDS
+def test_a_move_leaves_each_message_here_and_none_on_the_board(kind, tmp_path) -> None:
+    with Peer() as peer:
+        give(peer)
+        done = copy(peer, kind, tmp_path, move=True)
+        assert (done.copied, done.moved, done.kept) == (len(MAIL), len(MAIL), [])
+        assert peer.mail["main"] == {}
+        exactly(kind, tmp_path)
+        # Deleted one by one, each when its copy is whole; and only that very content.
+        order = [r[1] for r in peer.requests if r[1] in ("mail.read", "mail.delete")]
+        assert order.count("mail.delete") == len(MAIL)
+        assert order[0] == "mail.read"
+        assert order[1] == "mail.delete"
+        assert all({"size", "crc"} <= r[2].keys() for r in peer.requests if r[1] == "mail.delete")
+        done = copy(peer, kind, tmp_path, move=True)
+        assert (done.copied, done.moved) == (0, 0)
+        exactly(kind, tmp_path)
+
+
+@KINDS
+def test_a_move_after_a_copy_compares_and_copies_nothing_again(kind, tmp_path) -> None:
+    with Peer() as peer:
+        give(peer)
+        copy(peer, kind, tmp_path)
+        reads = [r[2]["id"] for r in peer.requests if r[1] == "mail.read"]
+        done = copy(peer, kind, tmp_path, move=True)
+        assert (done.copied, done.there, done.moved, done.kept) == (0, len(MAIL), len(MAIL), [])
+        assert peer.mail["main"] == {}
+        exactly(kind, tmp_path)
+        again = [r[2]["id"] for r in peer.requests if r[1] == "mail.read"][len(reads) :]
+        # An mbox does not keep the kind of lone line ends: of these the copies were compared with the board's.
+        odd = {f"{n:016x}" for n, each in enumerate(MAIL, 0xA0) if lf(each).replace(b"\n", b"\r\n").removesuffix(
+            b"" if each.endswith(b"\r\n") else b"\r\n") != each}  # fmt: skip
+        assert set(again) == (set() if kind == "maildir" else odd)
+
+
+@KINDS
+def test_a_copy_that_was_changed_here_leaves_the_message_on_the_board(kind, tmp_path) -> None:
+    where = (
+        ["--maildir", str(tmp_path / "Mail")]
+        if kind == "maildir"
+        else ["--mbox", str(tmp_path / "mail.mbox")]
+    )
+    for change in (lambda b: b.replace(b"0123456789abcdef", b"0123456789abcdeX", 1), lambda b: b[:-20]):
+        with Peer() as peer:
+            give(peer)
+            copy(peer, kind, tmp_path)
+            last = f"{0xA0 + len(MAIL) - 1:016x}"
+            [path] = (
+                (tmp_path / "Mail" / "new").glob(f"*{last}*")
+                if kind == "maildir"
+                else [tmp_path / "mail.mbox"]
+            )
+            path.write_bytes(change(path.read_bytes()))
+            done = buzon("mail", "pull", *where, "--move", "--port", peer.port, "--json")
+            assert done.returncode == 1
+            assert last in one_sentence(done)
+            account = one_document(done)["accounts"][0]
+            assert (account["moved"], account["kept"]) == (len(MAIL) - 1, [last])
+            assert list(peer.mail["main"]) == [last]
+        path.unlink()
+        for each in (tmp_path / "Mail" / "new").glob("*"):
+            each.unlink()
+
+
+@KINDS
+def test_what_comes_damaged_is_not_deleted(kind, tmp_path) -> None:
+    bad = f"{0xA3:016x}"
+    with Peer() as peer:
+        give(peer)
+        peer.lies[bad] = {"crc": zlib.crc32(MAIL[3]) ^ 1}
+        peer._do = lambda method, params, do=peer._do: (
+            {**Peer._chunk(MAIL[3], params), "size": len(MAIL[3])}
+            if method == "mail.read" and params["id"] == bad
+            else do(method, params)
+        )
+        done = copy(peer, kind, tmp_path, move=True)
+        assert (done.failed, done.moved) == ([bad], len(MAIL) - 1)
+        assert list(peer.mail["main"]) == [bad]
+
+
+def test_headers_alone_are_not_moved(tmp_path) -> None:
+    with Peer() as peer:
+        give(peer)
+        peer.parts = {f"{0xA1:016x}": 5_000_000}
+        assert copy(peer, "maildir", tmp_path, move=True).moved == len(MAIL) - 1
+        assert list(peer.mail["main"]) == list(peer.parts)
+
+
+def test_another_message_that_has_the_id_meanwhile_is_not_deleted(tmp_path) -> None:
+    with Peer() as peer:
+        give(peer, MAIL[:1])
+        id = f"{0xA0:016x}"
+
+        def other(peer):
+            if peer.done.count("mail.read"):
+                peer.mail["main"][id] = b"Subject: another\r\n\r\n"
+
+        peer.faults = [other] * 10
+        assert copy(peer, "maildir", tmp_path, move=True).copied == 1
+        assert peer.mail["main"] == {id: b"Subject: another\r\n\r\n"}
+
+
+@KINDS
+def test_killed_at_any_moment_each_message_is_on_the_board_or_here(kind, tmp_path) -> None:
+    rng = random.Random(5)
+    mail = [b"Subject: %d\r\n\r\n" % n + b"%08d\r\n" % n * rng.randrange(400) for n in range(60)]
+    where = (
+        ["--maildir", str(tmp_path / "Mail")]
+        if kind == "maildir"
+        else ["--mbox", str(tmp_path / "mail.mbox")]
+    )
+    command = [*BUZON, "mail", "pull", *where, "--move"]
+    with Peer() as peer:
+        give(peer, mail)
+        for n in range(6):
+            goal = len(peer.requests) + 10 + rng.randrange(40)
+            process = subprocess.Popen([*command, "--port", peer.port], env=env(), stderr=subprocess.PIPE)
+            end = time.monotonic() + 20
+            while len(peer.requests) < goal and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.001)
+            process.send_signal(signal.SIGINT if n % 3 == 2 else signal.SIGKILL)
+            process.communicate(timeout=20)
+            if kind == "maildir":
+                here = [path.read_bytes() for path in (tmp_path / "Mail" / "new").glob("*")]
+                assert not Counter(mail) - Counter(here) - Counter(peer.mail["main"].values())
+        done = one_document(buzon("mail", "pull", *where, "--move", "--port", peer.port, "--json"))
+        assert done["ok"] is True
+        assert peer.mail["main"] == {}
+        exactly(kind, tmp_path, mail)
+
+
+def test_a_full_board_goes_on_when_its_mail_was_moved(tmp_path) -> None:
+    full = {
+        "id": "main",
+        "state": "error",
+        "error": [600, "The board has no more room (0 KB left for mail)."],
+    }
+    for error, syncs in ((full["error"], 1), ([205, "The server stopped answering."], 0), (None, 0)):
+        with Peer() as peer:
+            give(peer)
+            peer.statuses = [{"flash": [1, 2], "accounts": [{**full, "error": error}]}]
+            done = buzon(
+                "mail", "pull", "--maildir", str(tmp_path / str(syncs)), "--move", "--port", peer.port
+            )
+            assert done.returncode == 0, done.stderr
+            assert f"{len(MAIL)} deleted from the board" in done.stdout
+            assert peer.done.count("sync") == syncs
+            for path in (tmp_path / str(syncs) / "new").glob("*"):
+                path.unlink()

@@ -39,7 +39,12 @@ OUTCOMES: dict[str, tuple[int | None, int]] = {
     "gmail--stat": (507, 0),
     "lang--stat": (507, 0),
     "exchange--uidl": (None, 7),
-    "gmail--uidl-error1": (None, 2),  # a line without a uid is skipped
+    # What has no unique id is fetched, and named by its content: the messages from the 4th on are the same one.
+    "gmail--uidl-error1": (None, 3),
+    "comcast--list": (None, 4),
+    "comcast--list-error1": (None, 4),
+    "comcast--list-error2": (None, 4),
+    "comcast--list-error3": (None, 4),
 }
 
 # What commands that no session sends make of their replies.

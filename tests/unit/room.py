@@ -1,11 +1,12 @@
 """What a flash says of its room, where a test decides how large it is."""
 
 from buzon.store import fs
-from buzon.store.spool import size_of
+from buzon.store.quota import used
 
 
 class Flash:
-    """`fs.room` as a flash of so many bytes of mail (and what is never filled) would say it."""
+    """`fs.room` as a flash of so many bytes of mail (and what is never filled) would say it. On it is the mail of
+    `board` and of those beside it."""
 
     def __init__(self, board, octets):
         self.board = board
@@ -20,4 +21,4 @@ class Flash:
         fs.room = self.was
 
     def room(self, path="/"):
-        return self.octets - sum(size_of(name) for _, name in self.board.spool.files()), self.octets
+        return self.octets - used(self.board.root), self.octets

@@ -33,6 +33,19 @@ def test_a_server_that_needs_a_person_is_left_alone_for_a_day():
     assert pause(errors.E_SYS_PERM) == 86400
 
 
+def test_what_is_wrong_with_one_message_delays_nothing():
+    for code in (errors.E_REFUSED, errors.E_DOUBT, errors.E_EMPTY, errors.E_STAYS, errors.E_NO_TOP):
+        account = Account(dict(SETTINGS))
+        account.fails = 3
+        account.error = errors.ServerError(code, "")
+        account.minor = True
+        account.settle(1000)
+        assert (account.state, account.fails, account.due) == ("error", 0, 1300)
+        account.more = True  # on at once, but never in a circle without a pause
+        account.settle(1000)
+        assert account.due == 1005
+
+
 def test_what_goes_well_ends_the_pauses():
     account = Account(dict(SETTINGS))
     account.error = errors.ServerError(errors.E_IN_USE, "")

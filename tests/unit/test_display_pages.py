@@ -18,7 +18,7 @@ def all_pages(d, text):
     pages.idle(d, "12:34", 128, 2, text)
     pages.alert(d, text, text, 3)
     pages.notice(d, text, text)
-    pages.progress(d, text, 17, 42)
+    pages.progress(d, 17, 42)
 
 
 def test_null_has_what_a_driver_has():
@@ -70,9 +70,9 @@ def test_pages_differ_by_what_they_say():
             (pages.alert, ("Ana", "Hola", 2)),
             (pages.alert, ("Ana", "", 1)),
             (pages.notice, ("Ana", "Adiós")),
-            (pages.progress, ("Ana", 1, 2)),
-            (pages.progress, ("Ana", 2, 2)),
-            (pages.progress, ("Ana", 2, 0)),
+            (pages.progress, (1, 2)),
+            (pages.progress, (2, 2)),
+            (pages.progress, (2, 0)),
         ):
             page(d, *args)
             assert lit(d) > 50
@@ -89,7 +89,7 @@ def test_pages_take_any_text_and_number():
             pages.idle(d, text, 10**9, 10**9, text)
             pages.alert(d, text, text, 10**9)
         for n, of in ((0, 0), (5, 3), (-1, 3), (10**9, 10**9), (1, -1)):
-            pages.progress(d, "Mail", n, of)
+            pages.progress(d, n, of)
 
 
 def test_a_sentence_of_104_characters_is_all_there():

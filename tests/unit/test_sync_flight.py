@@ -177,7 +177,7 @@ def test_who_waits_does_not_wait_for_all_of_a_large_window():
     drop.sizes = {i + 1: 300000 for i in range(20)}
     drop.bursts = []
     board = Board()
-    board.memory["flight"] = ADVICE
+    board.memory.update({"flight": ADVICE, "short": True})
     room = fs.room
     fs.room = lambda path="/": (100000000, 200000000)
     try:

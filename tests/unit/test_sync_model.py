@@ -12,6 +12,7 @@ from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 from buzon.store import fs
 from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
+from buzon.store.leave import leave
 from buzon.store.spool import Spool, key_of
 from buzon.sync import Session
 from chance import chance
@@ -123,7 +124,9 @@ class Drop:
         if verb == b"CAPA":
             self.out += b"-ERR\r\n" if self.caps is None else b"+OK\r\n" + self.caps + b".\r\n"
         elif verb == b"STAT":
-            self.out += self.stat or b"+OK %d 1\r\n" % len(self.mail)
+            listed = self.listed()
+            octets = sum(self.sizes.get(m[0], len(m[2])) for m in listed)
+            self.out += self.stat or b"+OK %d %d\r\n" % (len(listed), octets)
         elif verb == b"UIDL" and not self.has_uidl:
             self.out += b"-ERR what\r\n"
         elif verb in (b"UIDL", b"LIST"):
@@ -151,7 +154,10 @@ class Drop:
                 self.out += b"-ERR no\r\n"
             else:
                 body = found[0][2]
-                head = body[: body.index(b"\r\n\r\n") + 4]
+                at = body.find(b"\r\n\r\n") + 4
+                head = body[:at] if at > 3 else body
+                head += b"".join(line + b"\r\n" for line in body[len(head) :].split(b"\r\n")[: int(words[2])])
+                head = head[: len(body)]
                 self.out += b"+OK\r\n" + (b"\r\n" + head).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
         elif verb == b"DELE":
             again = self.again and [m for m in self.gone if m[0] == arg]
@@ -176,13 +182,15 @@ class Drop:
 
 
 class Board:
-    """A spool and a journal, the sessions over them, and what a power cut leaves of both."""
+    """A spool and a journal, the sessions over them, and what a power cut leaves of both. `beside`: another one, on the
+    same flash."""
 
-    def __init__(self):
+    def __init__(self, beside=None):
         n = 0
         while fs.exists("mail%d" % n):
             n += 1
-        self.root = "mail%d" % n
+        self.root = beside.root if beside else "mail%d" % n
+        self.name = "beside" if beside else "acc"
         self.arrived = []
         self.memory = {}
         self.now = 1000
@@ -193,7 +201,7 @@ class Board:
 
     def boot(self):
         before = self.spool
-        self.spool = Spool("acc", self.root)
+        self.spool = Spool(self.name, self.root)
         if before:
             self.spool.quota, self.spool.full = before.quota, before.full
         self.spool.prepare()
@@ -563,8 +571,7 @@ def test_what_the_person_deleted_is_deleted_on_the_server_and_never_comes_back()
     board.session(drop, keep="forever")
     for i in (0, 5, 69):
         key = key_of(b"uid-%d" % i)
-        board.journal.change(DELETED, key, ARRIVED)
-        board.spool.remove(board.spool.name(key))
+        leave(board.journal, board.spool, key, DELETED, ARRIVED)
     left = [texts[i] for i in range(70) if i not in (0, 5, 69)]
     session, _ = board.session(drop, keep="forever")
     assert (session.fetched, len(drop.mail)) == (0, 70)

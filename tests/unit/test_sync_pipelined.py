@@ -37,8 +37,10 @@ def test_a_window_is_in_flight_at_once_and_its_deletions_with_quit():
 
 def test_what_is_kept_is_fetched_in_five_turns_and_again_in_five():
     board = model.Board()
-    for expected in (b"CAPA USER PASS UIDL+LIST RETR QUIT", b"USER PASS UIDL LIST RETR QUIT"):
-        drop = model.Drop(model.numbered(model.bodies(40), b"%d-" + expected[:4]))
+    texts = model.bodies(80)
+    turns_of = (b"CAPA USER PASS UIDL+LIST RETR QUIT", b"USER PASS UIDL+STAT LIST RETR QUIT")
+    for n, expected in enumerate(turns_of, 1):
+        drop = model.Drop(model.numbered(texts[: 40 * n]))
         drop.caps = CAPS
         drop.bursts = []
         board.session(drop, keep="forever")
@@ -53,7 +55,7 @@ def test_a_server_that_refuses_both_listings_of_nothing_is_left_in_peace():
     board = model.Board()
     session, _ = board.session(drop)
     assert (session.error, session.listed) == (None, 0)
-    assert drop.commands[-3:] == [b"UIDL", b"LIST", b"QUIT"]
+    assert drop.commands[-4:] == [b"UIDL", b"LIST", b"STAT", b"QUIT"]
 
 
 def test_a_server_that_hangs_up_at_quit_behind_deletions_gets_one_at_a_time():
@@ -107,11 +109,14 @@ def test_what_a_server_can_is_asked_once():
 def test_a_poll_without_new_mail_takes_four_round_trips():
     drop = model.Drop(model.numbered(model.bodies(10)))
     drop.caps = CAPS
+    drop.bursts = []
     board = model.Board()
     board.memory = {}
     board.session(drop, keep="forever")
+    drop.bursts = []
     board.session(drop, keep="forever")
-    assert drop.commands == [b"USER", b"PASS", b"UIDL", b"QUIT"]
+    assert drop.commands == [b"USER", b"PASS", b"UIDL", b"STAT", b"QUIT"]
+    assert drop.bursts[2] == [b"UIDL", b"STAT"]
 
 
 def test_what_a_refused_login_knew_of_the_server_is_asked_again():

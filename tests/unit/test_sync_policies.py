@@ -10,6 +10,7 @@ from buzon import errors
 from buzon.policy.sift import choose, sift
 from buzon.store import fs
 from buzon.store.journal import ARRIVED, DELETED, LEFT, PART, SEEN, STATE, WANTED
+from buzon.store.leave import leave
 from buzon.store.quota import Quota
 from buzon.store.spool import is_whole, key_of, octets_of
 from chance import chance
@@ -53,7 +54,7 @@ def agree(board):
     for _ in range(2):
         names = [name for _, name in board.spool.files()]
         kinds = {}
-        for kind, _, _, key in board.journal.records():
+        for kind, _, _, _, _, key in board.journal.records():
             kinds[key] = kind
         here = [key for key, kind in kinds.items() if kind & STATE in (ARRIVED, SEEN)]
         assert sorted(here) == sorted(key for key, _ in board.spool.files()), (len(here), len(names))
@@ -330,8 +331,7 @@ def test_headers_that_the_person_deleted_are_deleted_on_the_server():
     board = Board()
     work(board, drop, fetch="headers")
     key = key_of(b"uid-2")
-    board.journal.change(DELETED, key, board.journal.state(key))
-    board.spool.remove(board.spool.name(key))
+    leave(board.journal, board.spool, key, DELETED, board.journal.state(key))
     drop.person = [texts[2]]
     work(board, drop, fetch="headers")
     assert [m[2] for m in drop.mail] == texts[:2] + texts[3:]
@@ -432,6 +432,23 @@ def test_filters_cut_anywhere():
     every_cut(prepare)
 
 
+def test_filters_see_behind_a_long_name_and_far_fields():
+    """An address behind 500 bytes of display name, and a From field behind 20 KB of others."""
+    words = b"\r\n ".join([b"=?UTF-8?B?QXNvY2lhY2nDs24gRXNwYcOxb2xhIA==?="] * 12)
+    texts = [
+        b"From: " + words + b"\r\n <post@club.example>\r\nSubject: 1\r\n\r\nx\r\n",
+        b"".join([b"ARC-Seal: " + b"A" * 990 + b"\r\n"] * 20) + b"From: p@spam.example\r\n\r\nx\r\n",
+        b"From: p@example.org\r\n\r\nx\r\n",
+    ]
+    drop = Drop(numbered(texts))
+    board = Board()
+    rules = [{"from": "@club.example", "fetch": "skip"}, {"from": "@spam.example", "fetch": "headers"}]
+    work(board, drop, filter=rules, keep="forever")
+    assert stored(board.spool) == texts[2:]
+    assert parts(board.spool) == [head(texts[1])]
+    agree(board)
+
+
 def test_the_first_filter_that_fits_counts_and_else_the_account():
     fields = {"from": b"ann <ann@example.org>", "subject": b"the door is open"}
     rules = [{"from": "bob"}, {"subject": "DOOR", "fetch": "headers"}, {"from": "ann", "fetch": "skip"}]
@@ -467,9 +484,8 @@ def test_a_full_quota_stops_and_says_so_and_goes_on_later():
     assert session.error.code == errors.E_FLASH_FULL
     assert sorted(stored(board.spool)) == texts[:5]
     assert [m[2] for m in drop.mail] == texts[5:]
-    for key, name in list(board.spool.files())[:3]:
-        board.journal.change(DELETED, key, ARRIVED)
-        board.spool.remove(name)
+    for key, _ in list(board.spool.files())[:3]:
+        leave(board.journal, board.spool, key, DELETED, ARRIVED)
     session, _ = board.session(drop)
     assert [m[2] for m in drop.mail] == texts[8:]
 
@@ -623,7 +639,7 @@ def test_login_delay_is_kept():
 
 
 def journal_size(board):
-    return os.stat(board.journal.path)[6] // 16
+    return os.stat(board.journal.path)[6] // 24
 
 
 def test_what_was_deleted_here_and_there_is_forgotten_after_three_days():
@@ -634,8 +650,7 @@ def test_what_was_deleted_here_and_there_is_forgotten_after_three_days():
     work(board, drop)
     for i in range(300):
         key = key_of(b"uid-%d" % i)
-        board.journal.change(DELETED, key, ARRIVED)
-        board.spool.remove(board.spool.name(key))
+        leave(board.journal, board.spool, key, DELETED, ARRIVED)
     left = texts[300:]
     drop.mail = [(1, b"uid-7", texts[7])]  # it comes back, as after a QUIT that failed
     drop.person = [texts[7]]
@@ -741,8 +756,7 @@ def test_whatever_the_settings_and_whatever_is_cut():
                     with open(board.spool.folder + "/" + name, "rb") as f:
                         first = f.read()
                     drop.person += tuple(m[2] for m in drop.mail if head(m[2]) == head(first))
-                    board.journal.change(DELETED, key, was)
-                    board.spool.remove(name)
+                    leave(board.journal, board.spool, key, DELETED, was)
                 elif what == 1 and was & PART:
                     board.journal.change(was | WANTED, key, was)
                 elif what == 2 and was:

@@ -20,7 +20,7 @@ from buzon_host.errors import BoardRefused
 from buzon_host.paths import use_firmware
 from buzon_host.provision import schema, steps
 from buzon_host.server.run import LocalServer
-from buzon_host.virtual.board import VirtualBoard
+from buzon_host.virtual.board import HEAP_KIB, VirtualBoard
 from buzon_host.virtual.flash import open_image
 from PIL import Image
 
@@ -32,7 +32,6 @@ from buzon.display.layout import glyphs
 ACCOUNT = "casa"
 WIFI = ("Buzon-Demo", "ap-SECRET-4711")
 PASSWORD = "mail-SECRET-0815"
-HEAP_KIB = 128
 SAMPLES = sorted((Path(__file__).parents[2] / "host" / "buzon_host" / "server" / "samples").glob("*.eml"))
 
 _T = TypeVar("_T")

@@ -138,12 +138,12 @@ def test_mail_that_comes_while_it_runs_raises_the_alert_and_the_button_ends_it(b
     rig.shows("Niña", "Über", "allem")
     rig.board.press()
     rig.page("idle")
-    rig.shows("1", "new")
+    rig.shows("No new mail", "1 message stored")
     with smtplib.SMTP(server.host, server.smtp) as smtp:
         smtp.sendmail("a@example.org", ["b@example.org"], message(7))
     assert rig.sync().fetched == 1
     rig.page("alert")
-    rig.shows("Sender", "Message", "7", "+1")
+    rig.shows("Sender", "Message", "7")
     newest = rig.client.list_page(ACCOUNT).items[0]
     assert newest.subject == "Message 7"
     # Mail over SMTP gets trace fields on top; what RETR sent is what is stored.
@@ -210,7 +210,7 @@ def test_nothing_is_deleted_until_it_is_confirmed(boot, serve) -> None:
     rig.page("alert")
     rig.board.press()
     rig.page("idle")
-    rig.shows("Deleting", "not", "confirmed"[:6])
+    rig.shows("Deletion on hold")
     account = rig.sync()
     assert (account.fetched, server.left()) == (0, 12)
 

@@ -123,6 +123,30 @@ def test_the_oldest_mail_makes_room(boot: Any, serve: Any) -> None:
     assert mail_on(rig.board.flash_file) == Counter(message(i, 3000) for i in range(14, 19))
 
 
+def test_two_mailboxes_on_a_full_board_both_go_on(boot: Any, serve: Any) -> None:
+    one, two = serve(samples=False), serve(samples=False)
+    rig: Rig = boot()
+    size = len(message(10, 3000))
+    quiet = account_of(two, id="quiet", tls="none", port=two.pop3)
+    storage = {"quota_bytes": 8 * size, "full": "evict"}
+    rig.provision(one, tree_of(account_of(one), quiet, storage=storage))
+    rig.settled()
+    for first in (10, 16):
+        deliver(one, *range(first, first + 6), size=3000)
+        rig.sync()
+    assert len(list(mail_on(rig.board.flash_file).elements())) == 8
+    deliver(two, 30, 31, size=3000)
+    rig.client.sync("quiet")
+    until(lambda: two.left() == 0, what="the mail of the quiet one")
+    account = rig.settled("quiet")
+    assert (account.error, account.stored) == (None, 2)
+    deliver(one, 40, size=3000)
+    account = rig.sync()
+    assert (account.error, one.left(), two.left()) == (None, 0, 0)
+    assert message(40, 3000) in mail_on(rig.board.flash_file)
+    assert mail_on(rig.board.flash_file, "quiet") == Counter([message(30, 3000), message(31, 3000)])
+
+
 def test_a_full_quota_takes_headers(boot: Any, serve: Any) -> None:
     server = serve(samples=False)
     rig: Rig = boot()

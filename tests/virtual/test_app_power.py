@@ -35,14 +35,14 @@ def test_a_full_flash_loses_nothing_and_goes_on_when_there_is_room(boot: Any, se
     assert account.error is not None
     assert account.error.code == 600
     assert "no more room" in account.error.message
-    assert "delete mail on it" in account.error.message
+    assert "buzon mail pull --move" in account.error.message
     assert rig.status()["error"][:2] == [600, account.error.message]
     assert "error 600" in rig.client.log()
     assert 0 < account.stored < len(sent)
     assert server.left() == len(sent) - account.stored
     nothing_lost()
     rig.page("notice")
-    rig.shows("no more", "room")
+    rig.shows("Board full")
 
     again = rig.sync()  # nothing new fits: nothing is fetched, nor deleted
     assert again.error is not None
@@ -82,11 +82,11 @@ def test_one_message_that_is_too_large_stops_no_other(boot: Any, serve: Any) -> 
     rig.provision(server)
     account = rig.settled()
     assert account.error is not None
-    assert (account.error.code, account.stored) == (600, 4)
+    assert (account.error.code, account.stored) == (604, 4)
     assert mail_on(rig.board.flash_file) == Counter(rest)
     assert on_server(server) == Counter([large])
     rig.page("notice")
-    rig.shows("no more", "room")
+    rig.shows("KB")
 
 
 # -- a power that is cut

@@ -207,6 +207,26 @@ def test_commit_needs_a_test_that_passed(rig, server) -> None:
     rig.in_force(tree)
 
 
+def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
+    """What was to be deleted by them is not deleted after it."""
+    rig = boot(program_us=400)
+    rig.provision(server)
+    rig.settled()
+    tree = raw(rig, server, keep="forever")
+    rig.stage(tree)
+    sent = [message(i, 20000) for i in range(30)]
+    for each in sent:
+        server.deliver(each)
+    rig.client.sync()
+    until(lambda: rig.client.status().accounts[0].fetched >= 3, what="some of the messages")
+    rig.client.commit(untested=True)
+    rig.in_force(tree)
+    account = rig.sync(timeout=120)
+    assert (account.error, account.stored) == (None, 30)
+    assert server.left() == 30  # nothing was deleted
+    assert mail_on(rig.board.flash_file) == Counter(sent)
+
+
 def test_discard(rig, server) -> None:
     before = rig.settings()
     tree = raw(rig, server)

@@ -150,9 +150,10 @@ def test_for_a_day_when_the_server_wants_a_person(boot: Any, server_saying: Any)
     untested(rig, account(refuses.port))
     waits(rig, "the next try of casa in 24 h")
     assert rig.status()["accounts"][0]["error"][0] == 506
-    rig.shows("casa", "retry 24 h", "provider")
+    rig.shows("Problem", "retry 24 h", "provider")
     untested(rig, account(refuses.port), account(busy.port, id="lists"))
     waits(rig, "the next try of lists in ")  # the one that comes first
+    rig.shows("casa", "retry 24 h", "provider")
 
 
 def test_for_room_on_the_flash(boot: Any, serve: Any) -> None:
@@ -160,10 +161,11 @@ def test_for_room_on_the_flash(boot: Any, serve: Any) -> None:
     rig: Rig = boot(flash_size=256 << 10)
     rig.provision(server)
     rig.settled()
-    server.deliver(message(1, 400_000))
+    for number in (1, 2):
+        server.deliver(message(number, 100_000))
     assert rig.sync().error.code == 600
     waits(rig, "the next try of casa in ")
-    rig.shows("no more", "room", "retry")
+    rig.shows("Board full", "retry")
 
 
 def test_for_wifi_that_went_away_in_a_message(boot: Any, serve: Any) -> None:
@@ -186,6 +188,39 @@ def test_for_wifi_that_went_away_in_a_message(boot: Any, serve: Any) -> None:
     assert (done.error, server.left()) == (None, 0)
     assert mail_on(rig.board.flash_file) == Counter(mail)
     waits(rig, "the next poll of casa in 24 h")
+
+
+@contextlib.contextmanager
+def nobody_accepts() -> Iterator[int]:
+    """A port whose listener takes no connection: a SYN gets no answer there."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            full = stack.enter_context(socket.socket())
+            full.setblocking(False)
+            full.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("step", ["connect", "TLS", "reply"])
+def test_for_wifi_that_goes_away_while_a_server_says_nothing(
+    boot: Any, server_saying: Any, step: str
+) -> None:
+    """The board goes on in every step of a connection: it answers, and joins when the Wi-Fi is back."""
+    rig: Rig = boot()
+    with nobody_accepts() as nobody:
+        port = nobody if step == "connect" else server_saying(None).port
+        untested(rig, account(port, **({"tls": "implicit", "tls_verify": False} if step == "TLS" else {})))
+        for _ in range(2):
+            waits(rig, f"the server of casa ({step})", 40)
+            rig.board.wifi_up(False)
+            waits(rig, "Wi-Fi: the next try in ", 5)
+            error = rig.client.status().accounts[0].error
+            assert error
+            assert 200 <= error.code < 300, error
+            rig.board.wifi_up(True)
 
 
 def test_for_the_first_of_several_accounts(boot: Any, serve: Any) -> None:

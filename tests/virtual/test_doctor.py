@@ -136,7 +136,7 @@ def test_nobody_listens(rig: Rig, server: Any) -> None:
     check = failed_at(examine(rig, ca=server.ca_der.read_bytes()), "TCP", 204)
     assert f"{server.host}:1" in check.text
     assert check.remedy.startswith(
-        "Is the mail server running, and are `host` and `port` in the settings its own"
+        "Check that the mail server is running, and that `host` and `port` in the settings are its own"
     )
 
 
@@ -339,3 +339,73 @@ def test_sentences_are_parted() -> None:
         ("It is so.", ("It is so.", "")),
     ):
         assert doctor.parted(sentence) == parts
+
+
+# What a person would call a fault, though the way is free
+
+
+def standing(report: doctor.Report) -> doctor.Check:
+    """The one check that failed, behind all that are well; the exit code says it too."""
+    assert names(report)[: len(ALL)] == ALL
+    [check] = [check for check in report.checks if check.result == "failed"]
+    assert report.exit_code == 1
+    assert report.failed is check
+    return check
+
+
+def test_a_full_board_is_not_well(rig: Rig, server: Any) -> None:
+    size = len(message(10, 3000))
+    tree = tree_of(account_of(server), storage={"quota_bytes": 3 * size, "full": "stop"})
+    rig.provision(server, tree)
+    for number in range(10, 16):
+        server.deliver(message(number, 3000))
+    assert rig.sync().stored == 3
+    check = standing(examine(rig))
+    assert (check.name, check.code, check.account) == ("room", 600, ACCOUNT)
+    assert "The board is full (3 messages)" in check.text
+    rig.client.close()
+    done = buzon("--port", rig.board.port)
+    assert done.returncode == 1
+    assert "All is well" not in done.stdout
+    assert "buzon mail pull --move" in done.stderr
+    done = buzon("--port", rig.board.port, "--json")
+    assert (done.returncode, json.loads(done.stdout)["ok"]) == (1, False)
+    rig.client.hello()
+    # One that makes room by itself is well in the same place.
+    tree = tree_of(account_of(server, keep="forever"), storage={"quota_bytes": 3 * size, "full": "evict"})
+    rig.provision(server, tree)
+    rig.settled()
+    assert rig.sync().error is None
+    report = examine(rig)
+    assert (report.failed, report.exit_code) == (None, 0)
+
+
+def test_a_last_error_that_stands_is_not_well(boot: Any, serve: Any, tmp_path: Path) -> None:
+    options = {"samples": False, "certificates": tmp_path / "ca"}
+    server = serve(**options)
+    rig: Rig = boot()
+    rig.provision(server)
+    rig.settled()
+    server.stop()
+    for _ in range(5):  # so that it does not try again by itself meanwhile
+        assert rig.sync().error is not None
+    serve(**options, pop3s=server.pop3s)
+    check = standing(examine(rig))
+    assert (check.name, check.account) == ("last error", ACCOUNT)
+    assert check.remedy == "The way to the mailbox is free now: `buzon sync` looks at once."
+    rig.sync()
+    assert examine(rig).failed is None
+
+
+def test_a_display_that_is_missing_is_not_well(rig: Rig, server: Any) -> None:
+    tree = tree_of(account_of(server), display={"driver": "ssd1306", "addr": 0x3D})
+    rig.provision(server, tree)
+    rig.settled()
+    report = examine(rig)
+    check = report.failed
+    assert check is not None
+    assert (check.name, check.code, report.exit_code) == ("display", 800, 1)
+    assert names(report)[-1] == "mailbox"  # the rest is examined all the same
+    rig.provision(server, tree_of(account_of(server), display={"driver": "null"}))
+    rig.settled()
+    assert examine(rig).failed is None

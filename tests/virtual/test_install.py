@@ -285,7 +285,7 @@ sys.modules["json"] = Odd
     "apply", [b"", b"raise OSError(5)\n", b"raise SystemExit\n"], ids=["empty", "error", "exit"]
 )
 def test_an_update_that_cannot_be_finished_ends_at_the_prompt_and_a_new_one_takes_its_place(
-    new: Version, flash: Path, apply: bytes
+    new: Version, update: Progress, flash: Path, apply: bytes
 ) -> None:
     write(flash, {"/buzon.new/apply.py": apply, CHANGED.replace("/lib", "/buzon.new/lib"): b"cut off"})
     with bare(flash) as board:

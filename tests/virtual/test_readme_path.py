@@ -22,8 +22,7 @@ ANSWERS = (
     (r"POP3 server: ", "localhost:{pop3s}"),
     (r"Trust this certificate, and no other\? \[y/N\] ", "y"),
     (r"Password of demo@localhost: ", "buzon-demo"),
-    (r"read elsewhere.*\[Y/n\] ", ""),
-    (r"stay on the server\? \[Y/n\] ", ""),
+    (r"What is the board for, 1 or 2 \[1\]: ", ""),
     (r"Wi-Fi network, number or name \[Buzon-Demo\]: ", ""),
     (r"Password of the Wi-Fi Buzon-Demo: ", "correct horse"),
     (r"Put this on the board\? \[Y/n\] ", ""),
@@ -76,7 +75,7 @@ def test_the_way_from_the_box_to_the_wall(board: VirtualBoard, tmp_path: Path) -
             assert "correct horse" not in output
             shown[verb] = output
         assert "Next: buzon provision" in shown["install"]
-        assert "shows the alert" in shown["provision"]
+        assert "send yourself a message" in shown["provision"]
         assert "Buzon-Demo, up" in shown["status"]
         assert "All is well." in shown["doctor"]
         # And then mail comes.

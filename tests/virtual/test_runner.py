@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from buzon_host.errors import NoBoard
 from buzon_host.virtual import control, interpreter, serial
-from buzon_host.virtual.board import VirtualBoard
+from buzon_host.virtual.board import HEAP_KIB, VirtualBoard
 from buzon_host.virtual.interpreter import VirtualBoardError
 
 LOOP = "import time\nprint('main runs')\nwhile True: time.sleep_ms(50)\n"
@@ -283,6 +283,18 @@ def test_a_button_wakes_who_polls(make_board, console) -> None:
         board.press(77)
 
 
+def test_a_press_that_is_over_before_the_board_looks_is_seen_as_it_was(make_board, console) -> None:
+    board = make_board(
+        "import time, utime\nfrom machine import Pin\n"
+        "b = Pin(0, Pin.IN, Pin.PULL_UP)\nb.irq(lambda p: print('level', p.value()))\n"
+        "print('busy')\nutime.sleep_ms(1500)\ntime.sleep_ms(0)\nprint('end', b.value())\n"
+    )
+    port = console(board)
+    port.expect(rb"busy")
+    board.press(hold_s=0.02)
+    port.expect(rb"level 0\r?\nlevel 1\r?\nend 1", 5)
+
+
 def test_two_boards_at_once_and_the_control_channel(make_board, console, tmp_path: Path) -> None:
     link = tmp_path / "port"
     one = make_board(LOOP, flash=tmp_path / "1.img", link=link)
@@ -291,7 +303,7 @@ def test_two_boards_at_once_and_the_control_channel(make_board, console, tmp_pat
     assert [entry.port for entry in control.running()] == [one.port, two.port]
     assert control.running()[0].link == str(link)
     with control.connect(link) as client:
-        assert client.stats()["heap_limit"] == 128 * 1024
+        assert client.stats()["heap_limit"] == HEAP_KIB * 1024
         assert client.screen().size == (128, 64)
         client.press()
         client.wifi(False)

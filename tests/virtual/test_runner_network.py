@@ -14,9 +14,12 @@ import network, time
 w = network.WLAN(network.STA_IF)
 def join(ssid, key):
     w.active(True)
+    w.disconnect()
+    time.sleep_ms(50)  # until then it is connected still
+    before = w.status()  # the last failure, which goes on being told
     w.connect(ssid, key)
     t = time.ticks_ms()
-    while w.status() == network.STAT_CONNECTING and time.ticks_diff(time.ticks_ms(), t) < 5000:
+    while w.status() in (before, network.STAT_CONNECTING) and time.ticks_diff(time.ticks_ms(), t) < 5000:
         time.sleep_ms(5)
     return w.status(), w.isconnected(), w.ifconfig()[0]
 """
@@ -81,14 +84,40 @@ def test_without_wifi_nothing_resolves_and_nothing_connects(make_board, console,
     port = console(make_board(JOIN + "import socket\n"))
     port.expect(rb">>> ")
     assert b"OSError: -202" in port.run(f"socket.getaddrinfo('127.0.0.1', {server.port})")
-    assert b"OSError: 118" in port.run("socket.socket()")
+    port.run("u = socket.socket()")
     port.run("join('Buzon-Demo', 'correct horse')")
     port.run(f"a = socket.getaddrinfo('127.0.0.1', {server.port})[0][-1]")
+    assert b"OSError" in port.run("u.connect(a)")  # it is from before
     port.run("s = socket.socket()")
     port.run("s.connect(a)")
     assert port.run("s.readline()") == b"b'+OK hello\\r\\n'"
     port.run("s.close(); s = socket.socket(); b = socket.getaddrinfo('127.0.0.1', 1)[0][-1]")
     assert b"ECONNREFUSED" in port.run("s.connect(b)")
+
+
+def test_a_drop_that_is_noticed_late_lets_nothing_connect(make_board, console, server: Server) -> None:
+    """Between the name's address and the connection, and between two looks at a connection that is being made."""
+    program = (
+        f"import utime\na = socket.getaddrinfo('127.0.0.1', {server.port})[0][-1]\n"
+        "def dropped():\n    print('now')\n    utime.sleep_ms(800)\n"
+        "def fails(what, *args):\n    try: print('oh', what(*args))\n    except OSError: print('fails')\n"
+    )
+    board = make_board(
+        JOIN + "import socket\njoin('Buzon-Demo', 'correct horse')\n" + program + "dropped()\n"
+        "s = socket.socket(); fails(s.connect, a); fails(s.readline); s.close()\n"
+        "while not w.isconnected(): time.sleep_ms(5)\n"
+        "s = socket.socket(); s.setblocking(False)\ntry: s.connect(a)\nexcept OSError: pass\n"
+        "dropped()\nw.isconnected(); fails(s.connect, a); fails(s.write, b'x'); s.close()\n"
+        "while not w.isconnected(): time.sleep_ms(5)\n"
+        "s = socket.socket(); s.connect(a); print(s.readline(), 'end')\n"
+    )
+    port = console(board)
+    for _ in range(2):
+        port.expect(rb"now")
+        board.wifi_up(False)
+        port.expect(rb"fails\r?\nfails", 5)
+        board.wifi_up(True)
+    port.expect(rb"hello.*end", 5)
 
 
 DROP = (

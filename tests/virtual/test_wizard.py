@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import cbor2
@@ -29,8 +30,7 @@ SECRETS = (PASSWORD, WIFI[1], WRONG)
 QUESTIONS = (
     (r"E-mail address(?: \[[^]]*\])?: ", EMAIL),
     (r"App password of demo: ", PASSWORD),
-    (r"read elsewhere.*\[Y/n\] ", ""),
-    (r"stay on the server\? \[Y/n\] ", ""),
+    (r"What is the board for, 1 or 2 \[1\]: ", ""),
     (r"Wi-Fi network, number or name \[Buzon-Demo\]: ", ""),
     (r"Password of the Wi-Fi Buzon-Demo: ", WIFI[1]),
     (r"Put this on the board\? \[Y/n\] ", ""),
@@ -131,31 +131,36 @@ def test_right_the_first_time(rig, server, at) -> None:
     assert [answer for _, answer in QUESTIONS if answer] == [EMAIL, PASSWORD, WIFI[1]]
     assert "1 message, " in shown
     assert "this board has room for" in shown
-    assert "Buzón has only POP3 so far" in shown
-    assert "The board has 1 message and shows the alert." in shown
+    assert "Purpose  tell me: mail stays on the server" in shown
+    assert "There is nothing to collect yet: send yourself a message" in shown
     assert "[y/n]" not in shown
     rig.client.hello()
-    rig.shows("Sender 1")
     assert abs(rig.status()["epoch"] - time.time()) < 60
     settings = stored(rig)
     account = settings["account"][0]
     assert (account["user"], account["password"]) == ("demo", PASSWORD)
     assert (account["keep"], account["delete_confirmed"]) == ("forever", False)
+    assert (account["start"], account["order"], account["max_bytes"]) == ("now", "newest", 65536)
+    assert settings["storage"]["full"] == "evict"
     assert settings["wifi"] == [{"ssid": WIFI[0], "password": WIFI[1]}]
-    assert mail_on(rig.board.flash_file, "main") == on_server(server)
+    server.deliver(message(2))
+    assert rig.sync("main").stored == 1
+    rig.shows("Sender 2")
+    assert mail_on(rig.board.flash_file, "main") == Counter([message(2)])
+    assert on_server(server) == Counter([message(1), message(2)])
 
 
 def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     person = at(server)
-    email, password, shared, copies, ssid, wifi, go = QUESTIONS
+    email, password, purpose, ssid, wifi, go = QUESTIONS
     person.answer((email[0], "not an address"))
     person.shows("That is no e-mail address")
     person.answer(email, (password[0], WRONG))
     person.shows("The password is wrong")
     person.shows(HOW)
-    person.answer(password, (shared[0], "perhaps"))
-    person.shows("Type y or n.")
-    person.answer(shared, copies, (ssid[0], "x" * 40))
+    person.answer(password, (purpose[0], "perhaps"))
+    person.shows("Type 1 or 2.")
+    person.answer(purpose, (ssid[0], "x" * 40))
     person.shows("1 to 32 bytes")
     unseen = r"does not see a Wi-Fi named {} now\. Is that its name\? \[y/N\] "
     person.answer(
@@ -176,22 +181,22 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
 
 def test_back_at_each_question(rig, server, at) -> None:
     """`<` leads to the question before, with what was answered there as its default."""
-    email, password, shared, copies, ssid, wifi, go = QUESTIONS
+    email, password, purpose, ssid, wifi, go = QUESTIONS
     back = "<"
     person = at(server)
     person.shows("< goes back")
     person.answer((email[0], back))
     person.shows("This is the first question")
     person.answer(email, (password[0], back), (r"E-mail address \[demo@casa.example\]: ", ""), password)
-    person.answer((shared[0], "n"), (copies[0], back), (r"read elsewhere.*\[y/N\] ", "y"), (copies[0], back))
-    person.answer(shared, copies, (ssid[0], back), copies, (ssid[0], "1"), (wifi[0], back), ssid, wifi)
+    person.answer((purpose[0], back), (r"E-mail address \[demo@casa.example\]: ", ""), password)
+    person.answer(purpose, (ssid[0], back), purpose, (ssid[0], "1"), (wifi[0], back), ssid, wifi)
     person.answer((go[0], back), wifi, go)
     person.ends(0)
     assert stored(rig)["wifi"] == [{"ssid": WIFI[0], "password": WIFI[1]}]
 
 
 def test_ctrl_c_while_a_named_server_is_asked(rig, server, at) -> None:
-    """What was typed is the default of the next run. One that answers is found soon, and Enter alone goes back to it."""
+    """What was typed is the default of the next run. One that answers is found soon, and < goes back to it."""
     nobody = "demo@localhost"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         typed = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -208,7 +213,9 @@ def test_ctrl_c_while_a_named_server_is_asked(rig, server, at) -> None:
     person.child.sendline(right)
     person.child.expect(f"Password of {nobody}: ")
     assert time.monotonic() - begin < 2
-    person.child.sendline("")
+    person.child.sendline("")  # a hidden question again, not one that shows what is typed
+    person.child.expect(f"No password was typed.*Password of {nobody}: ")
+    person.child.sendline("<")
     person.child.expect_exact(f"POP3 server [{right}]: ")
     person.child.sendline("<")
     person.child.expect_exact(f"E-mail address [{nobody}]: ")
@@ -277,7 +284,7 @@ def test_an_unknown_ca_is_pinned_only_when_the_person_says_so(rig, server, at, t
     person.shows(certificates.fingerprint(der))
     person.answer((trust, ""), (QUESTIONS[0][0], ""), (trust, "y"), *QUESTIONS[1:])
     shown = person.ends(0)
-    assert "The board has 1 message" in shown
+    assert "There is nothing to collect yet" in shown
     assert files_on(rig.board.flash_file, "/certs") == {os.path.basename(certificates.board_path(der)): der}
     assert f"buzon provision {file} --ca {file}.ca.pem" in shown
     assert certificates.read(tmp_path / "hall.toml.ca.pem") == der
@@ -315,7 +322,7 @@ def test_no_such_host_and_no_server_there(rig, server, at) -> None:
     person.shows("No secure connection to 127.0.0.1:1 (there is no server at that port)")
     person.shows("Enter tries 127.0.0.1:1 again.")
     person.answer((told.format("127.0.0.1:1"), "http://x/"))
-    person.shows("Write it like")
+    person.shows("That is no host name: write it like pop.example.com, without a scheme")
     # A server that is told belongs to no provider: the user name is the address until it is wrong.
     person.answer((told.format("127.0.0.1:1"), f"127.0.0.1:{server.pop3}"))
     person.shows("TLS by STLS")
@@ -357,21 +364,21 @@ def dovecot():
 
 def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
     """Nothing but y or n will do where mail is deleted; the mailbox is on the board and then empty."""
-    email, password, shared, copies, _, _, go = QUESTIONS
+    email, password, purpose, _, _, go = QUESTIONS
     with dovecot() as server:
         for number in range(3):
             server.add(message(number))
         person = at(server, "--json")
-        person.answer(email, password, (shared[0], "n"), (copies[0], "n"))
+        person.answer(email, password, (purpose[0], "2"))
         question = r"deletes each message from the server once it has stored it\. Is that right\? \[y/n\] "
         person.answer((question, ""))
         person.shows("Type y or n.")
         person.answer((question, "y"))
-        person.shows("POP3 fits: the board is the only reader")
         person.answer((r"Wi-Fi network.*: ", "2"), go)  # the open one: no password
         shown = person.ends(0)
         assert "3 messages, " in shown
-        assert json.loads(shown.splitlines()[-1])["accounts"][0]["messages"] == 3
+        document = json.loads(shown.splitlines()[-1])
+        assert (document["accounts"][0]["messages"], document["purpose"]) == (3, "bring")
         assert "Password of the Wi-Fi" not in shown
         until(lambda: server.left() == 0)
     account = stored(rig)["account"][0]
@@ -383,19 +390,21 @@ def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
 def test_no_to_deleting_keeps_the_mail_and_passwords_may_come_from_the_environment(rig, server, at) -> None:
     server.deliver(message(1))
     person = at(server, BUZON_PASSWORD=WRONG, BUZON_WIFI_PASSWORD=WIFI[1])
-    email, password, shared, copies, ssid, _, go = QUESTIONS
+    email, password, purpose, ssid, _, go = QUESTIONS
     person.answer(email)
     person.shows("That was the password from the environment or the keyring.")
-    person.answer(password, shared, (copies[0], "n"))
+    person.answer(password, (purpose[0], "2"))
     person.shows("will not find there what the board has taken")
-    person.answer((r"Is that right\? \[y/n\] ", "n"), ssid, go)
+    person.answer((r"Is that right\? \[y/n\] ", "n"))
+    person.shows("Then nothing is deleted: choose again.")
+    person.answer((r"What is the board for, 1 or 2 \[2\]: ", "1"), ssid, go)
     person.ends(0)
     account = stored(rig)["account"][0]
     assert (account["keep"], account["delete_confirmed"]) == ("forever", False)
     assert server.left() == 1
 
 
-def test_mail_that_does_not_fit_is_left_alone_and_other_settings_are_kept(rig, server, at) -> None:
+def test_more_mail_than_fits_and_other_settings_are_kept(rig, server, at) -> None:
     rig.provision(server, {"device": {"name": "hall"}, "time": {"ntp": "127.0.0.1", "zone": 60}}
         | {"wifi": [{"ssid": WIFI[0], "password": WIFI[1]}],
            "account": [{"id": "casa", "host": server.host, "port": server.pop3s, "user": server.user,
@@ -403,9 +412,7 @@ def test_mail_that_does_not_fit_is_left_alone_and_other_settings_are_kept(rig, s
     for number in range(3):
         server.deliver(message(number, 1_000_000))
     person = at(server)
-    go = QUESTIONS[-1]
-    person.answer(*QUESTIONS[:4], (r"collect only what comes from now on\? \[Y/n\] ", ""), *QUESTIONS[4:6])
-    person.answer(go)
+    person.answer(*QUESTIONS)
     shown = person.ends(0)
     assert "3 messages, 3.0 MB; this board has room for" in shown
     settings = stored(rig)

@@ -48,6 +48,11 @@ class Flash:
         self._erase_us = erase_us
         self._program_us = program_us
 
+    def cut_after(self, n, torn):
+        """The power goes in the n-th operation from now on; 0: it does not."""
+        self._cut = n and (self._n[_OPS] + n) & 0xFFFFFFFF
+        self._torn = torn
+
     # A board's flash driver is not interrupted by Ctrl-C: the operation is done again, and the runner is
     # asked to interrupt once more. `return` inside `try` leaves the interpreter no moment in between.
     def readblocks(self, block, buf, off=0):

@@ -23,10 +23,12 @@ _packet = bytearray(1100)
 
 clock = config["clock"]  # board time (ns since 2000) minus the host's (ns since 1970)
 wifi = STAT_IDLE
+dead = False  # the link is up, and nothing goes through it until it is left
 attempt = 0  # which connect() a Wi-Fi record answers
 networks = None  # answer to a scan: JSON
 levels = bytearray(b"\x01" * 64)  # of the pins; open inputs are pulled up
 irqs = {}  # pin number -> (handler, trigger, Pin)
+_serving = False  # an interrupt's handler runs
 fds = bytearray(256)  # 1: this descriptor is a socket of the firmware's
 
 
@@ -65,9 +67,14 @@ def release_ballast():
 
 
 def service():
-    """Do what the runner asks for. Returns whether there was something."""
-    global wifi, networks
+    """Do what the runner asks for. Returns whether there was something.
+
+    The handler of an interrupt finds the pin as it was at that edge, whatever has come since.
+    """
+    global wifi, dead, networks, _serving
     done = False
+    if _serving:
+        return done
     if ballast:
         release_ballast()
     while True:
@@ -87,31 +94,45 @@ def service():
                 wifi = b
                 if was == STAT_GOT_IP and b != STAT_GOT_IP:
                     cut_sockets()
+        elif letter == 68:  # D: the link is dead
+            if wifi == STAT_GOT_IP:
+                dead = True
+                cut_sockets()
         elif letter == 66:  # B: the level of pin a
             was = levels[a]
             levels[a] = b
             if a in irqs and was != b:
                 handler, trigger, pin = irqs[a]
                 if trigger & (1 if b else 2):
-                    handler(pin)
+                    _serving = True
+                    try:
+                        handler(pin)
+                    finally:
+                        _serving = False
         elif letter == 78:  # N: b bytes of networks follow
             networks = wire.read(b)
+
+
+def dead_socket():
+    """A socket on which all fails, and at once. One of TCP would go on to connect, past the Wi-Fi, and a blocking one
+    for minutes: so it is of a kind (AF_UNIX, SOCK_SEQPACKET) that knows no addresses of the Internet."""
+    import usocket
+
+    return usocket.socket(1, 5)
 
 
 def cut_sockets():
     """Every open socket of the firmware dies: reads and writes fail, poll says HUP.
 
-    The socket objects keep their numbers, so each number is given to a socket that was never connected.
+    The socket objects keep their numbers, so each number is given to a dead socket.
     """
-    import usocket
-
     for fd in range(len(fds)):
         if fds[fd]:
             fds[fd] = 0
             open(fd, "rb").close()
             lower = []
             while True:
-                dead = usocket.socket()
+                dead = dead_socket()
                 if dead.fileno() >= fd:
                     break
                 lower.append(dead)

@@ -1,4 +1,9 @@
-"""`network` of an ESP32, as far as the station goes; the access points are the runner's."""
+"""`network` of a board, as far as the station goes; the access points are the runner's.
+
+It is as unkind as the ports of MicroPython 1.25 and 1.26 are: `status()` keeps the last failure until a connection
+succeeds, through the next `connect()` too (ports/esp32/network_wlan.c), and `isconnected()` goes on for 30 ms after
+`disconnect()` (5 to 30 ms were measured on a Pico W).
+"""
 
 import json
 
@@ -20,6 +25,9 @@ STAT_ASSOC_FAIL = 203
 STAT_HANDSHAKE_TIMEOUT = 204
 
 _SCAN_MS = const(3000)
+_LAG_MS = const(30)
+_failure = 0  # the last one, until a connection succeeds
+_left = None  # when a connection was left (ticks)
 config = {"hostname": "mpy-esp32", "ssid": "", "reconnects": -1, "txpower": 20.0, "pm": 1, "channel": 1}
 _active = [False, False]
 
@@ -59,9 +67,13 @@ class WLAN:
         return bool(on)
 
     def _leave(self):
+        global _left
+        self.status()
         _hw.attempt = (_hw.attempt + 1) & 0xFF
         if _hw.wifi == STAT_GOT_IP:
             _hw.cut_sockets()
+            _left = utime.ticks_ms()
+        _hw.dead = False
         _hw.wifi = STAT_IDLE
         _hw.send(b"X")
 
@@ -77,13 +89,25 @@ class WLAN:
         self._leave()
 
     def isconnected(self):
+        global _left
         _hw.service()
-        return self._if == STA_IF and _hw.wifi == STAT_GOT_IP
+        if self._if != STA_IF:
+            return False
+        if _left is not None:
+            if utime.ticks_diff(utime.ticks_ms(), _left) < _LAG_MS:
+                return True
+            _left = None
+        return _hw.wifi == STAT_GOT_IP
 
     def status(self, what=None):
+        global _failure
         _hw.service()
         if what is None:
-            return _hw.wifi
+            if _hw.wifi == STAT_GOT_IP:
+                _failure = 0
+            elif _hw.wifi not in (STAT_IDLE, STAT_CONNECTING):
+                _failure = _hw.wifi
+            return _failure or _hw.wifi
         if what == "rssi":
             return -51
         raise ValueError("unknown status param")

@@ -1,27 +1,25 @@
-"""`socket` that needs Wi-Fi: without it nothing resolves and no socket opens; when it drops all die."""
+"""`socket` that needs Wi-Fi: without it nothing resolves and nothing connects; when it drops all sockets die."""
 
 import _hw
 import usocket
 from usocket import *  # noqa: F403
 
 
-def _need_wifi():
+def _up():
     _hw.service()
-    if _hw.wifi != _hw.STAT_GOT_IP:
-        raise OSError(118)  # EHOSTUNREACH, as lwIP numbers it
+    return _hw.wifi == _hw.STAT_GOT_IP and not _hw.dead
 
 
 def getaddrinfo(host, port, *rest):
-    try:
-        _need_wifi()
-    except OSError:
+    if not _up():
         raise OSError(-202)  # what an ESP32 says when nothing resolves
     return usocket.getaddrinfo(host, port, *rest)
 
 
 def socket(*args):
-    """A real socket. Without Wi-Fi it is none: here connecting fails that early."""
-    _need_wifi()
+    """A real socket; without Wi-Fi, as after it dropped, a dead one."""
+    if not _up():
+        return _hw.dead_socket()
     sock = usocket.socket(*args)
     _hw.fds[sock.fileno()] = 1
     return sock

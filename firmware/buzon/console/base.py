@@ -19,7 +19,7 @@ _PROTOCOL = const(1)
 
 
 def _idf() -> "list[int] | None":
-    """An ESP32's memory outside MicroPython's heap, where its TLS and Wi-Fi are: [free, largest block] bytes."""
+    """An ESP32's memory outside MicroPython's heap, used by TLS and Wi-Fi: [free, largest block] in bytes."""
     try:
         import esp32
     except ImportError:

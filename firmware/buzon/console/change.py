@@ -34,6 +34,7 @@ def do_settings_commit(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]"
     settings.commit()
     app.trial = None
     app.reload = True
+    app.link.cut()  # a session goes by the old settings: as a connection that drops, this costs no message
     return {"saved": True}
 
 
@@ -41,7 +42,7 @@ def do_settings_discard(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]
     if app.trial and app.trial.state in ("wanted", "running"):
         raise ConsoleError(E_BUSY, "the test of the settings")
     if app.trial and app.trial.state == "ok":
-        app.wifi.leave()  # it may be another network than the old settings name
+        app.wifi.leave()  # the old settings may name a different network
     app.trial = None
     settings.discard()
     return {"discarded": True}

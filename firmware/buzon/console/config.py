@@ -1,4 +1,4 @@
-"""Console methods that bring and show settings."""
+"""Console methods that receive and show settings."""
 
 from micropython import const
 
@@ -31,7 +31,7 @@ def do_settings_stage(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         data = app.staged
         app.staged = bytearray()
         doc = staging.parse(data, app.settings)
-        settings.stage(doc, have + settings.size())  # with the secrets that are kept
+        settings.stage(doc, have + settings.size())  # room for the secrets that are carried over
         app.trial = Trial(doc)
     return {"have": have}
 

@@ -1,6 +1,7 @@
 """Improv Wi-Fi on the serial port, version 1 (improv-wifi.com/serial): a browser sets the Wi-Fi and nothing else.
 
-Loaded when one of its frames comes. The network is tried before it is saved; all other settings stay.
+Loaded when one of its frames arrives. The network is tried before it is saved; all other settings stay as
+they are.
 """
 
 import sys
@@ -39,13 +40,13 @@ _GET_STATE = const(2)
 _GET_INFO = const(3)
 _SCAN = const(4)
 
-_MOST = const(128)  # bytes of data; a name and a password are 100
+_MOST = const(128)  # bytes of data; a name and a password take 100
 _WAIT_MS = const(300)  # for the next byte of a frame
 _NETWORKS = const(4)
 
 
 class Join(Trial):
-    """A trial of one network: joined, it is saved; the supervisor runs it, as the PC tool's trials."""
+    """A trial of one network, saved once joined. The supervisor runs it, as it runs the PC tool's trials."""
 
     def __init__(self, app: "Any", doc: "Dict[str, Any]", write: "Write") -> None:
         super().__init__(doc)
@@ -55,17 +56,17 @@ class Join(Trial):
         self.write = write
 
     async def run(self, wifi: "Wifi", link: "Link") -> None:
-        """Never raises but for cancellation."""
+        """Raises nothing but cancellation."""
         self.state = "running"
         failed = _NO_ERROR
         try:
             await wifi.join(self.settings["wifi"][:1])
-            if self.app.trial is not self:  # a wipe has dropped it: what is staged now is not this
+            if self.app.trial is not self:  # a wipe has dropped it: something else is staged now
                 raise ConfigError(E_NOT_STAGED)
             settings.commit()
             self.app.reload = True
             self.state = "ok"
-        except Exception as err:  # the radio's own errors too: a trial that never ends keeps all others out
+        except Exception as err:  # the radio's own errors too: a trial that never ends blocks all others
             self.error = err if isinstance(err, MailError) else DeviceError(E_BUG, type(err).__name__)
             self.state = "failed"
             failed = _NOT_JOINED if isinstance(err, LinkError) else _OTHER
@@ -82,7 +83,7 @@ class Join(Trial):
 
 
 def serve(app: "Any", stdin: "Any", poller: "Any", write: "Write") -> None:
-    """Read the rest of a frame whose header has come, and answer it."""
+    """Read the rest of a frame whose header has arrived, and answer it."""
     frame = read(stdin, poller)
     if frame is None:
         return
@@ -107,7 +108,7 @@ def serve(app: "Any", stdin: "Any", poller: "Any", write: "Write") -> None:
 
 
 def read(stdin: "Any", poller: "Any") -> "bytearray | None":
-    """The frame with its header and checksum; None when it does not come or is too long."""
+    """The frame with its header and checksum; None if it does not arrive or is too long."""
     frame = bytearray(IMPROV)
     one = bytearray(1)
     need = len(IMPROV) + 3
@@ -123,7 +124,7 @@ def read(stdin: "Any", poller: "Any") -> "bytearray | None":
 
 
 def send(write: "Write", kind: int, data: bytes) -> None:
-    """Write one packet, on a line of its own."""
+    """Write one packet on a line of its own."""
     packet = IMPROV + bytes((kind, len(data))) + data
     write(b"\n" + packet + bytes((sum(packet) & 255, 10)))
 
@@ -138,7 +139,7 @@ def answer(write: "Write", command: int, texts: "List[str] | tuple[str, ...]") -
 
 
 def _do(app: "Any", command: int, data: bytes, write: "Write") -> int:
-    """Do a command and answer it; returns the error, if any."""
+    """Carry out a command and answer it; returns the error, _NO_ERROR if there is none."""
     if command not in (_SET_WIFI, _GET_STATE, _GET_INFO, _SCAN):
         return _UNKNOWN
     send(write, _ERROR, b"\0")
@@ -160,7 +161,7 @@ def _do(app: "Any", command: int, data: bytes, write: "Write") -> int:
             try:
                 name = str(ssid, "utf-8")
             except UnicodeError:
-                continue  # a name that is no text cannot be sent back
+                continue  # a name that is not text cannot be sent back
             answer(write, command, (name, str(rssi), "YES" if secure else "NO"))
         answer(write, command, ())
     return _NO_ERROR
@@ -170,7 +171,7 @@ def _set_wifi(app: "Any", data: bytes, write: "Write") -> int:
     if app.trial and app.trial.state in ("wanted", "running"):
         return _OTHER
     if app.settings is None and settings.size():
-        return _OTHER  # there are some that cannot be read: they are not replaced
+        return _OTHER  # the board has settings that cannot be read: they must not be replaced
     at = 1 + data[0] if data else 1
     if len(data) <= at or len(data) != at + 1 + data[at]:
         return _INVALID
@@ -183,7 +184,7 @@ def _set_wifi(app: "Any", data: bytes, write: "Write") -> int:
     doc["wifi"] = [network] + others[: _NETWORKS - 1]
     staging.check(doc)
     settings.stage(doc, settings.size() + 2 * _MOST)
-    app.staged = bytearray()  # what a PC was about to stage is given up
+    app.staged = bytearray()  # whatever a PC was staging is discarded
     app.trial = Join(app, doc, write)
     send(write, _STATE, bytes((_PROVISIONING,)))
     return _NO_ERROR

@@ -1,7 +1,7 @@
-"""The console method mail.list: pages of what is on the board, newest first, or of what matches a search.
+"""The console method mail.list: pages of the messages on the board, newest first, or of those that match a search.
 
-One request looks at a bounded number of messages, and at none for long. It fits the heap beside a TLS session: items
-are made one at a time, when they are put into the answer.
+One request looks at a bounded number of messages, and briefly at each. It fits the heap beside a TLS session:
+items are made one at a time, as they are put into the answer.
 """
 
 import gc
@@ -18,7 +18,7 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List
 
-# What always fits a frame: an item is at most 300 bytes, and 76 without what its header tells.
+# This many items always fit a frame: one takes at most 300 bytes, or 76 without the header fields.
 _PAGE = const(4)
 _BRIEF = const(8)
 _LOOK = const(8)  # messages that one search request looks at
@@ -53,7 +53,7 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def _fill(page: Window, entries: "Any") -> bool:
-    """Put the next messages into the page; returns whether there are more."""
+    """Fill the page with the next messages; returns whether there are more."""
     try:
         for key, time, seen in entries:
             if page.n == page.size:
@@ -62,7 +62,7 @@ def _fill(page: Window, entries: "Any") -> bool:
             page.state[page.n - 1] = seen
         return False
     finally:
-        entries.close()  # its file and its buffers, now
+        entries.close()  # releases its file and buffers right away
 
 
 def _names(page: Window, spool: "Any") -> "List[str]":
@@ -94,7 +94,7 @@ def _items(
 
 
 def told(name: str) -> "Dict[str, Any]":
-    """What a message's file name tells: id, size and CRC-32 of what is stored; of a header alone also that."""
+    """What a message's file name tells: id, size and CRC-32 of what is stored, and whether it is only a header."""
     parts = name[:-4].split("-")
     item: "Dict[str, Any]" = {"id": parts[0], "size": int(parts[1], 16), "crc": int(parts[2], 16)}
     if not name.endswith(".eml"):

@@ -21,14 +21,8 @@ def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     account = account_in(app, params)
     key = key_in(params, "id")
     off = field(params, "off", int)
-    if "crc" in params:
-        # Its name, so that the folder is not looked through for each chunk; and it is that very message or none.
-        id = str(hexlify(key), "utf-8")
-        name = "%s-%x-%08x.eml" % (id, field(params, "size", int), field(params, "crc", int))
-        if not fs.exists(account.spool.folder + "/" + name):
-            raise StoreError(E_NO_MESSAGE, id)
-    else:
-        name = account.spool.name(key)
+    # With `crc` the folder need not be searched for each chunk.
+    name = _very(account, key, params) if "crc" in params else account.spool.name(key)
     size = size_of(name)
     block = bytearray(min(_CHUNK, max(0, size - off)))
     n = account.spool.read(name, off, block) if block else 0
@@ -36,7 +30,11 @@ def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if end and params.get("peek") is not True:
         was = account.journal.state(key)
         if was & STATE == ARRIVED:
-            account.journal.change(was & ~STATE | SEEN, key, was)
+            try:
+                account.journal.change(was & ~STATE | SEEN, key, was)
+            except StoreError as err:
+                if err.code != E_FLASH_FULL:  # a full flash only means that it is forgotten at the next start
+                    raise
     return {"off": off, "data": memoryview(block)[:n], "end": end, "size": size}
 
 
@@ -46,13 +44,13 @@ def do_mail_flag(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     seen = field(params, "seen", bool)
     state = _state(account, key)
     kind = state & ~STATE | (SEEN if seen else ARRIVED)
-    if state != kind:  # as it is already: nothing is written
+    if state != kind:  # otherwise nothing needs to be written
         account.journal.change(kind, key, state)
     return {"seen": seen}
 
 
 def do_mail_fetch(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    """Of what only the headers are here, the whole is wanted: the next session brings it."""
+    """Ask for the whole of a message whose header alone is here; the next session fetches it."""
     account = account_in(app, params)
     key = key_in(params, "id")
     state = _state(account, key)
@@ -66,23 +64,26 @@ def do_mail_fetch(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 def do_mail_delete(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     account = account_in(app, params)
     key = key_in(params, "id")
-    state = _state(account, key)
-    name = account.spool.name(key)
-    # The record first: a cut after it ends the deletion at the next start, and the server's copy stays away.
-    try:
-        account.journal.change(DELETED, key, state)
-    except StoreError as err:
-        if err.code != E_FLASH_FULL:
-            raise
-        account.spool.remove(name)  # which makes room for the record
-        account.journal.flush()
-        return {"deleted": True}
-    account.spool.remove(name)
+    if "crc" in params:
+        _very(account, key, params)
+    from ..store.leave import leave
+
+    leave(account.journal, account.spool, key, DELETED, _state(account, key))
     return {"deleted": True}
 
 
+def _very(account: "Any", key: bytes, params: "Dict[str, Any]") -> str:
+    """The file name of exactly the message that `size` and `crc` describe: its id may be another's by now.
+    Raises StoreError(E_NO_MESSAGE)."""
+    id = str(hexlify(key), "utf-8")
+    name = "%s-%x-%08x.eml" % (id, field(params, "size", int), field(params, "crc", int))
+    if not fs.exists(account.spool.folder + "/" + name):
+        raise StoreError(E_NO_MESSAGE, id)
+    return name
+
+
 def _state(account: "Any", key: bytes) -> int:
-    """The journal's kind of a message that is here. Raises StoreError(E_NO_MESSAGE)."""
+    """The journal's kind of a message that is on the board. Raises StoreError(E_NO_MESSAGE)."""
     state: int = account.journal.state(key)
     if not here(state):
         raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))

@@ -1,4 +1,4 @@
-"""Console method that looks for Wi-Fi networks: a module of its own, as it is asked for once in a board's life."""
+"""The console method that looks for Wi-Fi networks; it has its own module, as a board needs it once in its life."""
 
 from micropython import const
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def do_wifi_scan(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
-    """Names that are not UTF-8 are left out: anybody may call a network as he likes, but no frame can say it."""
+    """Leaves out names that are not UTF-8: a network may have any name, but a frame carries only UTF-8."""
     found = []
     for ssid, rssi, secure in app.wifi.scan():
         i = 0

@@ -1,4 +1,4 @@
-"""Which messages hold what is looked for in their From and Subject fields. For mail.list, and loaded only then."""
+"""Searches the From and Subject fields of messages. For mail.list, and loaded only when it searches."""
 
 from time import ticks_diff, ticks_ms
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from ..store.spool import Spool
 
 _FIELD = const(300)  # bytes of a field that are searched
-_WHOLE = const(900)  # as many as these can become when they are decoded
+_WHOLE = const(900)  # bytes that these can grow to when decoded
 _LOOK_MS = const(250)
 
 
 def search(spool: "Spool", names: "List[str]", words: "Sequence[str]", n: int) -> int:
-    """Make the names of messages that do not match "", until `n` matched or _LOOK_MS are over. Returns how many
-    were looked at, at least one. Raises StoreError.
+    """Set the name of each message that does not match to "", until `n` have matched or _LOOK_MS is over.
+    Returns how many were looked at, at least one. Raises StoreError.
 
-    `words`: what must be in From (name or address), in Subject, in one of both: decoded, white space as one space,
-    letters in any case, with their accents or not. An empty one is in any.
+    `words`: what must be in From (name or address), in Subject, and in either of them. The fields are
+    decoded, runs of white space count as one space, case and accents are ignored. An empty word matches
+    anything.
     """
     by, about, either = [_folded(word) for word in words]
     scan = HeaderScan((b"from", b"subject"), _FIELD)

@@ -1,4 +1,4 @@
-"""The serial port: frames in, answers out, each request done once. What a method does is in its own module."""
+"""The serial port: frames in, answers out, each request carried out once. The methods are in modules of their own."""
 
 import gc
 import select
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 
 _CTRL_C = const(3)
-_SENTENCE = const(250)  # characters of an error's
+_SENTENCE = const(250)  # characters of an error's sentence
 
 
 class Console:
-    """One session with one PC at a time. `app` is what the methods work on."""
+    """Serves one session with one PC at a time. `app` is what the methods work on."""
 
     def __init__(self, app: "Any") -> None:
         self._app = app
         self._out = sys.stdout.buffer
         self._frame = bytearray(frames.OUT_ROOM + 4)
-        self._answer = Encoder(self._frame, frames.OUT_ROOM)  # the last one, to be given again
+        self._answer = Encoder(self._frame, frames.OUT_ROOM)  # the last answer, kept to be repeated
         self._session = -1
         self._last = -1
         log.echo = self._out.write
 
     def serve(self) -> "Generator[Any, None, None]":
-        """Until the app is to be left. A generator that asyncio awaits."""
+        """Serve until the app is to be left. A generator that asyncio awaits."""
         reader = frames.FrameReader()
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
@@ -55,7 +55,7 @@ class Console:
         stdin = sys.stdin.buffer
         while not self._app.leaving:
             yield _core._io_queue.queue_read(sys.stdin)
-            while poller.poll(0):  # reading more than there is would block
+            while poller.poll(0):  # reading more than has arrived would block
                 if not stdin.readinto(one):
                     return  # the port is gone
                 try:
@@ -78,7 +78,7 @@ class Console:
             unload()
 
     def _handle(self, data: bytes) -> None:
-        """Answer one request. One without an id cannot be answered, and is dropped."""
+        """Answer one request. A request without an id cannot be answered and is dropped."""
         try:
             request = decode(data)
         except MailError:
@@ -102,7 +102,7 @@ class Console:
             self._last = number
             self._answer.n = 0
             self._do(number, method, request.get(2, {}))
-        elif not self._answer.n:  # it was done, but there was no memory for the answer
+        elif not self._answer.n:  # it was carried out, but there was no memory for the answer
             self._refuse(number, DeviceError(E_MEMORY, "answer"))
         self._send()
 
@@ -123,11 +123,11 @@ class Console:
         name = method.replace(".", "_")
         if module:
             methods = __import__("buzon.console." + module, None, None, (name,))
-            # Not getattr: it would keep every name that it was ever asked for in memory.
+            # Not getattr: that would keep every name it was ever asked for in memory.
             handler = methods.__dict__.get("do_" + name)
             try:
                 if handler:
-                    # Put while the module is there: some of it may be made only now.
+                    # Put it while the module is loaded: parts of it may be made only now.
                     self._answer.put({0: number, 3: handler(self._app, params)})
                     return
             finally:
@@ -143,7 +143,7 @@ class Console:
 
 
 def _module(method: str) -> str:
-    """Where a method is; the module is imported when one of its methods is asked for."""
+    """The module that has a method; it is imported when one of its methods is called."""
     if method == "status":
         return "status"
     if method.startswith("mail."):
@@ -158,7 +158,7 @@ def _module(method: str) -> str:
 
 
 def field(params: "Dict[str, Any]", name: str, kind: type) -> "Any":
-    """A parameter of the right type. Raises ConsoleError(E_PARAMS)."""
+    """A parameter, checked for its type; an int is 0 or more. Raises ConsoleError(E_PARAMS)."""
     value: "Any" = params.get(name)
     if type(value) is not kind or (type(value) is int and value < 0):
         raise ConsoleError(E_PARAMS, name)
@@ -175,7 +175,7 @@ def account_in(app: "Any", params: "Dict[str, Any]") -> "Any":
 
 
 def key_in(params: "Dict[str, Any]", name: str) -> bytes:
-    """The key of the message whose id is the parameter `name`. Raises ConsoleError(E_PARAMS)."""
+    """The key of the message whose id is in the parameter `name`. Raises ConsoleError(E_PARAMS)."""
     text = field(params, name, str)
     try:
         key = unhexlify(text)
@@ -189,7 +189,7 @@ def key_in(params: "Dict[str, Any]", name: str) -> bytes:
 def chunk(
     data: "bytes | bytearray | memoryview", params: "Dict[str, Any]", most: int = 1024
 ) -> "Dict[str, Any]":
-    """The part of `data` from params' `off` on, by the continuation rule."""
+    """The part of `data` from the parameter `off` on, by the continuation rule."""
     off = field(params, "off", int)
     part = bytes(data[off : off + most])
     return {"off": off, "data": part, "end": off + len(part) >= len(data)}

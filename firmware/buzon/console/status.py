@@ -1,4 +1,4 @@
-"""The console method that a PC asks most: status. It stays in memory."""
+"""The console method that a PC calls most often: status. It stays in memory."""
 
 import gc
 
@@ -20,8 +20,8 @@ def heap() -> "list[int]":
     return [free, free + gc.mem_alloc()]
 
 
-_ERRORS = const(280)  # bytes that the errors of all accounts may take: all must fit one frame
-_TEXT = const(64)  # bytes of another text
+_ERRORS = const(280)  # bytes for the errors of all accounts together: the answer must fit one frame
+_TEXT = const(64)  # bytes of any other text
 
 
 def _short(text: str, limit: int = _TEXT) -> str:
@@ -54,7 +54,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         settings = account.settings
         if settings.get("tls") == "none" or not settings.get("tls_verify", True):
             verify = False
-        # One at a time: four of them would not fit the heap beside a session.
+        # Made one at a time: four of them would not fit the heap beside a session.
         accounts.append(lambda account=account: _account(account, app.uptime, most))
     trouble = app.ui.error
     return {

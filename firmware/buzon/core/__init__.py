@@ -1,1 +1,1 @@
-"""Pure: bytes in lent buffers, dialogues as generators. No sockets, files or clock."""
+"""The pure part: bytes in lent buffers, dialogues as generators. No sockets, files or clock."""

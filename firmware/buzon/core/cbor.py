@@ -1,6 +1,6 @@
-"""CBOR (RFC 8949), the part that the serial protocol and the settings use: no floats, no tags, definite lengths.
+"""The part of CBOR (RFC 8949) that the serial protocol and the settings use: no floats, no tags, definite lengths.
 
-Works on lent buffers; every length that comes from outside is checked before anything is allocated by it.
+Works on lent buffers; every length from outside is checked before anything of that size is allocated.
 """
 
 from micropython import const
@@ -20,7 +20,7 @@ _MAP = const(5)
 
 
 class Encoder:
-    """Appends items to a lent buffer: `buf[:n]`, at most `room` bytes. ConsoleError(E_TOO_LONG) beyond that."""
+    """Appends items to a lent buffer: `buf[:n]`, at most `room` bytes, else ConsoleError(E_TOO_LONG)."""
 
     def __init__(self, buf: bytearray, room: "int | None" = None) -> None:
         self.buf = buf
@@ -28,10 +28,10 @@ class Encoder:
         self.n = 0
 
     def put(self, item: "Any") -> None:
-        """One item: int (64 bits), bytes-like, str, list or tuple, dict, True, False or None.
+        """Append one item: int (64 bits), bytes-like, str, list or tuple, dict, True, False or None.
 
-        A function stands for the item that it returns, a generator for the array of what it yields (at most 23):
-        they are made when their turn comes, not all before.
+        A function stands for the item that it returns, a generator for the array of what it yields (at most
+        23): each is made when its turn comes, not all beforehand.
         """
         if item is None or item is True or item is False:
             self._raw(b"\xf6" if item is None else b"\xf5" if item else b"\xf4")
@@ -62,7 +62,7 @@ class Encoder:
             for each in item:
                 self.put(each)
                 self.buf[at] += 1
-                if self.buf[at] & 31 == 24:  # no length that fits there
+                if self.buf[at] & 31 == 24:  # such a length does not fit in the first byte
                     raise ConsoleError(E_TOO_LONG, "items")
         elif callable(item):
             self.put(item())
@@ -89,7 +89,7 @@ class Encoder:
 
 
 def decode(data: "bytes | bytearray | memoryview", depth: int = 4) -> "Any":
-    """The one item that fills `data`. Raises ConsoleError(E_CBOR) for anything else, or deeper than `depth`."""
+    """The one item that fills `data`. Raises ConsoleError(E_CBOR) for anything else, or nesting beyond `depth`."""
     item, end = _item(data, 0, depth)
     if end != len(data):
         raise ConsoleError(E_CBOR, "length")
@@ -122,7 +122,7 @@ def _item(data: "bytes | bytearray | memoryview", at: int, depth: int) -> "tuple
         return -1 - value, at
     if major > _MAP:
         raise ConsoleError(E_CBOR, "type")
-    if value > left:  # every item of it takes at least a byte
+    if value > left:  # each of its items takes at least a byte
         raise ConsoleError(E_CBOR, "cut off")
     if major == _BYTES:
         return bytes(data[at : at + value]), at + value

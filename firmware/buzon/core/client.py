@@ -1,4 +1,4 @@
-"""POP3 one command at a time, for scripts: the commands that collecting a whole mailbox does without."""
+"""POP3 one command at a time, for scripts: the commands that are not needed to collect a whole mailbox."""
 
 from micropython import const
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Pop3Client(Pop3):
-    """Pop3 with what single messages need: in TRANSACTION state only, and ServerError on -ERR."""
+    """Pop3 with commands for single messages: in TRANSACTION state only; they raise ServerError on -ERR."""
 
     def login(self, user: str, password: str) -> "Dialogue[None]":
-        """USER and PASS. Raises ConfigError before anything is sent when they hold CR, LF or NUL.
+        """USER and PASS. Raises ConfigError before anything is sent if either holds CR, LF or NUL.
 
-        The ways that do not show the password are chosen by `login.login`.
+        For the ways that do not show the password, use `login.login`.
         """
         from .login import credential, user_pass
 
@@ -28,18 +28,18 @@ class Pop3Client(Pop3):
         yield from self.content(sink)
 
     def top(self, n: int, lines: int, sink: "Sink") -> "Dialogue[None]":
-        """TOP n lines: header and first lines of the body. A preview: never the message."""
+        """TOP n lines: the header and the first lines of the body. A preview, never the whole message."""
         yield from self.do("TOP %d " % n, lines)
         yield from self.content(sink)
 
     def dele(self, n: int) -> "Dialogue[None]":
-        """DELE n: marked; gone only when `quit` returns True."""
+        """DELE n: marks the message, which is gone only when `quit` returns True."""
         yield from self.do("DELE ", n)
 
     def noop(self) -> "Dialogue[None]":
-        """NOOP: so that the server does not close while something else takes long."""
+        """NOOP: keeps the server from closing the connection while something else takes long."""
         yield from self.do("NOOP")
 
     def rset(self) -> "Dialogue[None]":
-        """RSET: nothing is marked any more."""
+        """RSET: unmarks all messages."""
         yield from self.do("RSET")

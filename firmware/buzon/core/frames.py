@@ -1,6 +1,6 @@
-"""Frames of the serial protocol: `@`, base64 of (CBOR, CRC-32 big-endian), newline; the rest is text.
+"""Frames of the serial protocol: `@`, base64 of (CBOR, CRC-32 big-endian), newline; all other lines are text.
 
-docs/PROTOCOL.md. Never touches the port: bytes come in with `feed`, and go out through a function.
+See docs/PROTOCOL.md. Never touches the port: bytes come in with `feed` and go out through a function.
 """
 
 from binascii import a2b_base64, b2a_base64, crc32
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 IN_MAX = const(240)  # a line to the board, with @ and newline
 OUT_MAX = const(2048)  # a line from the board
-OUT_ROOM = const(1520)  # CBOR bytes that we put into one; (2048 - 2) // 4 * 3 - 4 would fit
+OUT_ROOM = const(1520)  # CBOR bytes that we put into one line; (2048 - 2) // 4 * 3 - 4 would fit
 
 IMPROV = b"IMPROV\x01"  # how a frame of Improv Wi-Fi begins; see console.improv
 
@@ -24,7 +24,7 @@ _LF = const(10)
 
 
 class FrameReader:
-    """Finds frames in what arrives. Memory: one line of IN_MAX bytes."""
+    """Finds frames in the bytes that arrive. Memory: one line of IN_MAX bytes."""
 
     def __init__(self) -> None:
         self._line = bytearray(IN_MAX)
@@ -32,9 +32,10 @@ class FrameReader:
         self._skip = False
 
     def feed(self, byte: int) -> "bytes | None":
-        """One byte in; the CBOR of a whole, undamaged frame out, else None. Anything else is dropped.
+        """Takes one byte; returns the CBOR of a whole, undamaged frame, else None. Anything else is dropped.
 
-        IMPROV itself comes out when that has begun: the rest of such a frame is no line, and to be read elsewhere.
+        Returns IMPROV itself when such a frame has begun: the rest of it is not a line and must be read
+        elsewhere.
         """
         if byte == _LF:
             n = self._n
@@ -54,14 +55,14 @@ class FrameReader:
             self._n += 1
         if self._n == 7 and self._line[0] == _I:
             if self._line[:7] == IMPROV:
-                self._n = 0  # what comes after that frame is a new line, with a line end before it or not
+                self._n = 0  # whatever follows that frame is a new line, with or without a line end before it
                 return IMPROV
             self._skip = True
         return None
 
 
 def unpack(text: bytes) -> "bytes | None":
-    """The CBOR of a frame without `@` and line end; None when it is damaged."""
+    """The CBOR in a frame given without `@` and line end; None if it is damaged."""
     try:
         data = a2b_base64(text)
     except ValueError:
@@ -73,11 +74,11 @@ def unpack(text: bytes) -> "bytes | None":
 
 
 def send(buf: bytearray, n: int, write: "Callable[[bytes], object]") -> None:
-    """Write the frame whose CBOR is `buf[:n]`; `buf` must have 4 bytes more, for the CRC. In small pieces."""
+    """Write the frame whose CBOR is `buf[:n]`, in small pieces; `buf` must have 4 more bytes, for the CRC."""
     view = memoryview(buf)
     buf[n : n + 4] = crc32(view[:n]).to_bytes(4, "big")
     n += 4
-    # A line end first: what the log or a cut line left in front of it is then not part of the frame.
+    # A line end first, so that text left by the log or a cut line does not become part of the frame.
     write(b"\n@")
     for at in range(0, n, 96):
         write(b2a_base64(view[at : min(at + 96, n)]).rstrip())  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The POP3 dialogue (RFC 1939, 2449, 2595) as generators over lent buffers. No sockets, files or clock.
 
-Each command is a generator that yields READ, WRITE or STARTTLS to its driver and returns its result:
-`yield from` it inside a dialogue, or give it to a driver's `run`.
+Each command is a generator that yields READ, WRITE or STARTTLS to its driver and returns its result. Use
+`yield from` inside a dialogue, or pass the generator to a driver's `run`.
 """
 
 from micropython import const
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Dialogue = Generator[int, None, T]
 
-_LINES = const(200000)  # in a listing; a server that sends more is not serious
+_LINES = const(200000)  # in a listing; a server that sends more is not to be taken seriously
 _CAPS = const(200)  # lines of CAPA
-_READS = const(20000)  # for one line; one that takes more has no end
+_READS = const(20000)  # for one line; a line that takes more is endless
 _POSTED = const(20)  # octets of a command with a message number
-_TEXT = const(100)  # of a reply's text, kept for the person
+_TEXT = const(100)  # octets of a reply's text that are kept for the person
+_LINE = const(60)  # the same for a line that is not a reply
 
-# The capabilities that somebody here asks for; a server may list any number of others.
+# The capabilities used here; a server may list any number of others.
 _KNOWN = b" UIDL TOP USER PIPELINING SASL EXPIRE LOGIN-DELAY "
 
 # States (RFC 1939 section 3): only what a state allows is sent.
@@ -48,6 +49,12 @@ _CONNECTED = const(0)
 AUTHORIZATION = const(1)
 TRANSACTION = const(2)
 _ENDED = const(3)
+
+# What is known of a server's replies to commands in flight. ONE: it gets one command at a time from now on. MAYBE: it
+# does so until its sizes turn out to be wrong. ADVICE: they are wrong and prove nothing.
+ONE = const(1)
+MAYBE = const(2)
+ADVICE = const(3)
 
 
 def number(field: bytes) -> int:
@@ -62,8 +69,8 @@ class Pop3:
     """One POP3 session. `rx` and `tx` are lent; nothing in it grows with the maildrop.
 
     Attributes after a reply: `text` (bytes, at most 100), `code` (the response code in upper case, or b"").
-    After the greeting: `stamp` (APOP's timestamp or b""). After `capa`: `caps`, {name: arguments} or None
-    when the server refused it. `realm` is what `uidl` puts before each unique id; `due`: replies that were not
+    After the greeting: `stamp` (APOP's timestamp or b""). After `capa`: `caps`, {name: arguments}, or None if
+    the server refused it. `realm`: what `uidl` puts before each unique id; `due`: the number of replies not
     read yet.
     """
 
@@ -76,14 +83,14 @@ class Pop3:
         self.stamp = b""
         self.realm = b""
         self.caps: "dict[bytes, bytes] | None" = None
-        self._sent = b""  # how what was sent last and must not be shown begins
-        self._secret = b""  # and the same before its encoding
+        self._sent = b""  # the beginning of what was last sent that must not be shown
+        self._secret = b""  # the same before its encoding
         self.due = 0
 
     # -- session
 
     def greeting(self) -> "Dialogue[None]":
-        """The server speaks first. Raises RemoteProtocolError when it is no POP3 server, ServerError on -ERR."""
+        """Read the server's greeting. Raises RemoteProtocolError if it is no POP3 server, ServerError on -ERR."""
         self.need(_CONNECTED)
         try:
             line = yield from self.line()
@@ -92,13 +99,13 @@ class Pop3:
             raise RemoteProtocolError(E_GREETING, err.detail)
         if not ok:
             raise self.refusal(E_REFUSED)
-        a = line.find(b"<")  # perhaps behind more text than is kept
+        a = line.find(b"<")  # it may follow more text than `text` keeps
         b = line.find(b">", a)
         self.stamp = line[a : b + 1] if 0 <= a < b else b""
         self.state = AUTHORIZATION
 
     def capa(self) -> "Dialogue[bool]":
-        """RFC 2449. False, and `caps` None: the server does not know the command."""
+        """CAPA (RFC 2449). Returns False, with `caps` None, if the server does not know the command."""
         if self.state not in (AUTHORIZATION, TRANSACTION):
             raise LocalProtocolError(E_LOCAL, "CAPA")
         self.caps = None
@@ -117,19 +124,19 @@ class Pop3:
         return True
 
     def stls(self) -> "Dialogue[None]":
-        """RFC 2595 section 4. It happens or the session fails: no password ever goes over what was stripped."""
+        """STLS (RFC 2595 section 4). If it fails, so does the session: no password goes out if it was stripped."""
         self.need(AUTHORIZATION)
         if not (yield from self.ask("STLS")):
             raise LinkError(E_NO_STLS, _printable(self.text))
-        if self.rx.r != self.rx.w:  # somebody put bytes before TLS: command injection
+        if self.rx.r != self.rx.w:  # somebody slipped in bytes before TLS: command injection
             raise LinkError(E_INJECTION)
         yield STARTTLS
         self.caps = None  # must be asked again
 
     def quit(self, before: "Dialogue[None] | None" = None) -> "Dialogue[bool]":
-        """True: the server has removed what was marked. False (-ERR): some or none of it.
+        """QUIT. True: the server has removed what was marked. False (-ERR): it has removed some or none of it.
 
-        `before`: reads the replies to what was posted; QUIT goes along with that.
+        `before`: reads the replies to commands posted earlier; QUIT is posted along with them.
         """
         if self.state not in (AUTHORIZATION, TRANSACTION):
             raise LocalProtocolError(E_LOCAL, "QUIT")
@@ -145,9 +152,14 @@ class Pop3:
 
     # -- the maildrop
 
-    def stat(self) -> "Dialogue[tuple[int, int]]":
-        """(messages, octets), as the server counts them: advice; -1 where it gave no number."""
-        yield from self.do("STAT")
+    def stat(self, posted: bool = False) -> "Dialogue[tuple[int, int]]":
+        """STAT: (messages, octets), as the server counts them. Only advice; -1 where it gave no number.
+
+        `posted`: the command has been posted already.
+        """
+        if not posted:
+            yield from self.post("STAT")
+        yield from self.reply()
         fields = self.text.split(None, 2)
         return (
             number(fields[0]) if fields else -1,
@@ -155,9 +167,9 @@ class Pop3:
         )
 
     def list(self, each: "Callable[[int, int], object]", posted: bool = False) -> "Dialogue[None]":
-        """LIST: `each(number, octets)` for every line that has both; other lines are skipped.
+        """LIST: calls `each(number, octets)` for every line that has both; other lines are skipped.
 
-        `posted`: the command was.
+        `posted`: the command has been posted already.
         """
         if not posted:
             yield from self.post("LIST")
@@ -174,11 +186,12 @@ class Pop3:
         yield from self._listing(line)
 
     def uidl(self, each: "Callable[[int, bytes], object]", after: str = "") -> "Dialogue[bool]":
-        """UIDL: `each(number, uid)` for every line that has both. False: the server refused the command.
+        """UIDL: calls `each(number, uid)` for every line with a number. False: the server refused the command.
 
-        A uid is opaque bytes without controls; longer ones than the RFC's 70 are real and accepted. `realm` comes
-        before each: they are unique in one maildrop only.
-        `after`: a command that is posted along with it.
+        A uid is opaque bytes without blanks or controls; some servers exceed the RFC's 70, which is accepted.
+        `realm` is put before each, as uids are unique only within a maildrop. b"": the line has none that can
+        be used.
+        `after`: a command to be posted along with UIDL.
         """
         yield from self.post("UIDL")
         if after:
@@ -190,11 +203,10 @@ class Pop3:
 
         def line(text: bytes) -> None:
             fields = text.split(None, 1)
-            if len(fields) > 1:
-                n = number(fields[0])
-                uid = fields[1].rstrip()
-                if n > 0 and uid and _plain(uid):
-                    each(n, self.realm + uid)
+            n = number(fields[0]) if fields else -1
+            if n > 0:
+                uid = fields[1].rstrip() if len(fields) > 1 else b""
+                each(n, self.realm + uid if uid and _plain(uid) else b"")
 
         yield from self._listing(line)
         return True
@@ -202,7 +214,7 @@ class Pop3:
     # -- several commands in flight (RFC 2449 section 6.6), only for a server that has PIPELINING
 
     def post(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
-        """A command, its reply to be read later: `reply` for each, in the order they were posted."""
+        """Post a command whose reply is read later: call `reply` for each, in the order of posting."""
         self.need(TRANSACTION)
         tx = self.tx
         if tx.n > len(tx.buf) - _POSTED:
@@ -213,7 +225,7 @@ class Pop3:
         self.due += 1
 
     def reply(self) -> "Dialogue[None]":
-        """The next reply to what was posted. Raises ServerError on -ERR."""
+        """Read the next reply to a posted command. Raises ServerError on -ERR."""
         if self.tx.n:
             yield WRITE
         self.due -= 1
@@ -221,10 +233,11 @@ class Pop3:
             raise self.refusal(E_REFUSED)
 
     def content(self, sink: "Sink") -> "Dialogue[None]":
-        """What follows the +OK of a RETR or TOP, un-stuffed, to `sink`.
+        """Hand what follows the +OK of a RETR or TOP, un-stuffed, to `sink`.
 
-        With other commands in flight it may be two messages and what is between them: some servers send no line end
-        before the last line's. One at a time there is no next reply to be taken for it.
+        With other commands in flight this may be two messages and the reply between them: some servers send
+        no line end before the final dot. With one command at a time, there is no next reply to be mistaken
+        for content.
         """
         return dot_reader(self.rx, sink)
 
@@ -236,12 +249,12 @@ class Pop3:
             raise LocalProtocolError(E_LOCAL, "state %d" % self.state)
 
     def do(self, verb: str, arg: "int | None" = None) -> "Dialogue[None]":
-        """A command of the TRANSACTION state that must succeed."""
+        """Send a command of the TRANSACTION state that must succeed. Raises ServerError on -ERR."""
         yield from self.post(verb, arg)
         yield from self.reply()
 
     def ask(self, verb: str, arg: "bytes | str" = "") -> "Dialogue[bool]":
-        """A command and its reply. True: +OK."""
+        """Send a command and read its reply. True: +OK."""
         tx = self.tx
         tx.put(verb)
         tx.put(arg)
@@ -260,15 +273,18 @@ class Pop3:
         raise RemoteProtocolError(E_REMOTE, "endless line")
 
     def judge(self, line: bytes) -> bool:
-        """Exactly +OK or -ERR begins a reply; the response code and the text are kept."""
-        if line.startswith(b"+OK"):
+        """Whether a reply is +OK or -ERR, in any case (some servers say +Ok). Keeps its response code and text.
+
+        Raises RemoteProtocolError for any other line.
+        """
+        if line[:3].upper() == b"+OK":
             n = 3
-        elif line.startswith(b"-ERR"):
+        elif line[:4].upper() == b"-ERR":
             n = 4
         else:
             n = 0
         if not n or line[n : n + 1].isalpha():
-            raise RemoteProtocolError(E_REMOTE, _printable(self._shown(line)[:40]))
+            raise RemoteProtocolError(E_REMOTE, _printable(self._shown(line)[:_LINE]) or "a line not shown")
         text = line[n:].strip()
         self.code = b""
         if text.startswith(b"["):
@@ -283,23 +299,23 @@ class Pop3:
         return n == 3
 
     def hide(self, sent: bytes, secret: bytes = b"") -> None:
-        """From now on nothing of a reply is shown that has the beginning of `sent` or of `secret` in it.
+        """From now on, show nothing of a reply that contains the beginning of `sent` or of `secret`.
 
-        `secret`: what `sent` is the encoding of; once told it stays.
+        `secret`: what `sent` encodes; once given, it stays in force.
         """
         self._sent = sent[:4].lower()
         if secret:
             self._secret = secret[:4].lower()
 
     def _shown(self, text: bytes) -> bytes:
-        """Some servers repeat what they did not understand, in capitals even."""
+        """`text`, or b"" if it holds a secret: some servers echo what they did not understand, even in capitals."""
         low = text.lower()
         hidden = (self._sent and self._sent in low) or (self._secret and self._secret in low)
         return b"" if hidden else text
 
     def refusal(self, code: int) -> ServerError:
-        """The reply's own code says what is wrong; without one it stays what the caller thinks."""
-        codes = {  # RFC 2449 section 8, RFC 3206. Made here: a table at hand would cost heap for good.
+        """The error for a -ERR. The reply's own response code says what is wrong; without one, `code` does."""
+        codes = {  # RFC 2449 section 8, RFC 3206. Made here, as a module-level table would cost heap for good.
             "IN-USE": E_IN_USE,
             "LOGIN-DELAY": E_LOGIN_DELAY,
             "SYS/TEMP": E_SYS_TEMP,
@@ -307,7 +323,7 @@ class Pop3:
             "AUTH": E_PASSWORD,
         }
         code = codes.get(_printable(self.code), code)
-        return ServerError(code, _printable(self.text or self.code))
+        return ServerError(code, _printable(self.text or self.code or b"-ERR"))
 
     def _listing(self, each: "Callable[[bytes], object]", most: int = _LINES) -> "Dialogue[None]":
         for _ in range(most):
@@ -321,10 +337,10 @@ class Pop3:
 
 
 def _plain(uid: bytes) -> bool:
-    """Neither blanks nor controls in it."""
+    """Whether there are neither blanks nor controls in it."""
     return min(uid) > 32 and b"\x7f" not in uid
 
 
 def _printable(data: bytes) -> str:
-    """A server's text for a person: ASCII, one line."""
+    """A server's text, made fit for a person: ASCII, one line."""
     return "".join(chr(c) if 32 <= c < 127 else "?" for c in data)

@@ -1,8 +1,9 @@
 """SASL mechanisms as generators, for any protocol that has AUTH. Pure: no sockets, files or clock.
 
-A mechanism yields its initial response (None: it has none), is sent each challenge and yields its answer; None
-instead of an answer asks for a turn of the others while it computes: send it None. When the server says that
-the login succeeded it is sent None once more: one that does not agree raises RemoteProtocolError.
+A mechanism yields its initial response (None: it has none), then is sent each challenge and yields its
+answer. None instead of an answer lets other tasks have a turn while it computes: send it None. When the
+server says that the login succeeded, send it None once more: a mechanism that disagrees raises
+RemoteProtocolError.
 """
 
 import hashlib
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
     Mechanism = Generator[Optional[bytes], Optional[bytes], None]
 
-_ROUNDS_MAX = const(65536)  # of PBKDF2: a server that wants more costs a board minutes
-_ROUNDS_MIN = const(4096)  # RFC 7677 section 4: one that wants less makes guessing cheap
+_ROUNDS_MAX = const(65536)  # of PBKDF2: more would take a board minutes
+_ROUNDS_MIN = const(4096)  # RFC 7677 section 4: fewer would make guessing cheap
 _ROUNDS_A_TURN = const(64)
-_BLOCK = const(64)  # bytes of a block of MD5, SHA-1 and SHA-256
+_BLOCK = const(64)  # bytes in a block of MD5, SHA-1 and SHA-256
 
 
 def plain(user: bytes, password: bytes) -> "Mechanism":
@@ -30,7 +31,7 @@ def plain(user: bytes, password: bytes) -> "Mechanism":
 
 
 def login(user: bytes, password: bytes) -> "Mechanism":
-    """The LOGIN mechanism (draft-murchison-sasl-login): whatever the prompts say, first the user."""
+    """The LOGIN mechanism (draft-murchison-sasl-login): the user comes first, whatever the prompts say."""
     yield None
     yield user
     yield password
@@ -43,15 +44,15 @@ def cram_md5(user: bytes, password: bytes) -> "Mechanism":
 
 
 def xoauth2(user: bytes, token: bytes) -> "Mechanism":
-    """Google's and Microsoft's XOAUTH2, in two steps, as Microsoft's needs it. A second challenge is an error's
-    JSON: the empty answer fetches the -ERR."""
+    """Google's and Microsoft's XOAUTH2, in two steps, as Microsoft requires. A second challenge is the JSON
+    of an error: the empty answer to it fetches the -ERR."""
     yield None
     yield b"user=" + user + b"\1auth=Bearer " + token + b"\1\1"
     yield b""
 
 
 def oauthbearer(user: bytes, token: bytes, host: str, port: int) -> "Mechanism":
-    """RFC 7628. A challenge is an error's JSON: the answer is a single ^A (section 3.2.3)."""
+    """RFC 7628. A challenge is the JSON of an error: the answer to it is a single ^A (section 3.2.3)."""
     name = user.replace(b"=", b"=3D").replace(b",", b"=2C")
     yield b"n,a=%s,\1host=%s\1port=%d\1auth=Bearer %s\1\1" % (name, host.encode(), port, token)
     yield b"\1"
@@ -62,8 +63,8 @@ def scram(
 ) -> "Mechanism":
     """RFC 5802 and 7677, without channel binding. `hash_name`: `sha1` or `sha256`; `nonce`: printable, random.
 
-    `cache` keeps the salted password's pads for the next login; empty it when the password changes.
-    Raises RemoteProtocolError: a challenge that makes no sense, or a server that does not know the password.
+    `cache` keeps the salted password for the next login; empty it when the password changes.
+    Raises RemoteProtocolError for a challenge that makes no sense or a server that does not know the password.
     """
     new = getattr(hashlib, hash_name)
     bare = b"n=" + user.replace(b"=", b"=3D").replace(b",", b"=2C") + b",r=" + nonce
@@ -102,9 +103,9 @@ def scram(
 
 
 def apop(stamp: bytes, password: bytes) -> bytes:
-    """APOP's digest (RFC 1939 section 7); b"" when the stamp is no msg-id.
+    """APOP's digest (RFC 1939 section 7); b"" if the stamp is not a msg-id.
 
-    A stamp that a man in the middle chose freely would give the password away bit by bit (CVE-2007-1558).
+    A man in the middle who could choose any stamp would learn the password bit by bit (CVE-2007-1558).
     """
     local, at, domain = stamp[1:-1].partition(b"@")
     if stamp[:1] != b"<" or stamp[-1:] != b">" or not local or not at or not domain:
@@ -127,7 +128,7 @@ def _decoded(text: bytes) -> bytes:
 
 
 def _pads(new: "Callable[..., Any]", key: bytes) -> "tuple[Any, bytes, bytes]":
-    """HMAC's key (RFC 2104), made ready: the hash, the inner and the outer pad."""
+    """A key prepared for HMAC (RFC 2104): the hash, the inner pad and the outer pad."""
     if len(key) > _BLOCK:
         key = new(key).digest()
     key = key + bytes(_BLOCK - len(key))
@@ -146,7 +147,7 @@ def _hmac(pads: "tuple[Any, bytes, bytes]", data: bytes) -> bytes:
 def _salted(
     new: "Callable[..., Any]", password: bytes, salt: bytes, rounds: int
 ) -> "Generator[Optional[bytes], Optional[bytes], bytes]":
-    """PBKDF2's first block (RFC 5802 section 2.2, Hi): seconds on a board, so the others get their turns."""
+    """PBKDF2's first block (RFC 5802 section 2.2, Hi). Takes seconds on a board, so other tasks get turns."""
     pads = _pads(new, password)
     last = _hmac(pads, salt + b"\0\0\0\1")
     total = int.from_bytes(last, "big")

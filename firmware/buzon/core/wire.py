@@ -1,4 +1,4 @@
-"""Bytes to lines and to message content, in buffers that somebody lent. No sockets, files or clock.
+"""Turns bytes into lines and message content, in lent buffers. No sockets, files or clock.
 
 A buffer of 16 bytes is enough for everything here; a larger one is only faster.
 """
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from typing import Generator, Protocol
 
     class Sink(Protocol):
-        """Takes message content: `n` bytes of `buf` from `off`. `buf` is lent for the call only."""
+        """Takes message content: `n` bytes of `buf` from `off` on. `buf` is lent for the call only."""
 
         def write(self, buf: bytearray, off: int, n: int) -> object: ...
 
 
-# What a dialogue asks its driver for.
+# What a dialogue asks its driver to do.
 READ = const(1)  # put at least one more byte into the receive buffer
 WRITE = const(2)  # send all of the transmit buffer
 STARTTLS = const(3)  # wrap the connection, verified as the settings say
-TURN = const(4)  # let others have a turn: this one computes for long
+TURN = const(4)  # let other tasks have a turn: this dialogue has a long computation
 
 LINE_MAX = const(512)  # RFC 2449 section 4: a reply line, its CRLF included
 
@@ -31,23 +31,24 @@ _DOT = const(46)
 
 
 class RxBuffer:
-    """Received bytes that nobody has taken yet: `buf[r:w]`."""
+    """Received bytes that have not been taken yet: `buf[r:w]`."""
 
     def __init__(self, buf: bytearray) -> None:
         self.buf = buf
         self.r = 0
         self.w = 0
+        self.bare = False  # a line began with a single dot and went on: such a server does not stuff dots
         self._view = memoryview(buf)
-        self._head: bytes | None = None  # of a line that is being cut
+        self._head: bytes | None = None  # the beginning of a line that is being cut
 
     def clear(self) -> None:
-        """Forget everything: a new connection begins."""
+        """Forget everything, for a new connection."""
         self.r = self.w = 0
         self._head = None
 
     def space(self) -> "bytearray | memoryview":
-        """The free part, to read into; never empty. Then add to `w` what was read. Allocates nothing when
-        all is taken, and when `w` is 0 it is all of `buf`."""
+        """The free part, to read into; never empty. Add the number of bytes read to `w` afterwards. If
+        everything has been taken, this is all of `buf`, and nothing is allocated."""
         if self.r == self.w:
             self.r = self.w = 0
             return self.buf
@@ -59,9 +60,9 @@ class RxBuffer:
         return self._view[self.w :]
 
     def line(self) -> "bytes | None":
-        """The next line without its end (CRLF, or LF alone), as a copy; None: more bytes are needed.
+        """A copy of the next line without its end (CRLF, or LF alone); None: more bytes are needed.
 
-        A line longer than LINE_MAX, or than the buffer, is cut there; its rest is skipped.
+        A line longer than LINE_MAX, or than the buffer, is cut there; the rest of it is skipped.
         """
         buf = self.buf
         r = self.r
@@ -92,7 +93,7 @@ class TxBuffer:
         self.n = 0
 
     def put(self, data: "bytes | str") -> None:
-        """Append; text as UTF-8. Raises LocalProtocolError when it does not fit, which sends nothing."""
+        """Append `data`; text as UTF-8. If it does not fit, clears the buffer and raises LocalProtocolError."""
         if isinstance(data, str):
             data = data.encode()
         n = self.n
@@ -115,17 +116,17 @@ _MID = const(0)  # the middle of a line
 _SAW_CR = const(1)  # a CR, already handed on
 _BOL = const(2)  # the start of a line
 _SAW_DOT = const(3)  # a dot at the start of a line, not handed on
-_SAW_DOT_CR = const(4)  # that dot, and a CR, neither handed on
+_SAW_DOT_CR = const(4)  # such a dot and a CR, neither handed on
 
 _ONE_CR = bytearray(b"\r")
 
 
 def dot_reader(rx: RxBuffer, sink: "Sink") -> "Generator[int, None, None]":
-    """Hands a multi-line response's content (RFC 1939 section 3) to `sink.write(buf, off, n)`, to its end.
+    """Hands the content of a multi-line response (RFC 1939 section 3) to `sink.write(buf, off, n)` until its end.
 
-    Only CRLF "." CRLF ends it; a line that starts with a dot and is not the end loses that one dot.
-    All other bytes reach the sink as they came. It takes all there is before it asks for more, so the buffer is then
-    empty; at the end it holds what follows. Nothing is allocated while it runs.
+    Only CRLF "." CRLF ends it; any other line that starts with a dot loses that one dot. All other bytes
+    reach the sink as they came. It takes all there is before it asks for more, so the buffer is empty then;
+    at the end the buffer holds what follows. Nothing is allocated while it runs.
     """
     write = sink.write
     buf = rx.buf
@@ -154,6 +155,8 @@ def dot_reader(rx: RxBuffer, sink: "Sink") -> "Generator[int, None, None]":
                 r = i + 1
                 if r == w or buf[r] == _CR:
                     state = _SAW_DOT
+                elif buf[r] != _DOT:
+                    rx.bare = True
         elif state == _BOL:
             if buf[r] == _DOT:
                 r += 1
@@ -172,6 +175,7 @@ def dot_reader(rx: RxBuffer, sink: "Sink") -> "Generator[int, None, None]":
                 r += 1
                 state = _SAW_DOT_CR
             else:
+                rx.bare = rx.bare or buf[r] != _DOT
                 state = _MID
         elif buf[r] == _LF:  # CRLF . CRLF
             rx.r = r + 1

@@ -1,1 +1,1 @@
-"""One-bit displays, the font and how text is set in it. Drivers are plug-ins: `API`, `__init__(config)`."""
+"""One-bit displays, the font, and text layout. Drivers are plug-ins: `API`, `__init__(config)`."""

@@ -17,7 +17,7 @@ _swapped = framebuf.FrameBuffer(bytearray(b"\x01"), 2, 1, framebuf.MONO_HMSB)
 
 
 def text(d: framebuf.FrameBuffer, g: "Bytes", x: int, y: int, color: int = 1) -> int:
-    """Draw glyphs (see `layout.glyphs`), upper left corner at x, y; returns the x where the next would go.
+    """Draw glyphs (see `layout.glyphs`), upper left corner at x, y; returns the x of the next one.
 
     Only the pixels of the letters are set, to `color`.
     """

@@ -1,20 +1,20 @@
-"""Turns text into glyphs of the font, a byte a column, and breaks it into lines. Pure: draws nothing."""
+"""Turns text into glyphs of the font, one byte per column, and breaks it into lines. Pure: draws nothing."""
 
 from micropython import const
 
 from .font6x12 import EXTRA, FOLD
 
-WIDTH = const(6)  # pixels a column
-HEIGHT = const(12)  # pixels a line
+WIDTH = const(6)  # pixels per column
+HEIGHT = const(12)  # pixels per line
 SPACE = const(0)
 ELLIPSIS = const(198)
 BOX = const(200)  # shown for what the font does not have
 
 
 def glyphs(s: str) -> bytearray:
-    """The glyph numbers of `s`, one for each column. What the font lacks becomes its base letter or a box.
+    """The glyph numbers of `s`, one per column. A character that the font lacks becomes its base letter or a box.
 
-    Works on the UTF-8 bytes, as MicroPython interns every single character taken out of a `str` for good.
+    Works on the UTF-8 bytes, as MicroPython permanently interns every single character taken out of a `str`.
     """
     raw = s.encode()
     out = bytearray()
@@ -29,7 +29,7 @@ def glyphs(s: str) -> bytearray:
                 cp = cp << 6 | raw[i] & 0x3F
                 i += 1
                 n -= 1
-        if not 0x300 <= cp < 0x370 and cp != 0x20E3:  # combining marks take no column
+        if not 0x300 <= cp < 0x370 and cp != 0x20E3:  # combining marks take up no column
             out.append(_glyph(cp))
     return out
 
@@ -59,9 +59,11 @@ def _glyph(cp: int) -> int:
 
 
 def cut(g: bytearray, cols: int) -> bytearray:
-    """`g` in at most `cols` columns; "…" ends what was cut."""
+    """`g` cut to at most `cols` columns, none if `cols` is less than one; "…" marks a cut."""
     if len(g) <= cols:
         return g
+    if cols < 1:
+        return bytearray()
     cols -= 1
     while cols > 0 and g[cols - 1] == SPACE:
         cols -= 1
@@ -71,9 +73,9 @@ def cut(g: bytearray, cols: int) -> bytearray:
 
 
 def wrap(g: bytearray, cols: int, lines: int) -> "list[bytearray]":
-    """`g` broken at spaces into at most `lines` lines of `cols` columns; "…" ends what did not fit.
+    """`g` broken at spaces into at most `lines` lines of `cols` columns; "…" marks text that did not fit.
 
-    A word that is longer than a line is broken where the line ends.
+    A word longer than a line is broken where the line ends.
     """
     out: "list[bytearray]" = []
     g = bytearray(bytes(g).strip(b"\0"))
@@ -96,7 +98,7 @@ def wrap(g: bytearray, cols: int, lines: int) -> "list[bytearray]":
 
 
 def _word(g: bytearray, i: int) -> int:
-    """Where the next word is, from i on."""
+    """Where the next word begins, at or after i."""
     while i < len(g) and g[i] == SPACE:
         i += 1
     return i

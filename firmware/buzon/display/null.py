@@ -1,4 +1,4 @@
-"""No display: a framebuffer to draw on that no hardware shows (the PC's `screen` reads it all the same)."""
+"""No display: a framebuffer that no hardware shows (the PC's `screen` reads it all the same)."""
 
 import framebuf
 from micropython import const
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Null(framebuf.FrameBuffer):
-    """The interface of a display driver, with no hardware. `config`: `w` and `h` are used."""
+    """The interface of a display driver, without hardware. It uses `w` and `h` of `config`."""
 
     API = 1
 

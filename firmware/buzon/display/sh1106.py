@@ -1,6 +1,6 @@
 """Driver for SH1106 OLED displays on I2C, from the datasheet's command table (Sino Wealth, V2.3).
 
-What it has in common with the SSD1306 is taken from there: control bytes, remaps, contrast, inverting.
+It inherits what it has in common with the SSD1306: control bytes, remaps, contrast, inverting.
 """
 
 from micropython import const
@@ -9,14 +9,14 @@ from .ssd1306 import SSD1306
 
 _DATA = const(0x40)
 _WIDTH = const(128)
-_FIRST = const(2)  # of the memory's 132 columns a module shows the 128 in the middle
+_FIRST = const(2)  # a module shows the middle 128 of the memory's 132 columns
 
 
 class SH1106(SSD1306):
     """A display of 128x64 pixels: draw as on any framebuffer, then `show`. Errors: as for an SSD1306."""
 
     def start(self, turned: bool) -> None:
-        """Sets the chip up, and leaves it off."""
+        """Set the chip up, and leave it off."""
         self.send(
             b"\xae"  # off while it is set up
             b"\xd5\x80"  # clock
@@ -32,17 +32,17 @@ class SH1106(SSD1306):
         self.send(b"\xa0\xc0" if turned else b"\xa1\xc8")
 
     def show(self) -> None:
-        """Send the picture, page by page, as this chip knows no other addressing: 27 ms at 400 kHz.
+        """Send the picture, page by page, as this chip has no other addressing: 27 ms at 400 kHz.
 
         Errors: DeviceError(E_DISPLAY).
         """
-        # No private attributes here: folded, they would have the short names of the SSD1306's.
+        # No private attributes here: shortened, their names would collide with those of the SSD1306.
         frame = self.frame
         view = memoryview(frame)
         for page in range(8):
             self.send(bytes((0xB0 + page, _FIRST & 15, 0x10 + (_FIRST >> 4))))
             at = page * _WIDTH
-            # The page's control byte goes where the last byte of the page before is.
+            # The page's control byte takes the place of the previous page's last byte.
             kept = frame[at]
             frame[at] = _DATA
             try:
@@ -51,7 +51,7 @@ class SH1106(SSD1306):
                 frame[at] = kept
 
     def power(self, on: bool) -> None:
-        """Display and pump (DC-DC converter) on or off. The pump may be switched only while the display is off."""
+        """Switch display and pump (DC-DC converter) on or off. The pump may switch only while the display is off."""
         self.send(b"\xad\x8b\xaf" if on else b"\xae\xad\x8a")
 
 

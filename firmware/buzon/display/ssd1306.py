@@ -27,7 +27,7 @@ class SSD1306(framebuf.FrameBuffer):
     def __init__(self, config: "dict[str, Any]") -> None:
         self.w: int = config.get("w", 128)
         self.h: int = config.get("h", 64)
-        # One block is what goes over the bus: a control byte, then the picture.
+        # One block goes over the bus: a control byte, then the picture.
         self.frame = bytearray(1 + self.w * self.h // 8)
         self.frame[0] = _DATA
         self.buffer = memoryview(self.frame)[1:]
@@ -46,7 +46,7 @@ class SSD1306(framebuf.FrameBuffer):
         self.power(True)
 
     def start(self, turned: bool) -> None:
-        """Sets the chip up, and leaves it off."""
+        """Set the chip up, and leave it off."""
         self.send(
             b"\xae"  # off while it is set up
             b"\xd5\x80"  # clock
@@ -57,14 +57,14 @@ class SSD1306(framebuf.FrameBuffer):
             b"\xdb\x30"  # VCOMH deselect level
             b"\xa4\xa6"  # show the memory, not inverted
         )
-        # Multiplex ratio; COM pins: sequential on 32 lines, else alternating; then the way up. A module is
-        # mounted so that both remaps (A1, C8) give the upright picture.
+        # Multiplex ratio; COM pins: sequential on 32 lines, else alternating; then the orientation. A module is
+        # mounted so that both remaps (A1, C8) give an upright picture.
         com_pins = 0x02 if self.h == 32 else 0x12
         self.send(
             bytes((0xA8, self.h - 1, 0xDA, com_pins, 0xA0 if turned else 0xA1, 0xC0 if turned else 0xC8))
         )
         if self.w < 128:
-            self.send(b"\xad\x30")  # such a module has no resistor for the current: the chip's own reference
+            self.send(b"\xad\x30")  # the chip's own current reference: such a module has no resistor for it
         # Where a frame goes: columns, pages. A narrow module shows the middle of the memory.
         first = (128 - self.w) // 2
         self._window = bytes((_COMMANDS, 0x21, first, first + self.w - 1, 0x22, 0, self.h // 8 - 1))
@@ -75,23 +75,23 @@ class SSD1306(framebuf.FrameBuffer):
         self.write(self.frame)
 
     def power(self, on: bool) -> None:
-        """Display and charge pump on or off. Off draws microamperes; the picture is kept."""
+        """Switch display and charge pump on or off. Off, the module draws microamperes and keeps the picture."""
         self.send(b"\x8d\x14\xaf" if on else b"\xae\x8d\x10")
 
     def contrast(self, n: int) -> None:
-        """Brightness, 0 to 255."""
+        """Set the brightness, 0 to 255."""
         self.send(bytes((0x81, n & 0xFF)))
 
     def invert(self, on: bool) -> None:
-        """Dark on light."""
+        """Show dark on light, or light on dark again."""
         self.send(b"\xa7" if on else b"\xa6")
 
     def send(self, commands: bytes) -> None:
-        """Command bytes. Errors: DeviceError(E_DISPLAY)."""
+        """Send command bytes. Errors: DeviceError(E_DISPLAY)."""
         self.write(b"\x00" + commands)
 
     def write(self, data: "bytes | bytearray | memoryview") -> None:
-        """One transaction: a control byte and what follows it. Errors: DeviceError(E_DISPLAY)."""
+        """Send one transaction: a control byte and what follows it. Errors: DeviceError(E_DISPLAY)."""
         try:
             self._i2c.writeto(self._addr, data)
         except OSError as exc:

@@ -1,1 +1,1 @@
-"""Sockets, TLS, Wi-Fi and the clock: what carries the dialogues of core."""
+"""Sockets, TLS, Wi-Fi and the clock: what carries core's dialogues."""

@@ -1,15 +1,17 @@
-"""The blocking driver: the same dialogues for scripts, on MicroPython and on CPython. No asyncio.
+"""The blocking driver: the same dialogues for scripts, on MicroPython and CPython. No asyncio.
 
-Whatever waits has a deadline of `wait_ms` without progress.
+Every wait but the one for DNS ends after `wait_ms` without progress.
 """
 
+import errno
 import socket
+import ssl
 import sys
 
 from micropython import const
 
 from ..core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
-from ..errors import E_CLOSED, E_CONNECT, E_DNS, E_TIMEOUT, LinkError
+from ..errors import E_CLOSED, E_CONNECT, E_DNS, E_TIMEOUT, E_TLS_LOST, LinkError
 from .tls import Tls, explain
 
 TYPE_CHECKING = const(False)
@@ -35,12 +37,12 @@ class BlockingLink:
         self.host = ""
         self._raw: "Any" = None
         self._stream: "Any" = None
-        self._poller: "Any" = None  # of this stream
+        self._poller: "Any" = None  # for this stream
         self._tls: "Tls | None" = None
         self._shaking = False  # TLS has begun and nothing has come through it yet
 
     def open(self, host: str, port: int, tls: "Tls | None", implicit: bool = True) -> None:
-        """Connect, and unless `implicit` is False make it secure at once. `tls` None: no TLS. Raises LinkError."""
+        """Connect, and start TLS at once unless `implicit` is False. `tls` None: no TLS. Raises LinkError."""
         self.close()
         self.rx.clear()
         self.tx.clear()
@@ -48,7 +50,8 @@ class BlockingLink:
         self._tls = tls
         self._shaking = False
         try:
-            address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+            family = socket.AF_INET if _MICROPYTHON else 0  # boards speak IPv4
+            address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
         except (OSError, IndexError, UnicodeError):
             raise LinkError(E_DNS, host)
         try:
@@ -58,7 +61,7 @@ class BlockingLink:
             self._stream = self._as_stream(self._raw)
         except OSError as err:
             self.close()
-            raise LinkError(E_CONNECT, "%s:%d, %s" % (host, port, err))
+            raise LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
         if tls and implicit:
             self._handshake()
 
@@ -76,7 +79,11 @@ class BlockingLink:
                     n = stream.readinto(rx.space() if rx.w else rx.buf)
                     while not n:
                         if n is not None:
-                            raise LinkError(E_CLOSED, "reply")
+                            raise (
+                                LinkError(E_TLS_LOST, self.host)
+                                if self._shaking
+                                else LinkError(E_CLOSED, "reply")
+                            )
                         self._wait(_POLLIN)
                         n = stream.readinto(rx.space())
                     rx.w += n
@@ -97,13 +104,13 @@ class BlockingLink:
             return end.value
         except (OSError, ValueError) as err:
             self.close()
-            if "timed out" in str(err):  # CPython's; there is no common type
+            if "timed out" in str(err):  # CPython's words; there is no common type
                 raise LinkError(E_TIMEOUT, "reply")
             if self._shaking:
                 raise explain(err, self.host, self._tls)
-            raise LinkError(E_CLOSED, str(err))
+            raise LinkError(E_CLOSED, _name(err))
         finally:
-            dialogue.close()  # MicroPython's collector does not run what a generator has in `finally`
+            dialogue.close()  # MicroPython's collector does not run a generator's `finally`
 
     def close(self) -> None:
         """Drop the connection. May be called at any time."""
@@ -119,7 +126,7 @@ class BlockingLink:
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
         try:
-            ctx = self._tls.context()
+            ctx: "Any" = self._tls.context()
             self._shaking = True
             self._poller = None
             if _MICROPYTHON:  # the first read or write begins it
@@ -127,7 +134,13 @@ class BlockingLink:
                     self._raw, server_hostname=self.host, do_handshake_on_connect=False
                 )
             else:
+                look = self._tls.look
+                if look and look.pin:  # the pin is compared below, and nothing else counts
+                    ctx.check_hostname = False
+                    ctx.verify_mode = ssl.CERT_NONE
                 self._raw = ctx.wrap_socket(self._raw, server_hostname=self.host)
+                if look and look.pin and look.at(self._raw.getpeercert(True), 0):
+                    raise OSError(1)  # as Mbed TLS does
                 self._stream = self._as_stream(self._raw)
         except (ValueError, OSError) as err:
             self.close()
@@ -136,7 +149,7 @@ class BlockingLink:
             raise explain(err, self.host, self._tls)
 
     def _as_stream(self, sock: "Any") -> "Any":
-        """Something with `readinto` that returns what there is: on MicroPython only a non-blocking socket does."""
+        """Something whose `readinto` returns what there is; on MicroPython only a non-blocking socket does that."""
         if _MICROPYTHON:
             sock.setblocking(False)
             return sock
@@ -151,3 +164,10 @@ class BlockingLink:
         for _ in self._poller.ipoll(self.wait_ms):  # allocates nothing
             return
         raise LinkError(E_TIMEOUT, "reply")
+
+
+def _name(err: Exception) -> str:
+    """`ECONNRESET` or the like, or Mbed TLS's words without the number before them."""
+    if not err.args:
+        return str(err)
+    return str(errno.errorcode.get(err.args[0], err.args[-1]))

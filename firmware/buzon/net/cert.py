@@ -1,6 +1,6 @@
-"""Looks into an X.509 certificate in DER (RFC 5280), as far as the sentence on a failed handshake needs it.
+"""Looks into an X.509 certificate in DER (RFC 5280), as far as is needed to explain a failed handshake.
 
-Imported only then. Takes what Mbed TLS has found well-formed; anything else raises IndexError.
+Imported only then. Expects what Mbed TLS has found well-formed; anything else raises IndexError.
 """
 
 from micropython import const
@@ -23,12 +23,26 @@ def _after(der: bytes, at: int) -> int:
     return start + (int.from_bytes(der[at + 2 : start], "big") if n & 128 else n)
 
 
-def look(der: bytes) -> "tuple[str, bool]":
-    """The first host name it is for, made printable, or ""; and whether it names itself as its issuer."""
+def _issuer(der: bytes) -> int:
+    """Where the issuer's name begins."""
     at = _inside(der, _inside(der, 0))
     if der[at] == 0xA0:  # the version
         at = _after(der, at)
-    issuer = _after(der, _after(der, at))  # behind serial number and algorithm
+    return _after(der, _after(der, at))  # after the serial number and the algorithm
+
+
+def issued(by: bytes, der: bytes) -> bool:
+    """Whether `der` names `by`, and not itself, as its issuer."""
+    at = _issuer(by)
+    subject = _after(by, _after(by, at))
+    name = by[subject : _after(by, subject)]
+    at = _issuer(der)
+    return der[at : _after(der, at)] == name and not look(der)[1]
+
+
+def look(der: bytes) -> "tuple[str, bool]":
+    """The first host name in the certificate, made printable, or ""; and whether it names itself as its issuer."""
+    issuer = _issuer(der)
     dates = _after(der, issuer)
     subject = _after(der, dates)
     end = _after(der, subject)

@@ -1,4 +1,4 @@
-"""Asks an NTP server for the time (RFC 4330). Imported only then; sets nothing."""
+"""Asks an NTP server for the time (RFC 4330). Imported only then."""
 
 import asyncio
 import os
@@ -7,15 +7,24 @@ import socket
 from micropython import const
 
 from ..errors import E_NTP, LinkError
-from .clock import possible, sure
+from .clock import heard, possible, sure
 
 _NTP_TO_UNIX = const(2208988800)
 _TRIES = const(3)
 _WAIT_MS = const(2000)
+_ANSWERS = const(3)
+
+
+async def set_clock(host: str) -> None:
+    """Ask until two answers agree, three times at most: a single answer may be wrong. Raises LinkError(E_NTP)."""
+    for _ in range(_ANSWERS):
+        epoch = await ask(host)
+        if not epoch or heard(epoch):
+            return
 
 
 async def ask(host: str) -> int:
-    """Seconds since 1970: three tries, 2 s each. 0: the PC has set the clock meanwhile. Raises LinkError(E_NTP)."""
+    """Seconds since 1970, in three tries of 2 s; 0: a PC has set the clock meanwhile. Raises LinkError(E_NTP)."""
     was_sure = sure()
     for _ in range(_TRIES):
         sock = None
@@ -25,7 +34,7 @@ async def ask(host: str) -> int:
             sock.setblocking(False)
             packet = bytearray(48)
             packet[0] = 0x23  # version 4, client
-            # Random, and the server gives it back: who does not see the question cannot answer it.
+            # Random, and the server returns it: nobody can answer without having seen the question.
             packet[40:48] = os.urandom(8)
             sock.sendto(packet, address)
             for _ in range(_WAIT_MS // 100):
@@ -48,12 +57,12 @@ async def ask(host: str) -> int:
 
 
 def time_in(answer: bytes, asked: "bytes | bytearray") -> int:
-    """The time in an answer; 0 when it is none, not to `asked`, of a server that does not know, or too early."""
+    """The time in an answer; 0 if this does not answer `asked`, the server does not know, or it is too early."""
     if (
         len(answer) < 48
-        or answer[0] & 7 != 4  # a server
-        or answer[0] >> 6 == 3  # which is not synchronized
-        or not 0 < answer[1] < 16  # or refuses (stratum 0)
+        or answer[0] & 7 != 4  # not from a server
+        or answer[0] >> 6 == 3  # from one that is not synchronized
+        or not 0 < answer[1] < 16  # or that refuses (stratum 0)
         or answer[24:32] != asked[40:48]
     ):
         return 0

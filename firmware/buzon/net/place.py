@@ -1,5 +1,5 @@
-"""The memory of TLS, on boards where it comes from MicroPython's heap: held while no connection has it, so that nobody
-else takes it or splits it."""
+"""TLS's memory, on boards where it comes from MicroPython's heap. It is held while no connection uses it, so
+that nothing else takes it or splits it."""
 
 import gc
 import io
@@ -10,10 +10,10 @@ _PIECE = const(1024)
 
 
 class Place:
-    """`tls_heap`: bytes in the largest block of a connection, and in all the others. Takes them at once.
+    """`tls_heap`: bytes in the largest block of a connection, and in all the others. Takes the block at once.
 
-    The block is at the top of the heap, because the lowest hole that fits is taken first: so all others come below it
-    while there is any room there.
+    The block is at the top of the heap: the allocator takes the lowest hole that fits, so everything else
+    stays below it while there is any room there.
     """
 
     def __init__(self, tls_heap: "tuple[int, int]") -> None:
@@ -36,10 +36,10 @@ class Place:
             filler.close()
 
     def hold(self) -> None:
-        """The connection is over: take its memory again. What cannot be had is tried again after the next one."""
+        """The connection is over: take its memory back. What cannot be had is tried for again after the next one."""
         try:
-            # `close` of these gives back all of the memory at once. A collector that finds an old pointer on the stack
-            # does not, and `list.clear` keeps a piece at the place's start.
+            # Closing these frees all of the memory at once. The collector does not if it finds an old pointer on the
+            # stack, and `list.clear` keeps a piece at the start of the place.
             self._block = self._block or io.BytesIO(self._size)
         except MemoryError:
             gc.collect()
@@ -50,13 +50,13 @@ class Place:
             pass
 
     def give_pieces(self) -> None:
-        """Before a context for a connection is made."""
+        """Free the pieces, before the context for a connection is made."""
         for piece in self._pieces:
             piece.close()
         self._pieces.clear()
 
     def give_block(self) -> None:
-        """Before the connection."""
+        """Free the block, before the connection is wrapped."""
         if self._block:
             self._block.close()
             self._block = None

@@ -1,6 +1,6 @@
-"""TLS as both drivers use it: a context that verifies.
+"""TLS for both drivers: a context that verifies.
 
-Never makes a connection itself. A context lives as long as its connection: on a Pico it holds heap.
+Never makes a connection itself. A context lives only as long as its connection: on a Pico it takes heap.
 """
 
 import gc
@@ -14,13 +14,14 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
-# Below this much free heap in a handshake it fails in ways that look like a bad certificate.
+# With less free heap than this, a handshake fails in ways that look like a bad certificate.
 _LOW_HEAP = const(4096)
 
 
 class Tls:
-    """How to secure a connection. `ca`: one DER certificate. The server's must be signed by it, for its name, and in
-    date. One that may not sign others is the server's own, pinned: no other is taken.
+    """How to secure a connection. `ca`: one DER certificate. The server's must be signed by it, carry the
+    server's name and be in date. A `ca` that may not sign others is the server's own, pinned: no other is
+    accepted.
 
     `verify=False` must be written out in the settings; then anybody can be in the middle.
     """
@@ -31,7 +32,7 @@ class Tls:
         self.look: "Look | None" = None  # at the server's certificate, on MicroPython
 
     def context(self) -> ssl.SSLContext:
-        """A new context. Raises LinkError(E_NO_CA) when there is nothing to verify with."""
+        """A new context. Raises LinkError(E_NO_CA) if there is nothing to verify with."""
         ctx: "Any" = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.verify:
             if not self.ca:
@@ -41,22 +42,22 @@ class Tls:
                 ctx.load_verify_locations(cadata=self.ca)
             except (ValueError, OSError):
                 raise LinkError(E_NO_CA, "damaged")
-            if hasattr(ctx, "verify_flags"):  # CPython's OpenSSL: pinning as well
+            pin = b"" if _signs(self.ca) else self.ca
+            self.look = Look(pin)
+            if pin:  # Mbed TLS would want its issuer, so Look decides
+                ctx.verify_mode = ssl.CERT_OPTIONAL
+            if hasattr(ctx, "verify_flags"):  # CPython: an intermediate CA is enough
                 ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             else:
-                pin = b"" if _signs(self.ca) else self.ca
-                if pin:  # Mbed TLS would want the one that issued it: Look decides
-                    ctx.verify_mode = ssl.CERT_OPTIONAL
-                self.look = Look(pin)
                 ctx._context.verify_callback = self.look.at
         else:
-            if hasattr(ctx, "check_hostname"):  # CPython's
+            if hasattr(ctx, "check_hostname"):  # CPython
                 ctx.check_hostname = False
             ctx.verify_mode = ssl.CERT_NONE
         return ctx  # type: ignore[no-any-return]
 
     def done(self) -> None:
-        """The handshake is over: the server's certificate need not be held."""
+        """The handshake is over: the server's certificate need not be kept."""
         if self.look:
             self.look.seen = None
 
@@ -64,7 +65,8 @@ class Tls:
 class Look:
     """What a handshake asks about the server's certificate. The context holds it as long as the connection lasts.
 
-    `pin`: the only one that is right, or b""; `seen`: the one that came, while a handshake may have to be explained.
+    `pin`: the only certificate that is right, or b""; `seen`: the one that came, kept while a handshake may
+    need explaining.
     """
 
     def __init__(self, pin: bytes) -> None:
@@ -72,24 +74,28 @@ class Look:
         self.seen: "bytes | None" = None
 
     def at(self, cert: "Any", depth: int) -> int:
-        """Mbed TLS shows each certificate of the server's, its own at depth 0; it goes on only when this returns 0.
-
-        No exception may pass through it.
+        """Called by Mbed TLS for each certificate the server sends, its own at depth 0; it goes on only if
+        this returns 0. No exception may leave it.
         """
         if depth:
             return 0
         try:
             self.seen = bytes(cert)
-        except MemoryError:  # only for a sentence
+        except MemoryError:  # it only serves to explain an error
             pass
         return -1 if self.pin and cert != self.pin else 0
 
 
 def _signs(cert: bytes) -> bool:
-    """Whether it may sign others: BasicConstraints (RFC 5280 §4.2.1.9) with CA true, with or without a length."""
-    at = cert.find(b"\x06\x03\x55\x1d\x13")
+    """Whether it may sign others: BasicConstraints (RFC 5280 §4.2.1.9) has CA true, with or without a length;
+    or it is of version 1 or 2, which lack that extension, so that Mbed TLS takes it for a root."""
+    at = cert.rfind(b"\x06\x03\x55\x1d\x13")  # the same bytes may be in a name, but names come earlier
     part = cert[at + 5 : at + 16] if at >= 0 else b""
-    return b"\x30\x03\x01\x01\xff" in part or b"\x30\x06\x01\x01\xff" in part
+    return (
+        b"\x30\x03\x01\x01\xff" in part
+        or b"\x30\x06\x01\x01\xff" in part
+        or b"\xa0\x03\x02\x01\x02" not in cert[:16]  # version 3
+    )
 
 
 def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:

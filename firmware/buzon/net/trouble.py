@@ -1,4 +1,4 @@
-"""Which of the many ways a TLS handshake failed. Imported only then."""
+"""Tells in which of many ways a TLS handshake failed. Imported only then."""
 
 from micropython import const
 
@@ -9,10 +9,14 @@ from ..errors import (
     E_CERT_PIN,
     E_CERT_SELF,
     E_CERT_UNKNOWN,
+    E_CHAIN_LONG,
+    E_NOT_A_CA,
     E_TLS,
+    E_TLS_LOST,
+    E_TLS_VERSION,
     LinkError,
 )
-from .cert import look
+from .cert import issued, look
 from .clock import says
 
 TYPE_CHECKING = const(False)
@@ -20,20 +24,37 @@ if TYPE_CHECKING:
     from .tls import Tls
 
 
+# Errors by number, as not every board has Mbed TLS's words.
+# Mbed TLS's CONN_EOF; EPIPE, ECONNRESET, ECONNABORTED, ENOTCONN with each system's numbers.
+_LOST = (-0x7280, 32, 54, 103, 104, 113, 128)
+_REFUSED = (-0x7780, -0x6E80, -0x6E00)  # the server's alert, its version, or its choice
+_X509_FATAL = const(-0x3000)  # more certificates than MBEDTLS_X509_MAX_INTERMEDIATE_CA
+_INVALID_RECORD = const(-0x7200)
+
+
 def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     """The LinkError for what a handshake raised: ValueError (Mbed TLS's words) or OSError."""
-    text = str(err).strip()
+    text = str(err.args[-1] if err.args else err).strip()  # Mbed TLS's errors have a number before the words
     low = text.lower().replace("self signed", "self-signed")
     name = ""
     own = "self-signed" in low and "certificate chain" not in low
     seen = tls and tls.look and tls.look.seen
     if tls and tls.look and seen:
         if tls.look.pin and seen != tls.look.pin:
-            return LinkError(E_CERT_PIN, host)
+            return LinkError(E_NOT_A_CA if _issued(tls.look.pin, seen) else E_CERT_PIN, host)
         try:
             name, own = look(seen)
         except IndexError:
             pass
+    number = err.args[0] if err.args and isinstance(err.args[0], int) else 0
+    if number in _LOST or "eof occurred" in low:
+        return LinkError(E_TLS_LOST, host)
+    if not seen and (number in _REFUSED or "alert" in low):
+        return LinkError(E_TLS_VERSION, host)
+    if number == _X509_FATAL:
+        return LinkError(E_CHAIN_LONG, host)
+    if number == _INVALID_RECORD or "wrong version number" in low:
+        text = "what answers there does not speak TLS"
     if "common name" in low or "hostname mismatch" in low or "not valid for" in low:
         return LinkError(E_CERT_NAME, "%s, not %s" % (name or "another name", host))
     if "expired" in low:
@@ -45,3 +66,11 @@ def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     if "certificate" in low:
         return LinkError(E_CERT, text[:60])
     return LinkError(E_TLS, text[:60])
+
+
+def _issued(pin: bytes, cert: bytes) -> bool:
+    """Whether `cert`, the server's, is not `pin` itself but names it as its issuer: `pin` was given as a CA."""
+    try:
+        return issued(pin, cert)
+    except IndexError:
+        return False

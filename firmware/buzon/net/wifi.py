@@ -1,4 +1,4 @@
-"""Wi-Fi: joins the first of the configured networks that lets it in, and says in one code why none did."""
+"""Wi-Fi: joins the first configured network that lets the board in, or tells with one code why none did."""
 
 import asyncio
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 _JOIN_MS = const(15000)
 _TICK_MS = const(100)
+_LEAVE_MS = const(1000)
+_STALE_MS = const(7000)  # a scan and a handshake take 2 to 4 s
 
 
 def _codes(*names: str) -> "tuple[int, ...]":
-    """The ports number these differently, and not every port has all."""
+    """The status codes with these names: ports number them differently, and not every port has them all."""
     return tuple(getattr(network, name) for name in names if hasattr(network, name))
 
 
@@ -36,16 +38,21 @@ class Wifi:
         return self._sta.isconnected()
 
     async def join(self, networks: "List[Dict[str, Any]]") -> None:
-        """Join one of them. Raises the LinkError of the last one tried."""
+        """Join one of the networks. Raises the LinkError of the last one tried."""
         sta = self._sta
         error: "LinkError | None" = LinkError(E_WIFI, "no network in the settings")
         for each in networks:
             self.leave()
+            for _ in range(_LEAVE_MS // 10):  # a Pico W is connected until its chip says that it is not
+                if not sta.isconnected():
+                    break
+                await asyncio.sleep_ms(10)
             sta.active(True)
             self.ssid = each["ssid"]
             try:
+                before = sta.status()
                 sta.connect(self.ssid, each.get("password") or None)
-                error = await self._outcome()
+                error = await self._outcome(before)
             except OSError as err:
                 error = LinkError(E_WIFI, str(err))
             if error is None:
@@ -54,18 +61,21 @@ class Wifi:
         if error:
             raise error
 
-    async def _outcome(self) -> "LinkError | None":
+    async def _outcome(self, before: int) -> "LinkError | None":
+        """None: it is connected. `before`: the status before the attempt, which an ESP32 goes on telling after it: a
+        failure of then counts only when it lasts."""
         sta = self._sta
-        for _ in range(_JOIN_MS // _TICK_MS):
+        for tick in range(_JOIN_MS // _TICK_MS):
             if sta.isconnected():
                 return None
             status = sta.status()
-            if status in _WRONG_PASSWORD:
-                return LinkError(E_WIFI_PASSWORD, self.ssid)
-            if status in _NOT_FOUND:
-                return LinkError(E_WIFI_NOT_FOUND, self.ssid)
-            if status in _FAILED:
-                break
+            if status != before or tick >= _STALE_MS // _TICK_MS:
+                if status in _WRONG_PASSWORD:
+                    return LinkError(E_WIFI_PASSWORD, self.ssid)
+                if status in _NOT_FOUND:
+                    return LinkError(E_WIFI_NOT_FOUND, self.ssid)
+                if status in _FAILED:
+                    break
             await asyncio.sleep_ms(_TICK_MS)
         return LinkError(E_WIFI, self.ssid)
 
@@ -88,7 +98,7 @@ class Wifi:
         return {"ssid": self.ssid, "up": up, "rssi": rssi, "ip": ip}
 
     def scan(self) -> "List[Any]":
-        """[[ssid as bytes, rssi, secure]...], the strongest 16, each name once. Takes about two seconds on a board."""
+        """[[ssid as bytes, rssi, secure]...] of the 16 strongest, each name once. Takes about 2 s on a board."""
         self._sta.active(True)
         found: "List[Any]" = []
         for each in sorted(self._sta.scan(), key=lambda each: -each[3]):

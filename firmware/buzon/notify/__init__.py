@@ -1,1 +1,1 @@
-"""Ways to tell a person that mail came."""
+"""Ways to tell a person that mail has come."""

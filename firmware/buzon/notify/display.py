@@ -1,4 +1,4 @@
-"""The notifier that puts the alert page on the display, until the button is pressed or the mail is read."""
+"""The notifier that shows the alert page on the display until the button is pressed or the mail is read."""
 
 from micropython import const
 
@@ -14,7 +14,7 @@ class Display:
         self._ui = ui
 
     def alert(self, sender: str, subject: str, waiting: int) -> None:
-        """Mail came; the texts are clean. `waiting`: new messages in all."""
+        """Called when mail has come; the texts are clean. `waiting`: new messages in all."""
         self._ui.alert(sender, subject)
 
 

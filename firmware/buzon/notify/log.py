@@ -16,7 +16,7 @@ class Log:
         pass
 
     def alert(self, sender: str, subject: str, waiting: int) -> None:
-        """Mail came; the texts are clean. `waiting`: new messages in all."""
+        """Called when mail has come; the texts are clean. `waiting`: new messages in all."""
         log.say("new mail from %s: %s" % (sender, subject))
 
 

@@ -1,1 +1,1 @@
-"""What only some settings need in a session: imported then."""
+"""Parts of a session that only some settings or situations need, imported only then."""

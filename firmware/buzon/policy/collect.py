@@ -1,35 +1,41 @@
-"""A session for an account that leaves mail on its server: which of it is to be fetched, and which to be deleted.
+"""A session for an account that leaves mail on its server: what to fetch, and what to delete.
 
-Imported only then: with `keep = "delete"` and nothing else, `sync` does without. `session` is a `sync.Session`.
+Imported only then: for plain `keep = "delete"`, `sync` does without it. `session` is a `sync.Session`.
 """
 
 from micropython import const
 
-from ..errors import StoreError
+from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError, StoreError
+from ..plugins import unload
 from ..store import fs
-from ..store.journal import DELETED, LEFT, PART, STATE, WANTED
-from ..store.spool import BY_CONTENT, HEADERS, NEW, NOTHING, STORED, WHOLE, key_of
-from ..store.walk import Walk
+from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, UNNAMED, WANTED
+from ..store.spool import BY_CONTENT, HEADERS, NEW, NOTHING, STORED, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
     from ..core.pop3 import Dialogue
-    from ..store.spool import Window
+
+_PASSED = const(64)  # messages no longer named in a listing that are noted at once
+_AUDITS = const(4)  # windows whose sizes are compared in one session
 
 
 class Collect:
-    """Fetch what never arrived here, and delete what may be: the listing is compared with the journal as it comes, so
-    that a maildrop without new mail costs one listing and one look at the journal."""
+    """Fetches what never arrived here, and deletes what may be deleted. The listing is compared with the
+    journal as it arrives, so a maildrop without new mail costs one listing and one pass over the journal."""
 
     def __init__(self, session: "Any", window: "Window") -> None:
         self._session = session
         self._window = window
-        self._undated = False  # something came when there was no clock
+        self._undated = False  # some messages came when the clock was not set
+        self._passed: "Window | None" = None if session.delete else Window(_PASSED)
+        self._first = True  # the session's first listing is still to come
+        self._known = 0  # octets of the messages that the walk knows
+        self._blind = False  # the size of some is not known
 
     def run(self) -> "Dialogue[bool]":
-        """False: nothing was done, for messages have no uids here."""
+        """Run it. False: nothing was done, as this server gives messages no uids."""
         session = self._session
         if session.account.get("start") == "now" and not fs.exists(session.journal.path):
             from .baseline import baseline
@@ -37,10 +43,14 @@ class Collect:
             yield from baseline(session.pop, session.journal, session.now())
         if not (yield from self._all()):
             return False
+        if not (session.more or session.deleted or session.todo or session.pop.due):
+            yield from self._audit()
+        if not session.more:
+            session.memory.pop("moved", None)
         if self._undated:
             from ..store.mend import compact
 
-            # As old as today: later than it was, so nothing goes too early.
+            # They count as having come today, which is too late, so nothing is deleted too early.
             session.journal.flush()
             try:
                 compact(session.journal, session.now())
@@ -51,10 +61,10 @@ class Collect:
     def _all(self) -> "Dialogue[bool]":
         session = self._session
         window = self._window
-        skip = 0  # messages that the walk does not settle and that were worked on
-        done = 0  # the same, had no deleted one gone from the listing
+        skip = 0  # messages that have been worked on but that the walk does not settle
+        done = 0  # the same, if deleted messages stayed in the listing
         total = gone = 0
-        still = False  # this server goes on listing what is deleted
+        still = False  # this server goes on listing what was deleted
         while True:
             by_uid, count, n = yield from self._compare(0 if session.newest else skip, window.size)
             if gone and count >= total and not still:
@@ -69,9 +79,12 @@ class Collect:
             if session.listed < 0:
                 session.listed = count
             total = count
+            if not window.n and by_uid and session.total > count:
+                yield from session.handle(window)  # some messages have no line in UIDL's listing
+                return True
             if not window.n or not by_uid:
                 return by_uid or not count
-            last = n <= window.n + (0 if session.newest else skip)  # nothing else is to be looked at
+            last = n <= window.n + (0 if session.newest else skip)  # nothing else is left to look at
             n = window.n
             yield from self._choose()
             fetched = session.fetched
@@ -82,7 +95,7 @@ class Collect:
             yield from session.settle()
             gone = session.deleted - gone
             fetched = session.fetched - fetched
-            # What was fetched or deleted is settled from now on, and what follows moves up.
+            # What was fetched or deleted is settled from now on, and later messages move up.
             done += n - (0 if session.delete else fetched)
             if still:
                 skip = done
@@ -90,23 +103,104 @@ class Collect:
                 skip = 0 if fetched or gone else skip + n
 
     def _compare(self, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
-        """The next messages of which the walk does not say that nothing is to be done."""
-        walk = Walk(self._session.journal)
+        """Fill the window with the next messages that the walk does not call settled."""
+        session = self._session
+        began = self._first
+        self._first = False
+        passed = self._passed if began else None
+        from ..store.walk import Walk
 
-        def settled(key: bytes) -> bool:
-            return self._settled(walk.known(key), walk.time)
+        walk = Walk(session.journal, passed)
+
+        def settled(key: bytes, n: int) -> bool:
+            return self._settled(walk.known(key), walk.time, n)
 
         try:
-            found: "tuple[bool, int, int]" = yield from self._session.fill(
-                self._window, first, True, most, settled
+            found: "tuple[bool, int, int]" = yield from session.fill(
+                self._window, first, True, most, settled, began
             )
+            if began and found[0]:
+                walk.end()
+                self._known = walk.sum
+                self._blind = bool(walk.blind)
+                yield from self._seen(walk, found[1])
             return found
         finally:
             walk.close()
+            del Walk
+            unload()
 
-    def _settled(self, kind: int, time: int) -> bool:
-        """Whether nothing is to be done with a message of which the journal says this."""
+    def _seen(self, walk: "Any", count: int) -> "Dialogue[None]":
+        """Note which messages the first listing does not name."""
+        session = self._session
+        journal = session.journal
+        passed = self._passed
+        if session.memory.get("moved") or (count and not walk.found and journal.stored):
+            # All ids are new ones: perhaps it is the same mail that is here.
+            session.memory["moved"] = session.past = True
+        elif passed and passed.n and not walk.lost:
+            if walk.strayed:  # then some of them may be listed all the same
+
+                def each(n: int, uid: bytes) -> None:
+                    i = passed.find(key_of(uid)) if uid else -1
+                    if i >= 0:
+                        passed.kind[i] = 0
+
+                yield from session.pop.uidl(each)
+            for i in range(passed.n):
+                kind = passed.kind[i]
+                if kind and not kind & (ABSENT | UNNAMED):
+                    journal.note(kind | ABSENT, passed.key(i), kind)
+            journal.flush()
+            journal.tidy()
+        self._passed = None
+
+    def _audit(self) -> "Dialogue[None]":
+        """If the server's total is not the sum of the known sizes, an id may name a different message than
+        before: compare sizes, a few windows per session."""
+        session = self._session
+        memory = session.memory
+        window = self._window
+        total = session.octets, self._known
+        at = memory.get("audit", 0)
+        if session.octets < 0 or self._blind or session.octets == self._known:
+            memory.pop("audit", None)
+            return
+        if not at and memory.get("total") == total:
+            return  # all have been compared
+        for _ in range(_AUDITS):
+            by_uid, count, _ = yield from session.fill(window, at, True, window.size, _none)
+            if not by_uid:
+                return
+            at += window.n
+            if window.n:
+                yield from self._choose()
+                yield from session.handle(window)
+                yield from session.settle()
+            if session.more or at >= count or not window.n:
+                break
+        if at >= count and not session.more:
+            at = 0
+        memory["audit"] = at
+        memory["total"] = total
+
+    def _settled(self, kind: int, time: int, n: int) -> bool:
+        """Whether there is nothing to do for the n-th message, given its `kind` and `time` in the journal."""
         if not kind:
+            return False
+        session = self._session
+        if kind & (DOUBT | STAYS):
+            if kind & STAYS:
+                code = E_DOUBT if kind & DOUBT else E_STAYS
+                kind_of = RemoteProtocolError if kind & DOUBT else ServerError
+                session.error = session.error or kind_of(code, "%d" % n)
+                session.kept += 1
+                return True
+            if not kind & AGREED:
+                session.doubts += 1
+                session.kept += 1
+                return not session.alone
+        if kind & ABSENT:
             return False
         if kind & STATE == LEFT:
             return True
@@ -115,18 +209,18 @@ class Collect:
         return not self._aged(time)
 
     def _aged(self, time: int) -> bool:
-        """Whether what was stored then may be deleted on the server."""
+        """Whether a message stored at `time` may be deleted on the server."""
         session = self._session
         if not time and session.before:
             self._undated = True
         return bool(session.delete or 0 < time < session.before)
 
     def _choose(self) -> "Dialogue[None]":
-        """The state of each in the window: from what is here to what is to be done."""
+        """Set the state of each message in the window: from what is here to what is to be done."""
         session = self._session
         window = self._window
         session.spool.mark(window, STORED, HEADERS)
-        session.journal.mark(window)
+        session.journal.mark(window, session.before)
         alone = True
         for i in range(window.n):
             kind = window.kind[i]
@@ -136,30 +230,27 @@ class Collect:
             if kind & STATE == LEFT:
                 state = NOTHING
             elif kind & STATE == DELETED:
-                state = STORED if self._aged(window.octets[i]) else NOTHING
+                state = STORED if session.delete or kind & AGED else NOTHING
             elif state == STORED:
-                if kind & PART:  # a cut came between the two
-                    session.journal.change(kind & STATE, window.key(i), kind)
-                if not self._aged(window.octets[i]):
+                if kind & PART:  # an interruption came between file and record
+                    session.journal.change(kind & STATE, window.key(i), kind & ~AGED)
+                if not (session.delete or kind & AGED):
                     state = NOTHING
             elif state == HEADERS:
                 state = WHOLE if kind & WANTED else NOTHING
             if state != NEW:
                 alone = False
             window.state[i] = state
-        for i in range(window.n):
-            window.octets[i] = 0
         if not alone:
             yield from self._alone()
 
     def _alone(self) -> "Dialogue[None]":
-        """Whose uid stands for several messages is known by its content: the walk may have passed the other one."""
-
+        """A message that shares its uid with others is known by its content: the walk may have passed the others."""
         window = self._window
 
         def each(n: int, uid: bytes) -> None:
             uid_key = key_of(uid)
-            i = window.find(uid_key)
+            i = window.find(uid_key) if uid else -1
             if i >= 0:
                 window.octets[i] += 1
                 left = window.kind[i] & STATE == LEFT
@@ -172,3 +263,8 @@ class Collect:
             if window.octets[i] > 1:
                 window.state[i] = BY_CONTENT
             window.octets[i] = 0
+
+
+def _none(key: bytes, n: int) -> bool:
+    """No message is settled."""
+    return False

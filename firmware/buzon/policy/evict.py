@@ -1,79 +1,114 @@
-"""`storage.full = "evict"`: what has been here longest makes room, and first what the server does not have any more.
-A dialogue. What goes is never fetched again."""
+"""`storage.full = "evict"`: messages that have been here longest make room, and first those that the server
+no longer has. A dialogue. A message that goes is never fetched again.
+
+With `order = "newest"` no message makes room for an older one: if there is too much mail, the newest stays.
+"""
 
 from micropython import const
 
-from ..store.journal import LEFT, PART, SEEN_ONLY, WANTED, here
-from ..store.spool import Window, key_of, size_of
+from ..store.journal import ABSENT, LEFT, PART, SEEN_ONLY, WANTED, here
+from ..store.leave import leave
+from ..store.spool import NEW, NOTHING, TOP, Window, key_of, size_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from ..core.pop3 import Dialogue, Pop3
+    from typing import Any
+
+    from ..core.pop3 import Dialogue
     from ..store.journal import Journal
-    from ..store.spool import Spool
 
-_OLDEST = const(32)  # messages that are looked at; the next time others are the oldest
-_LISTED = const(1)
-_OVER = const(-(1 << 30))  # more than is ever missing: a quota that was lowered, others' mail
+_OLDEST = const(32)  # messages that are looked at; the next time, others are the oldest
+OVER = const(-(1 << 30))  # more than is ever lacking, after a lowered quota or by other accounts' mail
 
 
-def evict(pop: "Pop3", spool: "Spool", journal: "Journal", octets: int, before: int) -> "Dialogue[bool]":
-    """Remove some messages to make room for so much; True: something was removed. `before`: this session deletes on
-    the server what was stored before that time (epoch). Call it with nothing in flight, and
-    before anything is deleted in the session: what is, a server does not list, and it would look as if it were gone.
+def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool]":
+    """Make room for `octets`, for the i-th message of the window. `session`: a `sync.Session`.
+
+    True: something was removed, or the i-th and older messages are left alone on the server, for good. False:
+    there is no room. Call it with nothing in flight and before anything is deleted in the session: a server
+    does not list deleted messages, and they would seem to be gone.
     """
+    spool = session.spool
+    journal: "Journal" = session.journal
+    newest = session.newest
+    # Messages that came before that time are being deleted there now.
+    before = 0xFFFFFFFF if session.delete else session.before
     oldest = Window(_OLDEST)
-    _fill(oldest, journal)
+    longest(oldest, journal)
     total = 0
     for key, name in spool.files():
         size = size_of(name)
         total += size
-        i = oldest.find(key)
-        if i >= 0:
-            oldest.octets[i] = size
-    if spool.room(_OVER) + total < octets:
-        return False  # not even all of them would do
+        at = oldest.find(key)
+        if at >= 0:
+            oldest.octets[at] = size
+    total += spool.room(OVER)
+    if total < octets:
+        return False  # not even removing all of them would be enough
 
     def each(n: int, uid: bytes) -> None:
-        i = oldest.find(key_of(uid))
-        if i >= 0:
-            oldest.state[i] = _LISTED
+        at = oldest.find(key_of(uid)) if uid else -1
+        if at >= 0:
+            oldest.said[at] = n
 
-    yield from pop.uidl(each)
+    yield from session.pop.uidl(each)
+    order = list(range(oldest.n))
+    if newest:
+        number = window.number[i]
+        order = [at for at in order if oldest.said[at] < number]
+        order.sort(key=lambda at: oldest.said[at] * _OLDEST + at)  # MicroPython's sort is not stable
+        # Room for all that come along with it, at once, so that their records stay in order.
+        octets = max(octets, _wanted(session, window, i, total))
     spool.forget()
-    room = spool.room(_OVER)  # measuring takes seconds on a full flash: not for each
-    removed = room >= octets  # by the person, perhaps
-    for listed in (0, _LISTED):
-        for i in range(oldest.n):
+    room = spool.room(OVER)  # measured only once, as it takes seconds on a full flash
+    removed = room >= octets  # the person may have removed some
+    for listed in (False, True):
+        for at in order:
             if room >= octets:
                 break
-            if oldest.state[i] != listed or not oldest.octets[i]:
+            if (oldest.said[at] > 0) != listed or not oldest.octets[at]:
                 continue
-            key = oldest.key(i)
+            key = oldest.key(at)
             kind = journal.state(key)  # the person may have deleted it, or asked for all of it, meanwhile
-            # What this session finds both here and there and deletes there stays here.
-            kept = listed and not kind & PART and oldest.number[i] < before
+            # A message that this session finds on both sides and deletes on the server stays here.
+            kept = listed and not kind & PART and oldest.number[at] < before
             if here(kind) and not kind & WANTED and not kept:
-                # The record first: a cut after it ends the removal at the next start.
-                journal.change(LEFT, key, kind)
-                spool.remove(spool.name(key))
-                room += oldest.octets[i]
+                leave(journal, spool, key, LEFT if listed else LEFT | ABSENT, kind)
+                room += oldest.octets[at]
                 removed = True
     spool.forget()
-    return removed
+    if newest and not order and not removed and window.state[i] in (NEW, TOP):
+        for at in range(i + 1):
+            if window.state[at] in (NEW, TOP):
+                journal.arrived(window.key(at), session.now(), LEFT, False, window.octets[at])
+                window.state[at] = NOTHING
+        removed = True
+    return bool(removed)
 
 
-def _fill(window: Window, journal: "Journal") -> None:
-    """With the messages that have been here longest, `number` the time when they came."""
+def _wanted(session: "Any", window: Window, i: int, most: int) -> int:
+    """Octets of the i-th and of those before it, which are fetched after it; without any that exceeds `most`."""
+    total = 0
+    for at in range(i + 1):
+        if window.state[at] in (NEW, TOP):
+            octets = session.need(window, at)
+            if octets <= most:
+                total += octets
+    return total
+
+
+def longest(window: Window, journal: "Journal") -> None:
+    """Fill the window with the messages that have been here longest; `number` is the time they came. It
+    leaves out those that a person wants: they stay, and many of them would hide the others."""
     journal.flush()
     changed = journal.changed(SEEN_ONLY)
-    for kind, change, time, key in journal.records():
+    for kind, change, time, _, _, key in journal.records():
         if change:
             continue
         i = changed.find(key)
         if i >= 0:
             kind = changed.kind[i]
-        if here(kind):
+        if here(kind) and not kind & WANTED:
             if window.n == window.size:
                 return
             window.add(key, time)

@@ -1,12 +1,14 @@
-"""Forgets messages that are neither here nor on the server any more: else the journal would grow for ever. A dialogue.
+"""Forgets messages that are no longer here or on the server: else the journal would grow for ever. A dialogue.
 
-One listing may be empty or short. So a record goes only when it was missed in three, a day apart each.
+A single listing may be empty or short, so a record goes only after three listings, each a day apart, have
+missed it.
 """
 
 from micropython import const
 
-from ..store.journal import MISSED, MISSES, SEEN, STATE, pack
-from ..store.mend import compact, rewrite
+from ..store.journal import CLOSED, MISSED, MISSES, SEEN, STATE, pack
+from ..store.mend import compact
+from ..store.rewrite import rewrite
 from ..store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
@@ -16,20 +18,20 @@ if TYPE_CHECKING:
     from ..core.pop3 import Dialogue, Pop3
     from ..store.journal import Journal
 
-_MANY = const(256)  # records looked at in a run
+_MANY = const(256)  # records looked at per run
 _WINDOW = const(64)
 _DAY_S = const(86400)
 _NOBODY = bytes(8)  # the key of the record that tells when the last run was
 
 
 def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue[None]":
-    """Look at some of the records without a message, if the last run is a day ago. Raises StoreError.
+    """Look at some of the records without a message here, if the last run was a day ago. Raises StoreError.
 
-    `emptied`: this board empties the maildrop, so that it is no wonder if nothing is there. Call it before anything is
-    deleted in the session: what is, a server does not list, and it would look as if it were gone.
+    `emptied`: this board empties the maildrop, so an empty one is no surprise. Call it before anything is
+    deleted in the session: a server does not list deleted messages, and they would seem to be gone.
     """
     ran = 0
-    for kind, _, time, key in journal.records():
+    for kind, _, time, _, _, key in journal.records():
         if not kind and key == _NOBODY:
             ran = time
     if 0 <= now - ran < _DAY_S:  # the clock may have been ahead
@@ -40,22 +42,22 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
             return
     if journal.changes:
         compact(journal)
-    total = sum(_is_gone(kind) for kind, _, _, _ in journal.records())
+    total = sum(_is_gone(kind) for kind, _, _, _, _, _ in journal.records())
     if not total:
         return
-    skip = now // _DAY_S * _MANY % total  # other ones each day
+    skip = now // _DAY_S * _MANY % total  # different ones each day
     listed = bytearray(_MANY)
     window = Window(_WINDOW)
 
     def each(n: int, uid: bytes) -> None:
-        i = window.find(key_of(uid))
+        i = window.find(key_of(uid)) if uid else -1
         if i >= 0:
             window.state[i] = 1
 
     for first in range(0, _MANY, _WINDOW):
         window.clear()
         n = 0
-        for kind, _, _, key in journal.records():
+        for kind, _, _, _, _, key in journal.records():
             if _is_gone(kind):
                 if skip + first <= n < skip + first + _WINDOW:
                     window.add(key)
@@ -64,7 +66,7 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
             if not (yield from pop.uidl(each)):
                 return
             listed[first : first + _WINDOW] = window.state
-    if journal.changes:  # by a person, meanwhile: at the next poll
+    if journal.changes:  # a person has made some meanwhile: try again at the next poll
         return
     rewrite(journal, _kept(journal, skip, listed, now))
     journal.recount()
@@ -75,10 +77,10 @@ def _is_gone(kind: int) -> bool:
 
 
 def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterator[bytes]":
-    """The records without those that were missed often enough."""
+    """All records but those that have been missed often enough."""
     n = 0
     yield pack(0, 0, now, _NOBODY)
-    for kind, _, time, key in journal.records():
+    for kind, _, time, octets, crc, key in journal.records():
         if not kind:
             continue
         if _is_gone(kind):
@@ -91,4 +93,6 @@ def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterat
                     continue
                 else:
                     kind += MISSED
-        yield pack(kind, 0, time, key)
+        yield pack(kind, 0, time, key, octets, crc)
+    if journal.closed:
+        yield pack(0, 0, 0, CLOSED)

@@ -1,6 +1,6 @@
-"""The filters of an account: what becomes of a message whose headers came, by its sender and subject.
+"""An account's filters: they decide by sender and subject what becomes of a message whose headers came.
 
-Between sessions: TLS and what reads headers do not fit the heap of a small board at once.
+Runs between sessions: TLS and the header parser do not fit the heap of a small board together.
 """
 
 import os
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from ..store.spool import Spool
 
 _BATCH = const(16)
-_TEXT = const(200)  # bytes of each
+_TEXT = const(1000)  # bytes of each field: an address comes after its display name
 
 
 def sift(
     settings: "Dict[str, Any]", spool: "Spool", journal: "Journal", arrived: "Callable[[bytes], object]"
 ) -> bool:
-    """Judge all headers that wait for it; `arrived(key)` for those that are kept. True: a session should fetch
-    some messages as a whole. Cut anywhere, the next time goes on. Raises StoreError."""
+    """Judge all headers that are waiting; calls `arrived(key)` for those that are kept as headers. True: a
+    session should fetch some messages as a whole. If interrupted anywhere, the next call carries on. Raises
+    StoreError."""
     block = bytearray(512)
-    scan = HeaderScan((b"from", b"subject"))
+    scan = HeaderScan((b"from", b"subject"), _TEXT)
     wanted = False
     while True:
         window = Window(_BATCH)
@@ -70,8 +71,8 @@ def sift(
 
 
 def choose(settings: "Dict[str, Any]", fields: "Dict[str, bytes]", octets: int) -> str:
-    """`full`, `headers` or `skip`: the first filter of which all words are in their fields, in capitals or not, with
-    accents or not; else what the account does with all others."""
+    """`full`, `headers` or `skip`, from the first filter whose words are all in their fields, ignoring case
+    and accents; else what the account does with all other messages."""
     for rule in settings.get("filter", ()):
         if all(fold(rule[name]) in fields[name] for name in ("from", "subject") if rule.get(name)):
             return rule.get("fetch", "full")  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Sentences for errors of settings and their use: a line each, its code first; `{}` takes the detail."""
+"""Sentences for errors about settings and their use: one per line, its code first; `{}` takes the detail."""
 
 TEXT = """
 100 The settings cannot be used ({}): provision the board again.

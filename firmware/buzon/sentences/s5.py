@@ -1,4 +1,4 @@
-"""Sentences for errors of what a server refuses: a line each, its code first; `{}` takes the detail."""
+"""Sentences for errors about a server's refusals: one per line, its code first; `{}` takes the detail."""
 
 TEXT = """
 500 The server refused: {}
@@ -7,7 +7,9 @@ TEXT = """
 503 Another program has the mailbox open ({}): the board will try again.
 504 The server wants more time between logins ({}): the board will wait.
 505 The server has a temporary problem ({}): the board will try again.
-506 The server says that it will not work without you ({}): ask your provider.
-507 The server gives messages no lasting numbers ({}): use keep = delete, start = all, fetch = full.
+506 The server says that you must act first ({}): ask your provider.
+507 The server has no lasting message ids ({}): use keep = delete, start = all, fetch = full.
 508 The server offers no way to log in that the settings allow ({}).
+520 The server cannot send headers alone ({}): use fetch = full.
+521 The server does not delete what it says is deleted ({}): delete it there, or use keep = forever.
 """

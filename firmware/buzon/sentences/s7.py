@@ -1,4 +1,4 @@
-"""Sentences for errors of the serial protocol: a line each, its code first; `{}` takes the detail."""
+"""Sentences for errors about the serial protocol: one per line, its code first; `{}` takes the detail."""
 
 TEXT = """
 700 A damaged serial frame was dropped ({}): send it again.

@@ -1,1 +1,1 @@
-"""What the board keeps on its flash: messages, the journal, the settings."""
+"""What the board keeps on its flash: messages, journals and settings."""

@@ -1,4 +1,6 @@
-"""Small helpers over the file system that the rest of store shares. Raises StoreError, never OSError."""
+"""Small file-system helpers that the rest of store shares. Those that change something raise
+StoreError, those that only look raise OSError.
+"""
 
 import errno
 import os
@@ -9,26 +11,48 @@ from ..errors import E_FLASH, E_FLASH_FULL, StoreError
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Iterator, List
 
-_ENOSPC = const(28)  # not in every port's errno
+SPARE = const(32768)  # bytes that neither mail nor files take: for journals, settings, and littlefs itself
+ENOSPC = const(28)  # not in every port's errno
+_ENAMETOOLONG = const(36)  # from littlefs it means that there is no room for the name, as ours are short
+_COPY = const(16384)  # of SPARE: for a second journal, as each is rewritten beside the old one
 
 
 def trouble(err: OSError) -> StoreError:
     """The StoreError for a failed file operation."""
-    if err.errno == _ENOSPC:
+    if err.errno in (ENOSPC, _ENAMETOOLONG):
         return StoreError(E_FLASH_FULL, "0 KB free")
     return StoreError(E_FLASH, str(err))
 
 
 def room(path: str = "/") -> "tuple[int, int]":
-    """(free, total) bytes of the file system that holds `path`."""
+    """(free, total) bytes of the file system that holds `path`.
+
+    littlefs counts the blocks of folders twice: on a full flash it reports less than nothing as free, unsigned.
+    """
     stat = os.statvfs(path)
-    return stat[0] * stat[3], stat[0] * stat[2]
+    free = stat[3] if 0 <= stat[3] <= stat[2] else 0
+    return stat[0] * free, stat[0] * stat[2]
+
+
+def kept(root: str) -> int:
+    """Bytes that stay free: SPARE, plus what the largest journal in the folders of `root` needs beyond it to
+    be rewritten."""
+    most = 0
+    try:
+        for name in folders(root):
+            try:
+                most = max(most, os.stat(root + "/" + name + "/journal")[6])
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return SPARE + max(0, most - _COPY)
 
 
 def make_folder(path: str) -> None:
-    """Make `path` and what is above it; an existing one costs no write."""
+    """Make the folder `path` and those above it; existing ones cost no write."""
     at = 0
     while at >= 0:
         at = path.find("/", at + 1)
@@ -49,7 +73,7 @@ def exists(path: str) -> bool:
 
 
 def remove(path: str) -> None:
-    """Remove a file; one that is not there is no error."""
+    """Remove a file; a missing one is no error."""
     try:
         os.remove(path)
     except OSError as err:
@@ -58,13 +82,20 @@ def remove(path: str) -> None:
 
 
 def names(path: str) -> "Iterator[str]":
-    """Iterate the names of a folder's files, without a list of them."""
+    """Iterate over the names of a folder's files, without making a list."""
     for entry in os.ilistdir(path):
         if entry[1] != 0x4000:
             yield entry[0]
 
 
+def folders(path: str) -> "List[str]":
+    """The names of the folders in `path`, no more than there have ever been accounts; none if `path` is missing."""
+    if not exists(path):
+        return []
+    return [entry[0] for entry in os.ilistdir(path) if entry[1] == 0x4000]
+
+
 def tidy(folder: str) -> None:
-    """Remove what a cut left unfinished in a folder. Writes nothing when there is nothing."""
+    """Remove what an interruption left unfinished in a folder. Writes nothing if there is nothing."""
     for name in list(name for name in names(folder) if name.endswith((".part", ".tmp"))):
         remove(folder + "/" + name)

@@ -1,4 +1,4 @@
-"""Ends what a cut kept from ending where headers are kept alone: their removal when the whole has come."""
+"""Finishes what an interruption cut short where headers are kept alone: their removal once the whole has come."""
 
 from micropython import const
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def halves(journal: "Journal", spool: "Spool", window: "Window") -> None:
-    """Remove headers whose message is here as a whole, and what the journal says of them. `window`: lent."""
+    """Remove headers whose whole message is here, and what the journal says about them. `window`: lent."""
     done = 0
     while True:
         window.clear()

@@ -1,4 +1,4 @@
-"""The beginning of a stored message, for who looks for its header fields."""
+"""Reads the beginning of a stored message for its header fields."""
 
 from micropython import const
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from .spool import Spool
 
-_HEAD = const(8192)  # bytes of a message in which its header fields are looked for
+_HEAD = const(65536)  # bytes of a message that are searched for header fields
 
 
 def pour(spool: "Spool", name: str, scan: "Any", block: bytearray) -> None:
-    """The first bytes of a message to a `HeaderScan`, until it has its fields. `block`: lent. Raises StoreError."""
+    """Feed the beginning of a message to a `HeaderScan` until it has its fields. `block`: lent. Raises StoreError."""
     scan.reset()
     left = _HEAD
     try:

@@ -1,7 +1,7 @@
-"""What the folder of messages cannot say: the order of arrival, what was seen, deleted here or never wanted.
+"""Keeps what the folder of messages cannot tell: the order of arrival, what was seen, deleted here or never wanted.
 
-Append-only, records of 16 bytes; the last record of a message counts. Replaced whole, by rename, when the
-changes in it have become many. Memory: one block of records, and one Window.
+Append-only, with records of 24 bytes; a message's last record counts. Replaced as a whole, by rename, when
+there are many changes in it. Memory: one block of records, and one Window.
 """
 
 import struct
@@ -9,7 +9,7 @@ from binascii import hexlify
 
 from micropython import const
 
-from ..errors import E_NO_MESSAGE, StoreError
+from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from . import fs
 from .spool import Window
 
@@ -19,32 +19,48 @@ if TYPE_CHECKING:
 
     from .spool import Spool
 
-# What a record says of its message.
+    Record = tuple[int, int, int, int, int, bytes]
+
+# What a record says about its message.
 ARRIVED = const(1)
 SEEN = const(2)
 DELETED = const(3)  # deleted here; the server may still list it
-LEFT = const(4)  # not here, and the server's is left alone
-STATE = const(15)  # the bits of these; beside them may be
+LEFT = const(4)  # not here; the server's copy is left alone
+STATE = const(15)  # the bits of the states above; the flags below may be added
 PART = const(16)  # only its headers are here
-WANTED = const(32)  # and the person wants all of it
-MISSED = const(64)  # of one that is not here: once not in a listing either
+WANTED = const(32)  # the person wants all of it
+MISSED = const(64)  # it is not here, and one listing did not have it either
 MISSES = const(192)
+DOUBT = const(256)  # it came shorter than the server had said: not known to be whole
+AGREED = const(512)  # it came twice, the same both times: whole, whatever the server said
+STAYS = const(1024)  # the server's copy stays there: doubtful for good, or the server does not delete it
+UNNAMED = const(8192)  # it came without a unique id of its own
+AGED = const(4096)  # in a window only: it came before the time from which on mail is kept
+ABSENT = const(2048)  # it was not in the last listing: its unique id may name another message next time
 
-RECORD = const(16)  # kind, change, 2 spare, time (uint32), key
-# `change`: 0 the message's first record; 1 it was seen, or not; 2 something that a session must know.
+# Little-endian: kind (uint16), change, a mark of this format, time, `octets`: the size that the server told, `crc`: of
+# the beginning of a message that is no longer here, 0: not known (uint32 each), key.
+RECORD = const(24)
+_FORMAT = "<HBBIII"
+_VERSION = const(66)
+KEY_AT = const(16)  # where the key is in a record
+# `change`: 0: the message's first record; 1: it was seen, or not; 2: something that a session must know.
 SEEN_ONLY = const(1)
 TURN = const(2)
 BATCH = const(16)  # records read or written at once
-NEAR = const(64)  # records that are looked at for each message
-CHANGES = const(64)  # changing records before the journal is made anew without them
+NEAR = const(64)  # records that are looked at per message
+CLOSED = b"\xff\xff\xff\xff\xff\xff\xff\xff"  # the key of the record that says so
+CHANGES = const(64)  # changing records after which the journal is rewritten without them
 
 
 class Journal:
     """`stored` and `new` count the messages on the board, all and unseen. Raises StoreError.
 
-    `path`: its file; `pending`: records that are not written yet; `changes`: changing records in the file, of
-    which `turns` say more than seen or not; `apart`: records (some twice) of messages that are not here as a whole
-    and not to be; `gone`: those of them without a file.
+    `path`: its file; `pending`: records not written yet; `changes`: changing records in the file, of which
+    `turns` say more than seen or not; `apart`: records (some counted twice) of messages that are not here as
+    a whole, or are doubtful; `gone`: records of messages without a file; `unnamed`: records of messages that
+    came without a unique id. `closed`: the last session that deleted something ended with the
+    server's +OK, so no unique id known here is in use. `given`: `store.reserve` has been used up.
     """
 
     def __init__(self, folder: str) -> None:
@@ -55,10 +71,27 @@ class Journal:
         self.turns = 0
         self.apart = 0
         self.gone = 0
+        self.unnamed = 0
+        self.closed = False
+        self.given = False
         self.pending = bytearray()
 
     def open(self, spool: "Spool") -> None:
-        """Read it, and make it agree with the folder: a cut can leave a file without its record."""
+        """Read it and make it agree with the folder: an interruption can leave a file without its record."""
+        head = bytearray(4)
+        try:
+            with open(self.path, "rb") as f:
+                old = f.readinto(head) == 4 and head[3] != _VERSION
+        except OSError:
+            old = False
+        if old:
+            from .convert import convert
+
+            convert(self)
+        if fs.exists(spool.folder + "/rekey"):
+            from .rekey import finish
+
+            finish(self, spool)
         self.recount()
         if spool.count() != self.stored:
             from .mend import mend
@@ -66,61 +99,95 @@ class Journal:
             mend(self, spool)
             self.recount()
 
-    def arrived(self, key: bytes, time: int, kind: int = ARRIVED, before: bool = False) -> None:
-        """A message was stored at `time` (epoch, 0: no clock), or is LEFT. Kept in memory until `flush`.
+    def arrived(
+        self, key: bytes, time: int, kind: int = ARRIVED, before: bool = False, octets: int = 0
+    ) -> None:
+        """Record that a message was stored at `time` (epoch; 0: no clock) or is LEFT. Kept in memory until `flush`.
 
-        `before`: it stands before those that are pending (who fetches the newest first keeps the server's order so).
+        `octets`: how long the server said it is.
+
+        `before`: its record goes before the pending ones, to keep the server's order when the newest come first.
         """
-        record = pack(kind, 0, time, key)
+        record = pack(kind, 0, time, key, octets)
         if before:
             self.pending = bytearray(record + self.pending)
         else:
             self.pending += record
         self._count(0, kind)
+        self.closed = False
         if len(self.pending) >= (NEAR if before else BATCH) * RECORD:
             self.flush()
 
-    def change(self, kind: int, key: bytes, was: int) -> None:
-        """Record at once what has become of a message. `was`: what `state` says of it."""
-        self.note(kind, key, was)
+    def change(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0) -> None:
+        """Record at once what has become of a message. `was`: what `state` says about it; `octets`, `crc`:
+        what to remember of it from now on; 0: as before."""
+        self.note(kind, key, was, octets, crc)
         self.flush()
         self.tidy()
 
-    def note(self, kind: int, key: bytes, was: int) -> None:
-        """The same in memory; `flush` and `tidy` after the last one."""
-        turn = kind & ~STATE != was & ~STATE or kind & STATE > SEEN
-        self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key)
+    def note(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0) -> None:
+        """The same in memory; call `flush` and `tidy` after the last one."""
+        turn = kind & ~STATE != was & ~STATE or kind & STATE > SEEN or octets or crc
+        self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key, octets, crc)
         self._count(was, kind)
         self.changes += 1
         self.turns += turn
 
+    def close(self) -> None:
+        """Record that, as the server has said, all messages that are here have left it. Written once."""
+        if not self.closed:
+            self.pending += pack(0, 0, 0, CLOSED)
+            self.flush()
+            self.closed = True
+
     def _count(self, was: int, kind: int) -> None:
         self.stored += here(kind) - here(was)
         self.new += (kind & STATE == ARRIVED) - (was & STATE == ARRIVED)
-        if kind & (PART | WANTED) or kind & STATE == LEFT:
+        if kind & (PART | WANTED | DOUBT | STAYS) or kind & STATE == LEFT:
             self.apart += 1
         if kind & STATE > SEEN:
             self.gone += 1  # see policy.purge
+        elif kind & UNNAMED:
+            self.unnamed += 1
 
     def flush(self) -> None:
-        """Append what is pending; nothing pending writes nothing."""
+        """Append what is pending; writes nothing if nothing is."""
         if self.pending:
             try:
-                with open(self.path, "ab") as f:
-                    f.write(self.pending)
+                self._append()
             except OSError as err:
-                raise fs.trouble(err)
+                from .reserve import give
+
+                self.given = give(err)
+                if not self.given:
+                    raise fs.trouble(err)
+                try:
+                    self._append()
+                except OSError as err:
+                    raise fs.trouble(err)
             self.pending = bytearray()
 
-    def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
-        """(key, time, seen) of every message on the board, the last to arrive first.
+    def _append(self) -> None:
+        with open(self.path, "ab") as f:
+            f.write(self.pending)
 
-        `after`: only of those that arrived before this one, which may be deleted by now. Raises
-        StoreError(E_NO_MESSAGE) when there is no record of it.
+    def settle(self) -> None:
+        """`flush` if there is room: without any, what is on the flash can still be read and deleted."""
+        try:
+            self.flush()
+        except StoreError as err:
+            if err.code != E_FLASH_FULL:
+                raise
+
+    def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
+        """(key, time, seen) of every message on the board, latest first.
+
+        `after`: only those that arrived before this one, which may have been deleted by now. Raises
+        StoreError(E_NO_MESSAGE) if there is no record of it.
         """
-        self.flush()
+        self.settle()
         changed = self.changed(SEEN_ONLY)
-        for kind, change, time, key in self.backwards():
+        for kind, change, time, _, _, key in self.backwards():
             if change:
                 continue
             if after:
@@ -136,51 +203,79 @@ class Journal:
             raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
 
     def state(self, key: bytes) -> int:
-        """The last record's kind for a message; 0: none."""
-        self.flush()
+        """The kind in a message's last record; 0: there is none."""
+        self.settle()
         last = 0
-        for kind, _, _, each in self.records():
+        for kind, _, _, _, _, each in self.records():
             if each == key:
                 last = kind
         return last
 
-    def mark(self, window: Window) -> None:
-        """Set `kind` of those in the window to their last record's, and `octets` to the time of the first: one pass."""
+    def mark(self, window: Window, before: int = 0) -> None:
+        """Set `kind` of the window's messages from their last records, and `said` to the size that the server
+        told, in one pass. `before`: messages that came before that time are AGED."""
         self.flush()
-        for kind, change, time, key in self.records():
+        for kind, change, time, octets, _, key in self.records():
             i = window.find(key)
             if i >= 0:
+                if change:
+                    kind |= window.kind[i] & AGED
+                elif 0 < time < before:
+                    kind |= AGED
                 window.kind[i] = kind
-                if not change:
-                    window.octets[i] = time
+                if octets or not change:
+                    window.said[i] = octets
+
+    def known(self, key: bytes) -> "tuple[int, int]":
+        """(size that the server told, crc) of a message; 0: not known."""
+        size = mark = 0
+        self.flush()
+        for _, change, _, octets, crc, each in self.records():
+            if each == key:
+                if octets or not change:
+                    size = octets
+                if crc or not change:
+                    mark = crc
+        return size, mark
 
     def changed(self, least: int) -> Window:
-        """Every message that has a change of this kind or a greater one, `kind` set to that of its last."""
+        """Every message with a `change` of `least` or more; its last changes give `kind` and `said`."""
         changed = Window(self.changes if least == SEEN_ONLY else self.turns)
         if changed.size:
-            for kind, change, _, key in self.backwards():
-                if change >= least and changed.n < changed.size and changed.find(key) < 0:
+            for kind, change, _, octets, _, key in self.backwards():
+                i = changed.find(key) if change >= least else 0
+                if i < 0 and changed.n < changed.size:
+                    i = changed.n
                     changed.add(key)
-                    changed.kind[changed.n - 1] = kind
+                    changed.kind[i] = kind
+                if i >= 0 and change >= least and not changed.said[i]:
+                    changed.said[i] = octets
         return changed
 
     # -- pieces
 
-    def records(self) -> "Iterator[tuple[int, int, int, bytes]]":
-        """(kind, change, time, key), oldest first."""
+    def records(self) -> "Iterator[Record]":
+        """(kind, change, time, octets, crc, key) of each record, oldest first; those not written yet come last."""
+        pending = self.pending
         block = bytearray(BATCH * RECORD)
         try:
             f = open(self.path, "rb")
         except OSError:
-            return
-        with f:
-            n = f.readinto(block)
-            while n >= RECORD:
-                for at in range(0, n - RECORD + 1, RECORD):
-                    yield unpack(block, at)
+            f = None
+        if f:
+            with f:
                 n = f.readinto(block)
+                while n >= RECORD:
+                    for at in range(0, n - RECORD + 1, RECORD):
+                        yield unpack(block, at)
+                    n = f.readinto(block)
+        for at in range(0, len(pending), RECORD):
+            yield unpack(pending, at)
 
-    def backwards(self) -> "Iterator[tuple[int, int, int, bytes]]":
+    def backwards(self) -> "Iterator[Record]":
+        pending = self.pending
+        for at in range(len(pending) - RECORD, -1, -RECORD):
+            yield unpack(pending, at)
         block = bytearray(BATCH * RECORD)
         try:
             f = open(self.path, "rb")
@@ -197,13 +292,16 @@ class Journal:
                 end = start
 
     def recount(self) -> None:
-        """Count what its file says."""
-        self.changes = sum(change > 0 for _, change, _, _ in self.records())
+        """Count everything from the records."""
+        self.changes = sum(change > 0 for _, change, _, _, _, _ in self.records())
         self.tidy()
-        self.turns = self.apart = self.gone = 0
-        for kind, change, _, _ in self.records():
+        self.turns = self.apart = self.gone = self.unnamed = 0
+        self.closed = False
+        for kind, change, _, _, _, key in self.records():
             self.turns += change == TURN
             self._count(kind, kind)
+            if not change and (kind or key == CLOSED):
+                self.closed = not kind
         self.stored = self.new = 0
         for _, _, seen in self.newest():
             self.stored += 1
@@ -211,24 +309,24 @@ class Journal:
                 self.new += 1
 
     def tidy(self) -> None:
-        """Make it anew when the changes in it have become many."""
+        """Rewrite it when there are many changes in it."""
         if self.changes >= CHANGES:
             from .mend import compact
 
             try:
                 compact(self)
             except StoreError:
-                pass  # no room for a second journal: again at the next change, which may be a deletion that makes some
+                pass  # no room for a second journal: try again at the next change, perhaps a deletion that makes room
 
 
 def here(kind: int) -> bool:
     return kind & STATE in (ARRIVED, SEEN)
 
 
-def pack(kind: int, change: int, time: int, key: bytes) -> bytes:
-    return struct.pack("<BBHI", kind, change, 0, time & 0xFFFFFFFF) + key
+def pack(kind: int, change: int, time: int, key: bytes, octets: int = 0, crc: int = 0) -> bytes:
+    return struct.pack(_FORMAT, kind, change, _VERSION, time & 0xFFFFFFFF, octets, crc) + key
 
 
-def unpack(block: bytearray, at: int) -> "tuple[int, int, int, bytes]":
-    kind, change, _, time = struct.unpack_from("<BBHI", block, at)
-    return kind, change, time, bytes(block[at + 8 : at + RECORD])
+def unpack(block: bytearray, at: int) -> "Record":
+    kind, change, _, time, octets, crc = struct.unpack_from(_FORMAT, block, at)
+    return kind, change, time, octets, crc, bytes(block[at + KEY_AT : at + RECORD])

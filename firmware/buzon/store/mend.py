@@ -1,11 +1,9 @@
-"""What the journal seldom needs: agreeing with the folder after a cut, and being made anew. Imported only then."""
-
-import os
+"""What the journal seldom needs: to be made to agree with the folder, and to be rewritten. Imported only then."""
 
 from micropython import const
 
-from . import fs
-from .journal import ARRIVED, PART, SEEN, STATE, pack
+from .journal import ARRIVED, CLOSED, PART, SEEN, STATE, pack
+from .rewrite import rewrite
 from .spool import Window, is_whole
 
 TYPE_CHECKING = const(False)
@@ -19,8 +17,8 @@ _WINDOW = const(64)
 
 
 def mend(journal: "Journal", spool: "Spool") -> None:
-    """Add the records that a cut kept from being written, and end what it kept from ending: deletions, and the
-    removal of headers whose message is here as a whole."""
+    """Add the records that an interruption kept from being written, and finish what it cut short: deletions,
+    and the removal of headers whose whole message is here."""
     window = Window(_WINDOW)
     if sum(not is_whole(name) for _, name in spool.files()):
         from .halves import halves
@@ -49,28 +47,27 @@ def mend(journal: "Journal", spool: "Spool") -> None:
 
 
 def compact(journal: "Journal", now: int = 0) -> None:
-    """Make it anew, in the old order, with every change in the record that it changes. `now`: the time for those
-    that came when there was no clock, or 0."""
+    """Rewrite the journal in the old order, with every change merged into the record that it changes. `now`:
+    the time for messages that came when there was no clock, or 0."""
     rewrite(journal, _compacted(journal, now))
 
 
 def _compacted(journal: "Journal", now: int) -> "Iterator[bytes]":
     changed = journal.changed(1)
-    for kind, change, time, key in journal.records():
-        if not change:
-            i = changed.find(key)
-            yield pack(changed.kind[i] if i >= 0 else kind, 0, time or now, key)
-
-
-def rewrite(journal: "Journal", records: "Iterator[bytes]") -> None:
-    """Put these in the place of all its records, none of which changes another: a cut leaves the old ones or these."""
-    new = journal.path + ".tmp"
-    try:
-        with open(new, "wb") as f:
-            for record in records:
-                f.write(record)
-        os.rename(new, journal.path)
-    except OSError as err:
-        fs.remove(new)
-        raise fs.trouble(err)
-    journal.changes = journal.turns = 0
+    for at in range(changed.n):  # these two hold what the last changes say about each message
+        changed.octets[at] = changed.said[at] = 0
+    for _, change, _, octets, crc, key in journal.records():
+        at = changed.find(key) if change else -1
+        if at >= 0:
+            changed.said[at] = octets or changed.said[at]
+            changed.octets[at] = crc or changed.octets[at]
+    for kind, change, time, octets, crc, key in journal.records():
+        if not change and key != CLOSED:
+            at = changed.find(key)
+            if at >= 0:
+                kind = changed.kind[at]
+                octets = changed.said[at] or octets
+                crc = changed.octets[at] or crc
+            yield pack(kind, 0, time or now, key, octets, crc)
+    if journal.closed:
+        yield pack(0, 0, 0, CLOSED)

@@ -1,6 +1,6 @@
-"""Whether what came as one message is two, of a server that sends no line end before the end of the first.
+"""Whether what came as one message is two, from a server that sends no line end before the first one's final dot.
 
-Imported only where a message came that is not as long as its server had said.
+Imported only if a message came whose length is not what the server had said.
 """
 
 from micropython import const
@@ -8,13 +8,13 @@ from micropython import const
 from ..errors import E_REMOTE, RemoteProtocolError
 from . import fs
 
-# An end that is none, for want of a line end before it, and the next reply.
+# A final dot that does not count, as no line end precedes it, and the next reply.
 _MERGED = b".\r\n+OK", b".\r\n-ERR"
-_KEPT = const(6)  # bytes of the longest but one
+_KEPT = const(6)  # bytes of the longest, less one
 
 
 def look(path: str, block: bytearray) -> None:
-    """Raises RemoteProtocolError when they are. `path`: the file; `block`: lent."""
+    """Raises RemoteProtocolError if the file at `path` holds two messages. `block`: lent."""
     block[:_KEPT] = bytes(_KEPT)
     view = memoryview(block)[_KEPT:]
     try:

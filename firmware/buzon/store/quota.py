@@ -1,15 +1,7 @@
-"""How much flash mail may take, all accounts together, when the settings say less than there is."""
-
-import os
-
-from micropython import const
+"""How much flash the mail of all accounts together may take, if the settings allow less than there is."""
 
 from . import fs
 from .spool import size_of
-
-TYPE_CHECKING = const(False)
-if TYPE_CHECKING:
-    from typing import Iterator
 
 
 class Quota:
@@ -21,34 +13,31 @@ class Quota:
         self._used = -1
 
     def room(self, free: int) -> int:
-        """Bytes that may still be stored; `free`: what the flash has. Looks through the folders once."""
+        """Bytes that may still be stored; `free`: what the flash has. It looks through the folders only once."""
         if self._used < 0:
-            self._used = _used(self._root)
+            self._used = used(self._root)
         return min(free, self.octets - self._used)
 
     def took(self, octets: int) -> None:
-        """So much was stored, or removed when negative."""
+        """Count `octets` as stored, or as removed if negative."""
         if self._used >= 0:
             self._used += octets
 
 
-def _used(root: str) -> int:
+def used(root: str) -> int:
+    """Bytes of the messages of all accounts."""
+    return sum(taken(root + "/" + folder) for folder in fs.folders(root))
+
+
+def taken(folder: str) -> int:
+    """Bytes of the messages in an account's folder, if it is there."""
     total = 0
-    for folder in _folders(root):
-        for name in fs.names(root + "/" + folder):
-            if name[16:17] == "-":
-                try:
-                    total += size_of(name)
-                except (ValueError, IndexError):
-                    pass  # no message's
+    if not fs.exists(folder):
+        return total
+    for name in fs.names(folder):
+        if name[16:17] == "-":
+            try:
+                total += size_of(name)
+            except (ValueError, IndexError):
+                pass  # not a message's file
     return total
-
-
-def _folders(path: str) -> "Iterator[str]":
-    """The names of the folders in one; a missing one has none."""
-    try:
-        for entry in os.ilistdir(path):
-            if entry[1] == 0x4000:
-                yield entry[0]
-    except OSError:
-        return

@@ -1,6 +1,6 @@
-"""The settings on the flash: one CBOR map in /settings.cbor, the next ones in /settings.new until the rename.
+"""The settings on the flash: one CBOR map in /settings.cbor; new ones are in /settings.new until the rename.
 
-What is staged is checked in `store.staging`; here they are only read and replaced.
+`store.staging` checks what is staged; here settings are only read and replaced.
 """
 
 import os
@@ -26,13 +26,11 @@ _NEW = "/settings.new"
 
 
 def load() -> "Settings | None":
-    """The settings in force; None: there are none. Raises ConfigError when the file cannot be used."""
-    fs.remove(_NEW)  # staged before the power went, and not committed
+    """The settings in force; None: there are none. Raises ConfigError if the file cannot be used."""
+    fs.remove(_NEW)  # staged before a power cut and never committed
     try:
         with open(_PATH, "rb") as f:
-            data = f.read(
-                min(size(), MAX)
-            )  # not more: MAX at once may be more than the heap has in one piece
+            data = f.read(min(size(), MAX))  # not always MAX: the heap may have no single piece of that size
     except OSError:
         return None
     try:
@@ -53,18 +51,32 @@ def size() -> int:
 
 
 def stage(doc: "Settings", most: int) -> None:
-    """Write them beside the ones in force. `most`: bytes of CBOR that they can be. Raises MailError."""
+    """Write new settings beside the ones in force. `most`: bound on their bytes of CBOR. Raises MailError."""
     room = Encoder(bytearray(min(most, MAX)))
     room.put(doc)
+    data = memoryview(room.buf)[: room.n]
     try:
-        with open(_NEW, "wb") as f:
-            f.write(memoryview(room.buf)[: room.n])
+        _write(data)
     except OSError as err:
-        raise fs.trouble(err)
+        from .reserve import give
+
+        if not give(err):
+            fs.remove(_NEW)
+            raise fs.trouble(err)
+        try:
+            _write(data)
+        except OSError as err:
+            fs.remove(_NEW)
+            raise fs.trouble(err)
+
+
+def _write(data: memoryview) -> None:
+    with open(_NEW, "wb") as f:
+        f.write(data)
 
 
 def commit() -> None:
-    """One rename: the staged ones are in force. A cut leaves the old ones or these."""
+    """Put the staged settings in force, by one rename: an interruption leaves the old ones or the new ones."""
     try:
         os.rename(_NEW, _PATH)
     except OSError as err:

@@ -1,8 +1,8 @@
-"""The messages of one account: one file each, byte for byte. The rename is the record that one is stored.
+"""The messages of one account: one file each, byte for byte. The rename is the record that a message is stored.
 
-A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder says what is stored, and a second
-download replaces the first. Unfinished ones end in `.part` and are removed at start. Headers alone are
-`<key>-<size>-<crc32>-<octets of the whole, hex>.hdr`, or `.top` while a filter has not judged them.
+A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder tells what is stored, and a second
+download replaces the first. Unfinished files end in `.part` and are removed at start. Headers alone are
+`<key>-<size>-<crc32>-<octets of the whole, hex>.hdr`, or `.top` until a filter has judged them.
 """
 
 import os
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
 KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
-_BLOCK = const(512)  # what is checked and written at once
-_MUCH = const(524288)  # bytes of flash, of which more is left than anybody else takes meanwhile
-_BLOCKS = const(12288)  # what a message takes at most beside its bytes
-_SPARE = const(32768)  # bytes of flash that are never filled with mail: journal, settings, littlefs itself
-_DROP = const(1 << 26)  # bytes of a message that does not fit that are read to reach its end
-_OVERDRAFT = const(16384)  # of them, for a message that is longer than its server says
+_BLOCK = const(512)  # bytes that are checked and written at once
+_MUCH = const(524288)  # bytes of free flash: above this, others cannot use it up meanwhile
+_BLOCKS = const(12288)  # bytes that a message takes at most besides its own
+_DROP = const(1 << 26)  # bytes that are read to reach the end of a message that does not fit
+_OVERDRAFT = const(16384)  # bytes allowed beyond the room, for a message longer than its server says
 
-# States of a message in the window. First what of it is here, then what is to be done with it.
+# States of a message in the window. First how much of it is here, then what is to be done with it.
 NEW = const(0)  # nothing is here: to be fetched as the settings say
-STORED = const(1)  # all of it is: to be deleted where that is allowed
-HEADERS = const(2)  # its headers are
-BY_CONTENT = const(3)  # its uid is no name: none, or the same as another's, or its number is another's too
+STORED = const(1)  # all of it is here: to be deleted where that is allowed
+HEADERS = const(2)  # its headers are here
+BY_CONTENT = const(3)  # its content identifies it: it has no uid, or shares its uid or number with another
 WHOLE = const(4)  # to be fetched as a whole, whatever the settings say
 TOP = const(5)  # its headers are to be fetched
 NOTHING = const(6)
+GOING = const(7)  # to be deleted when all others have come
+UNSURE = const(8)  # the server's copy is to be compared with it
+AGAIN = const(9)  # to be fetched as a whole and compared: it may be another message
+CHECK = const(10)  # to be compared alone: it came shorter than announced
 
 
 def key_of(uid: bytes) -> bytes:
@@ -49,7 +52,8 @@ def key_of(uid: bytes) -> bytes:
 class Window:
     """What is known of at most `size` messages while they are worked on; nothing grows with the maildrop.
 
-    For the i-th: `key(i)`, `number[i]`, `octets[i]`, `state[i]`, and `kind[i]`: what the journal says of it.
+    For the i-th: `key(i)`, `number[i]`, `octets[i]`, `state[i]`, and what the journal says about it:
+    `kind[i]` and `said[i]`, the size that the server told when it came.
     """
 
     def __init__(self, size: int) -> None:
@@ -58,8 +62,9 @@ class Window:
         self._keys = bytearray(size * KEY)
         self.number = array("I", self._keys[: size * 4])
         self.octets = array("I", self._keys[: size * 4])
+        self.said = array("I", self._keys[: size * 4])
         self.state = bytearray(size)
-        self.kind = bytearray(size)
+        self.kind = array("H", self._keys[: size * 2])
 
     def clear(self) -> None:
         self.n = 0
@@ -70,6 +75,7 @@ class Window:
         self._keys[n * KEY : n * KEY + KEY] = key
         self.number[n] = number
         self.octets[n] = 0
+        self.said[n] = 0
         self.state[n] = 0
         self.kind[n] = 0
         self.n = n + 1
@@ -91,9 +97,16 @@ class Window:
                 return True
         return False
 
+    def holds(self, state: int) -> bool:
+        """Whether any has this state."""
+        for i in range(self.n):  # noqa: SIM110
+            if self.state[i] == state:
+                return True
+        return False
+
 
 class Buffers:
-    """What a message passes through on its way to the flash. Spools share it: one message comes in at a time."""
+    """What a message passes through on its way to the flash. Spools can share it: one message comes in at a time."""
 
     def __init__(self) -> None:
         self.ring = RingIO(2 * _BLOCK)
@@ -103,8 +116,8 @@ class Buffers:
 class Spool:
     """One account's folder, and a sink for the message that is coming in. Raises StoreError.
 
-    `buffers`: lent; without them it makes its own when they are needed. `quota`: what all accounts share;
-    `full`: what is done when it or the flash is full (`stop`, `headers`, `evict`).
+    `buffers`: lent; without them it makes its own when they are needed. `quota`: shared by all accounts;
+    `full`: what to do when the quota or the flash is full (`stop`, `headers`, `evict`).
     """
 
     def __init__(
@@ -115,6 +128,7 @@ class Spool:
         quota: "Quota | None" = None,
         full: str = "stop",
     ) -> None:
+        self._root = root
         self.folder = root + "/" + account
         self.quota = quota
         self.full = full
@@ -124,23 +138,24 @@ class Spool:
         self._part = self.folder + "/in.part"
         self._file: "Any" = None
         self._crc = 0
-        self._most = 0  # bytes that the message which is coming in may have
+        self._most = 0  # bytes that the incoming message may have
         self._sha: "Any" = None
         self._ring: "Any" = buffers and buffers.ring
         self._block: "Any" = buffers and buffers.block
 
     def prepare(self) -> None:
-        """Make the folder if it is missing; remove what a cut left unfinished. Writes nothing otherwise."""
+        """Make the folder if it is missing; remove what an interruption left unfinished. Writes nothing otherwise."""
         fs.make_folder(self.folder)
         fs.tidy(self.folder)
 
     # -- a message comes in
 
     def begin(self, octets: int = 0, by_content: bool = False) -> None:
-        """Open the unfinished file. `octets`: how long the server says it is, to refuse before it is fetched.
+        """Open the unfinished file. `octets`: how long the server says the message is, to refuse one that
+        cannot fit.
 
-        `by_content`: the message has no uid; its own hash will stand for it. What goes wrong here or in `write` is in
-        `failed`, and `commit` raises it: the rest of the message comes in all the same, and is dropped.
+        `by_content`: the message has no uid; its own hash will stand for it. An error here or in `write` is
+        kept in `failed` and raised by `commit`: the rest of the message comes in all the same and is dropped.
         """
         self.abort()
         self.written = 0
@@ -165,23 +180,24 @@ class Spool:
         return StoreError(E_FLASH_FULL, "%d KB left for mail" % (self.room() // 1024))
 
     def room(self, least: int = 0) -> int:
-        """Bytes that mail may still take: of the flash, and of the quota if there is one. What is missing is negative,
-        where `least` allows it.
+        """Bytes that mail may still take, of the flash and of the quota if there is one. A lack is negative,
+        down to `least`.
 
-        Measuring reads all of the file system's index, so it is done again only when there is little left: `forget`.
+        Measuring reads all of the file system's index, so it is done again only if little is left or after
+        `forget`.
         """
         if self._free < _MUCH:
-            self._free = fs.room(self.folder)[0] - _SPARE
+            self._free = fs.room(self.folder)[0] - fs.kept(self._root)
         return max(least, self.quota.room(self._free) if self.quota else self._free)
 
     def forget(self) -> None:
-        """Others may have written since: the next `room` measures."""
+        """Others may have written meanwhile: the next `room` measures again."""
         self._free = 0
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
-        """Sink: whole buffers and blocks are checked and written, the rest waits. Raises `failed` when much was
-        dropped. Nothing is allocated; a function with more variables and deeper calls than these would have them on
-        the heap (more than eleven words)."""
+        """The sink: whole buffers and blocks are checked and written, the rest waits. Raises `failed` when
+        much has been dropped. Nothing is allocated; a function with more variables and deeper calls than this
+        (more than eleven words) would have them on the heap."""
         self.written += n
         if self.failed:
             if self.written > _DROP:
@@ -215,11 +231,11 @@ class Spool:
             self._sha.update(block)
         try:
             self._file.write(block)
-        except OSError:  # `as` would put this function's variables on the heap, for each block
+        except OSError:  # `as` would put this function's variables on the heap for each block
             self._fail(block)
 
     def _fail(self, block: "bytearray | memoryview") -> None:
-        """The same again, to hear why it fails."""
+        """Try again, to learn why it fails."""
         self.failed = StoreError(E_FLASH, "write")
         try:
             self._file.write(block)
@@ -231,9 +247,10 @@ class Spool:
     ) -> bytes:
         """Close, which syncs, then rename: now the message is stored. Returns its key.
 
-        `twin`: when `key` is None, the key under which this very message may be stored already: then it is that
-        one's. `kind`: what the name ends with; of headers it begins with the octets of the whole. `look(path, block)`:
-        when it raises, nothing is stored.
+        `twin`: if `key` is None, the key under which this very message may be stored already; if it is, that
+        key is returned. `kind`: the end of the name; for headers it begins with the octets of the whole.
+        `look(path, block)`: if it raises, nothing is stored; if True, the message is here already: nothing is
+        stored, returns b"".
         """
         if not self.failed and self._ring.any():
             self._take(self._ring.any())
@@ -241,8 +258,9 @@ class Spool:
             raise self.failed
         try:
             self._file.close()
-            if look:
-                look(self._part, self._block)
+            if look and look(self._part, self._block):
+                self.abort()
+                return b""
             if key is None:
                 digest = self._sha.digest()
                 key = digest[:KEY]
@@ -253,7 +271,7 @@ class Spool:
                         self.abort()
                         return twin
             path = self.folder + "/" + self._name(key, kind)
-            again = self.quota and fs.exists(path)  # then it takes the place of itself
+            again = self.quota and fs.exists(path)  # then it replaces itself
             os.rename(self._part, path)
             self._file = None
         except OSError as err:
@@ -263,11 +281,15 @@ class Spool:
             self.quota.took(self.written)
         return key
 
+    def name_end(self, kind: str) -> str:
+        """The part after the key in the name of the message that has come in."""
+        return "-%x-%08x%s" % (self.written, self._crc, kind)
+
     def _name(self, key: bytes, kind: str = ".eml") -> str:
-        return "%s-%x-%08x%s" % (str(hexlify(key), "utf-8"), self.written, self._crc, kind)
+        return str(hexlify(key), "utf-8") + self.name_end(kind)
 
     def abort(self) -> None:
-        """Forget the message that was coming in, its file too. Never raises."""
+        """Forget the message that was coming in, and its file. Never raises."""
         if self._file is not None:
             try:
                 self._file.close()
@@ -285,7 +307,7 @@ class Spool:
     # -- what is there
 
     def files(self) -> "Iterator[tuple[bytes, str]]":
-        """(key, name) of every stored message or headers, in no order that matters."""
+        """(key, name) of every stored message or header, in no particular order."""
         for name in fs.names(self.folder):
             if name.endswith(_KINDS) and name[16:17] == "-":
                 try:
@@ -297,7 +319,7 @@ class Spool:
         return sum(1 for _ in self.files())
 
     def mark(self, window: Window, whole: int, part: int) -> None:
-        """Set the state of those in the window that are stored and have none: one pass over the folder."""
+        """Set the state of those in the window that are stored and have no state yet: one pass over the folder."""
         for key, name in self.files():
             i = window.find(key)
             if i >= 0:
@@ -308,7 +330,10 @@ class Spool:
                     window.state[i] = part
 
     def name(self, key: bytes, part: bool = False) -> str:
-        """The file name of a stored message, or of headers (`part`: only of these). Raises StoreError(E_NO_MESSAGE)."""
+        """The file name of a stored message, or else of its headers (`part`: of these only).
+
+        Raises StoreError(E_NO_MESSAGE).
+        """
         found = ""
         for each, name in self.files():
             if each == key:
@@ -322,7 +347,7 @@ class Spool:
         return found
 
     def read(self, name: str, off: int, buf: "bytearray | memoryview") -> int:
-        """Bytes of a message from `off` into `buf`; how many there were."""
+        """Read bytes of a message from `off` on into `buf`; returns how many there were."""
         try:
             with open(self.folder + "/" + name, "rb") as f:
                 f.seek(off)
@@ -338,12 +363,12 @@ class Spool:
 
 
 def is_whole(name: str) -> bool:
-    """Whether a file name is of a whole message, not of headers alone."""
+    """Whether a file name is that of a whole message, not of headers alone."""
     return name.endswith(".eml")
 
 
 def size_of(name: str) -> int:
-    """The size that a message's file name tells."""
+    """The size given in a message's file name."""
     return int(name.split("-")[1], 16)
 
 

@@ -1,4 +1,4 @@
-"""What may become the board's settings: checked as a whole, with secrets that stay where they are kept.
+"""Checks what may become the board's settings, as a whole, and carries over secrets that are to be kept.
 
 The PC tool checks them against the full schema; here only what would harm the board is refused.
 """
@@ -29,10 +29,10 @@ _WAYS = (
     "xoauth2",
     "oauthbearer",
 )
-_FILTERS = const(8)  # of an account
+_FILTERS = const(8)  # per account
 _DAYS = const(3650)
 
-# The secrets, and what must stay as it was for one to be kept.
+# The secrets, and the settings that must be unchanged for one to be kept.
 _SECRETS = (
     ("wifi", "password", ("ssid",)),
     ("account", "password", ("host", "port", "user", "tls", "tls_verify")),
@@ -41,7 +41,7 @@ _SECRETS = (
 
 
 class SettingError(ConfigError):
-    """A ConfigError with the `path` of the setting, as `account[0].port`."""
+    """A ConfigError with the `path` of the setting, such as `account[0].port`."""
 
     def __init__(self, path: str, why: str, code: int = E_SETTING_VALUE) -> None:
         super().__init__(code, path + ": " + why if why else path)
@@ -49,7 +49,7 @@ class SettingError(ConfigError):
 
 
 def parse(data: "bytes | bytearray", old: "Settings | None") -> "Settings":
-    """Staged CBOR as settings: checked as a whole, with the secrets of `old` put where it says to keep them."""
+    """Staged CBOR as settings: checked as a whole, with secrets filled in from `old` where it says to keep them."""
     doc = decode(data, DEPTH)
     if isinstance(doc, dict):
         _keep_secrets(doc, old or {})
@@ -76,6 +76,7 @@ def check(doc: "Any") -> None:
     for section in ("device", "display", "time", "storage"):
         _type(doc.get(section, {}), dict, section)
     _type(doc.get("time", {}).get("zone", 0), int, "time.zone")
+    _text(doc.get("time", {}), "rule", "time.", 0, 64)
     _text(doc.get("time", {}), "ntp", "time.", 0, 253)
     _text(doc.get("display", {}), "driver", "display.", 0, 64)
     _number(doc.get("storage", {}), "quota_bytes", "storage.", 0, 1 << 40)

@@ -1,10 +1,10 @@
-"""Whether a message whose uid is no name is stored already: then it is told by its content."""
+"""Tells by its content whether a message that its uid does not identify is stored already."""
 
 from hashlib import sha256
 
 
 def digest_of(path: str, block: bytearray) -> bytes:
-    """The SHA-256 of a file; b"" when there is none. `block`: lent."""
+    """The SHA-256 of a file; b"" if there is none. `block`: lent."""
     sha = sha256()
     try:
         with open(path, "rb") as f:

@@ -1,1 +1,1 @@
-"""What a person reads of a message: its header fields, decoded and made safe to show. Pure."""
+"""The part of a message that a person reads: its header fields, decoded and made safe to show. Pure."""

@@ -1,4 +1,4 @@
-"""Finds out whom a message is from: the name in a From field, or else the address. Never raises."""
+"""Finds out who a message is from: the name in a From field, or else the address. Never raises."""
 
 from micropython import const
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 def sender(raw: "Bytes", limit: int) -> str:
     """The display name of the first mailbox (RFC 5322 section 3.4), or its address; at most `limit` bytes.
 
-    Quoted strings, comments (`a@b (Name)`), groups and encoded-words are understood, these also where they
-    are not allowed but seen. May hold control characters: see `escape.clean`.
+    Understands quoted strings, comments (`a@b (Name)`), groups and encoded-words, the last even in places
+    where they are not allowed but occur. The result may hold control characters: see `escape.clean`.
     """
     phrase = bytearray()
     addr = bytearray()
     comment = bytearray()
     group = bytearray()
     out = phrase
-    close = 0  # what ends the quoted string we are in
-    depth = 0  # of comments
+    close = 0  # the character that ends the current quoted string
+    depth = 0  # of nested comments
     angle = False
     i = 0
     while i < len(raw):

@@ -1,6 +1,6 @@
 """Turns bytes in the charsets of Western European mail into valid UTF-8. Never raises.
 
-MicroPython's `decode` knows only UTF-8. Loaded when headers are read, and then it goes again.
+MicroPython's `decode` knows only UTF-8. Loaded to read headers, and unloaded afterwards.
 """
 
 from micropython import const
@@ -26,9 +26,9 @@ _LATIN9 = b"\xa4\x20\xac\xa6\x01\x60\xa8\x01\x61\xb4\x01\x7d\xb8\x01\x7e\xbc\x01
 def to_utf8(raw: "Bytes", charset: bytes = b"") -> "Bytes":
     """`raw` as valid UTF-8.
 
-    `charset`: its name, in any case; empty (or us-ascii) for bytes nobody labelled: UTF-8 if they are valid
-    (the end may be cut off inside a character), else windows-1252. iso-8859-1 is read as windows-1252, which
-    only adds to it. A bad byte becomes U+FFFD; in a charset not known here all but ASCII becomes "?".
+    `charset`: its name, in any case; empty (or us-ascii) for unlabelled bytes: UTF-8 if they are valid (the
+    end may be cut off inside a character), else windows-1252. iso-8859-1 is read as windows-1252, which only
+    adds to it. A bad byte becomes U+FFFD; in a charset not known here, everything but ASCII becomes "?".
     """
     name = charset.lower()
     if name in (b"utf-8", b"utf8"):
@@ -76,13 +76,13 @@ def _put(out: bytearray, cp: int) -> None:
 
 
 def _valid(raw: "Bytes") -> int:
-    """How many bytes are valid UTF-8: all, or all but a last character that was cut off; else 0."""
+    """How many bytes are valid UTF-8: all, or all but a truncated last character; else 0."""
     i = 0
     wide = False
     while i < len(raw):
         cp = point(raw, i)
         if cp < 0:
-            # A lone last 0xE9 is a Latin-1 "é", unless what stands before is UTF-8 beyond doubt.
+            # A lone 0xE9 at the end is a Latin-1 "é", unless what precedes it is UTF-8 beyond doubt.
             return i if wide and _cut_off(raw, i) else 0
         wide = wide or cp >= 0x80
         i += width(cp)
@@ -90,7 +90,7 @@ def _valid(raw: "Bytes") -> int:
 
 
 def _cut_off(raw: "Bytes", i: int) -> bool:
-    """Is what stands at `i` the beginning of one character, and the end of the data?"""
+    """Whether the data ends with the beginning of one character, at `i`."""
     c = raw[i]
     left = len(raw) - i
     if not 0xC2 <= c <= 0xF4 or left > (1 if c < 0xE0 else 2 if c < 0xF0 else 3):
@@ -114,7 +114,7 @@ def _lenient(raw: "Bytes") -> bytearray:
 
 
 def _iso2022(raw: "Bytes", out: bytearray) -> None:
-    """ISO-2022-JP and its kin: ASCII between escape sequences is kept, a two-byte character is one "?"."""
+    """ISO-2022-JP and its kin: keeps ASCII between escape sequences; a two-byte character becomes one "?"."""
     i = 0
     wide = False
     while i < len(raw):

@@ -10,10 +10,11 @@ _TEXT = const(2)
 
 
 def clean(s: str, limit: int) -> str:
-    """`s` as one line of at most `limit` bytes of UTF-8; "…" ends what was cut.
+    """`s` as one line of at most `limit` bytes of UTF-8; "…" marks a cut.
 
-    Runs of white space become one space, ends are stripped. Control characters (C0, DEL, C1) and what is
-    invisible or turns the direction of text are dropped: no text can move a cursor or pose as another.
+    Runs of white space become one space; both ends are stripped. Control characters (C0, DEL, C1) and
+    characters that are invisible or change the direction of text are dropped: no text can move a cursor or
+    pose as another.
     """
     raw = s.encode()
     out = bytearray()

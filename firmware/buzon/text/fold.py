@@ -1,16 +1,16 @@
-"""Text as it is compared: without capitals, and without the accents of Western European letters. Pure."""
+"""Text in the form in which it is compared: no capitals, and no accents on Western European letters. Pure."""
 
 from micropython import const
 
 _C3 = const(0xC3)  # the lead byte of U+00C0 to U+00FF in UTF-8
 _SHARP_S = const(0x9F)
-# What U+00E0 to U+00FF are compared as; U+00C0 to U+00DF are the same letters, 32 before.
+# What U+00E0 to U+00FF are compared as; U+00C0 to U+00DF are the same letters, 32 lower.
 _BASE = b"aaaaaaaceeeeiiiidnooooo/ouuuuypy"
 
 
 def fold(text: str) -> bytes:
     """`text` as bytes in which "Ibáñez", "IBÁÑEZ" and "ibanez" are the same. Other scripts stay as they are."""
-    out = bytearray(text.encode().lower())  # ASCII's capitals only; made shorter where it is
+    out = bytearray(text.encode().lower())  # ASCII capitals only; the loop shortens it in place
     n = 0
     lead = False
     for c in out:

@@ -1,4 +1,4 @@
-"""Takes header fields out of a message while it streams by. Never holds more than its limit of each."""
+"""Picks header fields out of a message as it streams by. Never holds more than its limit of each."""
 
 from micropython import const
 
@@ -10,7 +10,7 @@ _START = const(0)  # at the first byte of a line
 _NAME = const(1)  # in a field name that may be one of ours
 _CR = const(2)  # in a line that so far holds nothing but CR
 _KEEP = const(3)  # in a value that is kept
-_SKIP = const(4)  # in a line that is not
+_SKIP = const(4)  # in a line that is skipped
 
 
 class HeaderScan:
@@ -18,7 +18,7 @@ class HeaderScan:
 
     `names`: field names in lower case, at most 8; `limit`: bytes kept of each value, the rest is dropped.
     Lines end with LF, with or without CR before it. `done` is True once there is nothing more to find: the
-    empty line came, or every field was seen. Nothing is allocated after construction but by `get`.
+    empty line has come, or every field was seen. After construction, only `get` allocates.
     """
 
     def __init__(self, names: "Sequence[bytes]", limit: int = 200) -> None:
@@ -40,7 +40,7 @@ class HeaderScan:
         self.done = False
 
     def get(self, name: bytes) -> bytes:
-        """The raw value: unfolded, stripped, at most `limit` bytes; empty if the field was not there."""
+        """The raw value: unfolded, stripped, at most `limit` bytes; empty if there is no such field."""
         for i in range(len(self._names)):
             if self._names[i] == name and self._lens[i] > 0:
                 at = i * self._limit
@@ -48,7 +48,7 @@ class HeaderScan:
         return b""
 
     def write(self, buf: "bytes | bytearray", off: int, n: int) -> None:
-        """Take `n` bytes of the message at `buf[off]`. The buffer is only read during the call."""
+        """Take `n` bytes of the message from `buf[off]` on. The buffer is read only during the call."""
         end = off + n
         while off < end and not self.done:
             if self._state >= _KEEP:

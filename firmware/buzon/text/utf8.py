@@ -1,7 +1,7 @@
-"""UTF-8 as bytes: one character, and text that is cut where a character ends.
+"""UTF-8 as bytes: reads one character, and cuts text at the end of a character.
 
-Everything here and in `charsets` works on bytes, not on `str`: MicroPython interns every single character taken out
-of a `str` for good, and its `decode` stops at a bad byte and lets surrogates through.
+Everything here and in `charsets` works on bytes, not on `str`: MicroPython permanently interns every single
+character taken out of a `str`, and its `decode` stops at a bad byte and lets surrogates through.
 """
 
 from micropython import const
@@ -39,7 +39,7 @@ def width(cp: int) -> int:
 
 
 def shorten(buf: "Bytes", limit: int) -> str:
-    """Valid UTF-8 as text of at most `limit` bytes; "…" ends what was cut, where there is room for it."""
+    """Valid UTF-8 as text of at most `limit` bytes; "…" marks a cut if there is room for it."""
     if len(buf) <= limit:
         return str(buf, "utf-8")
     end = limit - len(_ELLIPSIS) if limit >= len(_ELLIPSIS) else limit

@@ -1,4 +1,4 @@
-"""Decodes the encoded-words of header fields (RFC 2047). Never raises: what is malformed stays readable."""
+"""Decodes the encoded-words of header fields (RFC 2047). Never raises: malformed text stays readable."""
 
 import binascii
 
@@ -15,12 +15,12 @@ _HEX = b"0123456789abcdefABCDEF"
 
 
 def decode(raw: "Bytes", limit: int) -> str:
-    """The text of an unfolded field value, at most `limit` bytes of UTF-8; "…" ends what was cut.
+    """The text of an unfolded field value, at most `limit` bytes of UTF-8; "…" marks a cut.
 
-    Encoded-words with only white space between them are joined before they are decoded (section 6.2), so
-    that a character may be split over two of them. A last word whose end is missing is decoded as far as
-    it goes. Bytes outside of words: UTF-8 if valid, else windows-1252. May hold control characters: see
-    `escape.clean`.
+    Encoded-words with only white space between them are joined before they are decoded (section 6.2), so a
+    character may be split between two of them. A last word whose end is missing is decoded as far as it goes.
+    Bytes outside of words are read as UTF-8 if valid, else as windows-1252. The text may hold control
+    characters: see `escape.clean`.
     """
     out = bytearray()
     joined = bytearray()  # bytes of the words since the last other text, all in `charset`

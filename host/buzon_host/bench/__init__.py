@@ -1,4 +1,5 @@
-"""What the project claims, measured beside what people would use instead. `buzon bench` runs it; docs/bench shows it.
+"""The project's claims, measured beside what people would use instead. `buzon bench` runs it; see docs/bench.
 
-A module a group, each with `rows(bench)`; `scripts` run on MicroPython, `peers` has the other programs' settings.
+Each group is a module with `rows(bench)`; `scripts` run on MicroPython, `peers` has the other programs'
+settings.
 """

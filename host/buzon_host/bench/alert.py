@@ -1,8 +1,8 @@
-"""Time from a message's delivery to its alert on the display of a virtual board, which polls.
+"""Time from a message's delivery to its alert on the display of a polling virtual board.
 
-The board polls as often as settings allow. Deliveries are spread evenly over the time between two polls, so that the
-median is what a person meets. What counts is the picture on the emulated display; once it stands still the board is
-asked whether this is the alert, and whether it is for the message that was delivered.
+The board polls as often as settings allow. Deliveries are spread evenly over the time between two polls, so
+that the median is what a person sees. What counts is the picture on the emulated display; once it stops
+changing, the board is asked whether this is the alert, and whether it is for the message that was delivered.
 """
 
 import statistics
@@ -15,7 +15,7 @@ from .. import demo
 from ..board.client import AccountStatus, Client
 from ..errors import BuzonError
 from ..provision.schema import Settings
-from ..virtual.board import VirtualBoard
+from ..virtual.board import HEAP_KIB, VirtualBoard
 from .mail import Server, message
 from .rows import Bench, Row, spread
 
@@ -29,7 +29,7 @@ _WAIT_S = 60.0
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Delivery to alert while the board polls, the part of it after the poll began, and `buzon sync` to alert."""
+    """Delivery to alert while the board polls, the part after the poll began, and `buzon sync` to alert."""
     with _board(bench.folder / "polls.img", POLL_S) as board:
         whole, work = [], []
         for number in range(bench.runs):
@@ -59,7 +59,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 class _Board:
-    """A board, its server, and what happens on them."""
+    """A board and its server, and the events on them."""
 
     def __init__(self, server: Server, machine: VirtualBoard, client: Client) -> None:
         self.server = server
@@ -72,18 +72,18 @@ class _Board:
         self.server.deliver(message(self.number, SIZE))
 
     def seen(self) -> None:
-        """As when a person presses the button: no alert is shown any more."""
+        """Dismiss the alert, as a person does by pressing the button."""
         if self.client.screen().page == "alert":
             self.machine.press()
             _until(lambda: self.client.screen().page != "alert", _ASK_S, "the alert to go")
 
     def poll_begins(self) -> float:
-        """When the next poll begins: monotonic seconds."""
+        """Wait for the next poll to begin; returns the time, in monotonic seconds."""
         _until(lambda: self._account().state == "sync", _ASK_S, "a poll")
         return time.monotonic()
 
     def poll_ends(self) -> None:
-        """Waits until no poll is going on or due."""
+        """Wait until no poll is running or due."""
 
         def ended() -> bool:
             account = self._account()
@@ -94,9 +94,9 @@ class _Board:
         _until(ended, _ASK_S, "the end of a poll")
 
     def alert(self) -> float:
-        """When the display shows the alert of the last message that was delivered: monotonic seconds.
+        """When the display showed the alert for the last message delivered, in monotonic seconds.
 
-        The board is left alone until the picture has stood still for a while.
+        The board is left alone until the picture has not changed for a while.
         """
         picture = b""
         at = 0.0
@@ -126,7 +126,7 @@ class _Board:
 def _board(flash: Path, poll_s: int) -> Iterator[_Board]:
     with (
         Server() as server,
-        VirtualBoard(flash=flash, heap_kib=demo.HEAP_KIB, wifi=[demo.WIFI]) as machine,
+        VirtualBoard(flash=flash, heap_kib=HEAP_KIB, wifi=[demo.WIFI]) as machine,
         Client.connect(machine.port) as client,
     ):
 

@@ -1,16 +1,17 @@
-"""Bytes of heap that a message takes on its way: per chunk, per wait for data, and around a message.
+"""Bytes of heap allocated while a message is collected: per chunk, per wait for data, and around a message.
 
-How it is measured. On the real MicroPython, with its collector off, `gc.mem_alloc()` is read before and after, over
-both drivers (the figure is the larger one) and without TLS, whose memory is not in this heap. The heap's blocks have
-32 bytes here and 16 on a board, and words are twice a board's: there it is about half.
+How it is measured. On the real MicroPython, with its collector off, `gc.mem_alloc()` is read before and
+after, over both drivers (the figure is the larger one) and without TLS, whose memory is not in this heap. A
+heap block is 32 bytes here and 16 on a board, and words are twice as long as a board's: a board allocates
+about half.
 
-- *Per chunk*: a message that is all there waits in the kernel, is read 1 KiB at a time, and goes into a file or the
-  spool: bytes from the third chunk to the last one. Ordinary text, and lines that all start with a dot, which come in
-  pieces of a line. Then it is done again with the heap locked, where any allocation raises MemoryError; if one did, the
-  row says at least one block.
+- *Per chunk*: the whole message waits in the kernel, is read 1 KiB at a time, and goes into a file or the
+  spool; the bytes from the third chunk to the last one count. It is either ordinary text, or lines that all
+  start with a dot, which come in pieces of a line. Then it is done again with the heap locked, where any
+  allocation raises MemoryError; if one did, the row says at least one block.
 - *Per wait*: the server sends 600 bytes at a time and pauses, so that there is a wait before each.
-- *Around a message*: whole sessions; all that is allocated from one stored message to the next one, the commands, their
-  replies, the file, the names, the journal and the waits there were among it.
+- *Around a message*: whole sessions; everything allocated from one stored message to the next, including
+  commands, replies, the file, names, the journal and the waits.
 """
 
 import shutil
@@ -24,7 +25,7 @@ _GROUP = "allocations"
 _UNIT = "bytes"
 _DRIVERS = ("blocking", "asyncio")
 _BLOCK = 32
-HELD = 60_000  # what the kernel holds of a message that nobody reads yet
+HELD = 60_000  # how much of an unread message the kernel holds
 PIECE = 600
 WAITED = 30_000
 _MESSAGES = {"10 KB": (10_000, 40), "10 MB": (10_000_000, 4)}
@@ -33,7 +34,7 @@ _AROUND_MOST = 4096
 
 
 class Counter:
-    """Asks the script, each time with an empty folder."""
+    """Gives the script its jobs, each with an empty folder."""
 
     def __init__(self, bench: Bench, worker: Worker) -> None:
         self._place = bench.folder / "stored"
@@ -63,7 +64,7 @@ class Counter:
 
 
 def boxes() -> dict[str, list[bytes]]:
-    """The mailboxes of the first server: for chunks, and for messages."""
+    """The first server's mailboxes: for chunks, and for whole messages."""
     found = {"text": [text(HELD)], "dots": [dots(HELD)]}
     for size, (octets, count) in _MESSAGES.items():
         found[size.replace(" ", "-")] = [text(octets)] * count

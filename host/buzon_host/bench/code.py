@@ -1,7 +1,7 @@
-"""Code size: bytes of `.mpy` per module and set, and the bytes of heap that importing them takes from files.
+"""Code size: bytes of `.mpy` per module and set, and the bytes of heap that importing them from files takes.
 
-A module's heap is measured in a fresh interpreter, after the modules that it needs. Code in ROMFS takes less: there
-it runs in place.
+A module's heap is measured in a fresh interpreter, after the modules that it needs. Code in a ROMFS takes
+less, as it runs in place.
 """
 
 import ast
@@ -15,9 +15,9 @@ from ..build.mpy import compiled_firmware, sources
 from .interpreter import lines
 from .rows import Bench, Goal, Row
 
-# The POP3 library: core, net and store. What comes on top of it has rows of its own.
+# The POP3 library: core, net and store. What comes on top of it has its own rows.
 CORE = ("__init__", "errors", "core/wire", "core/pop3", "core/login")
-STORE = ("store/fs", "store/spool", "store/journal", "store/mend")
+STORE = ("store/fs", "store/spool", "store/journal", "store/mend", "store/rewrite")
 DRIVERS = {
     "asyncio": ("net/tls", "net/clock", "net/link"),
     "blocking": ("net/tls", "net/clock", "net/blocking"),
@@ -27,14 +27,27 @@ MORE = {
     "TLS in MicroPython's heap": ("net/place",),
     "policies": (
         "policy/__init__",
+        "policy/again",
         "policy/baseline",
         "policy/collect",
+        "policy/compare",
+        "policy/doubt",
         "policy/evict",
+        "policy/moved",
+        "policy/prove",
         "policy/purge",
+        "policy/unlisted",
+        "store/alike",
+        "store/convert",
+        "store/cut",
         "store/halves",
+        "store/leave",
         "store/merged",
+        "store/rekey",
+        "store/reserve",
+        "store/witness",
     ),
-    "ways to log in": ("core/auth", "core/sasl"),
+    "ways to log in": ("core/auth", "core/learn", "core/sasl"),
     "what explains failures": (
         "net/cert",
         "net/trouble",
@@ -44,13 +57,13 @@ MORE = {
 }
 LIBRARY_GOAL = Goal(high=16 * 1024)
 APP_GOAL = Goal(high=40 * 1024)
-# What only scripts use, never the app.
+# Used only by scripts, never by the app.
 SCRIPTS_ONLY = ("buzon.mailbox", "buzon.core.client", "buzon.net.blocking")
 START = {"blocking": "buzon.mailbox,buzon.net.blocking", "asyncio": "asyncio,buzon.mailbox,buzon.net.link"}
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """The sets first, then each module of the firmware; these not with `check`."""
+    """The sets, then (unless with `check`) each module of the firmware."""
     bench.say("Compiling the library")
     alone = bench.folder / "library"
     sizes = library.build(paths.firmware(), alone)
@@ -89,13 +102,13 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def heap_of(modules: Path, what: str, before: list[str] | None = None) -> tuple[int, list[str]]:
-    """Bytes of heap that importing `what` takes, and all modules that are loaded then."""
+    """Bytes of heap that importing `what` takes, and all modules that are loaded afterwards."""
     heap, loaded = lines("imports.py", [what, *(before or [])], modules=modules)
     return int(heap), loaded.split()
 
 
 def imports(firmware: Path) -> dict[str, list[str]]:
-    """For each module those that loading it loads, a needed one before the one that needs it."""
+    """For each module, the modules that loading it loads, dependencies first."""
     trees = {
         module_name(path): (path, ast.parse((firmware / path).read_text("utf-8")))
         for path in sources(firmware)
@@ -129,7 +142,7 @@ def _direct(name: str, path: Path, tree: ast.Module, known: Mapping[str, object]
 
 
 def _sum(sizes: Mapping[str, int], files: tuple[str, ...]) -> int:
-    # A file that is empty once it is folded is not there.
+    # A file that folding leaves empty is not there.
     return sum(sizes.get(f"buzon/{name}.mpy", 0) for name in files)
 
 

@@ -1,4 +1,4 @@
-"""Ours: a real MicroPython in which a mailbox is collected, session after session (scripts/collect.py)."""
+"""Our side: a real MicroPython that collects a mailbox, session after session (scripts/collect.py)."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from ..virtual.flash import new_counters, new_image
 from ..virtual.interpreter import mapping_command
 
 SCRIPT = Path(__file__).with_name("scripts") / "collect.py"
-HEAP_KIB = 192  # the script is compiled in it; how little is enough is another group's to find
+HEAP_KIB = 192  # the script is compiled in it, too; the group `heap` finds how little is enough
 RX = 1024  # the app's receive buffer
 
 
@@ -26,8 +26,8 @@ class CollectError(Exception):
 
 
 class Collector:
-    """A context manager. `folder`: where its mail lands, below `mail/main`; with `flash`, a littlefs of so many bytes
-    in a file there instead, into which `prepare` may put something first."""
+    """A context manager. `folder`: its mail lands there, below `mail/main`; with `flash`, in a littlefs of so
+    many bytes in a file there, into which `prepare` may put something first."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class Collector:
 
     def _tell(self, job: dict[str, Any]) -> None:
         assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # then its answer says why
+        with contextlib.suppress(BrokenPipeError):  # its answer then says why
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
 
     def collect(self, **settings: Any) -> dict[str, Any]:
-        """One session; what it says. Raises CollectError."""
+        """Runs one session; returns its answer. Raises CollectError."""
         self._tell({"settings": settings})
         assert self._process.stdout
         said = ""

@@ -1,11 +1,11 @@
-"""A link with latency: a proxy before a server that passes every byte on some time later, and counts the turns.
+"""A link with latency: a proxy that passes every byte to and from a server after a delay, and counts turns.
 
-Only time is added: what waits has its due time with it, so that speed is not limited (but that 64 MB each way
-are under way at most). A connection's set-up is not delayed, the server's greeting is.
+Only time is added: waiting bytes carry their due time, so speed is not limited (except that at most 64 MB are
+under way in each direction). The server's greeting is delayed, a connection's set-up is not.
 
-A turn, or round trip: the client sends after the server has sent. What counts is what the client could see: bytes
-that were passed on to it, not those still under way. The proxy sees no commands and needs none, but with TLS the
-handshake's turns would count too, and those of TLS 1.2 and 1.3 differ: so turns are counted without TLS.
+A turn, or round trip, is when the client sends after the server has sent. Only bytes that were passed on to
+the client count, as it cannot see those still under way. The proxy does not look at commands, but with TLS
+the handshake's turns would count too, and those of TLS 1.2 and 1.3 differ: so turns are counted without TLS.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ _UNDER_WAY = 1 << 26
 
 @dataclass
 class Talk:
-    """A connection: its turns so far, bytes from the client and from the server, and whether it has ended. `seconds`:
-    from its begin to the moment when the client knows that the server has hung up."""
+    """A connection: its turns so far, bytes from the client and from the server, and whether it has ended.
+    `seconds`: from its start to the moment when the client knows that the server has hung up."""
 
     turns: int = 0
     seconds: float = 0.0
@@ -35,7 +35,7 @@ class Talk:
 
 @dataclass
 class _Way:
-    """What is under way in one direction: (when it is due, bytes); no bytes are the end."""
+    """What is under way in one direction: (when it is due, bytes); empty bytes mark the end."""
 
     source: socket.socket
     sink: socket.socket
@@ -44,7 +44,7 @@ class _Way:
     ended: bool = False
 
     def take(self, due: float) -> int:
-        """Read what there is; how much it was."""
+        """Read what there is; returns how much it was."""
         data = self.source.recv(_PIECE)
         self.queue.append((due, memoryview(data)))
         self.waiting += len(data)
@@ -52,7 +52,7 @@ class _Way:
         return len(data)
 
     def give(self, now: float) -> bool:
-        """Pass on what is due; whether it was anything."""
+        """Pass on what is due; returns whether anything was."""
         given = False
         while self.queue and self.queue[0][0] <= now:
             due, data = self.queue[0]
@@ -76,7 +76,7 @@ class _Way:
 
 class Proxy:
     """A context manager. `to`: the server's port on 127.0.0.1; `delay_s`: each way; `port`: where it listens;
-    `talks`: the connections, in their order."""
+    `talks`: the connections, in order."""
 
     def __init__(self, to: int, delay_s: float = 0.0) -> None:
         self.to = to
@@ -112,17 +112,17 @@ class Proxy:
                     each.setblocking(False)
                 self._pass(near, far, talk)
         except OSError:
-            pass  # the one that sees its connection broken says so
+            pass  # whoever sees its connection broken reports it
         finally:
             talk.seconds = time.perf_counter() - start
             talk.over.set()
 
     def _pass(self, near: socket.socket, far: socket.socket, talk: Talk) -> None:
         out, back = _Way(near, far), _Way(far, near)
-        answered = False  # the client was given something since it sent last
+        answered = False  # the client has been given something since it last sent
         while True:
             now = time.monotonic()
-            poller = select.poll()  # made anew: cheap beside what is passed on
+            poller = select.poll()  # a new one each time: cheap compared with passing bytes on
             least = -1.0
             for one in (near, far):
                 events = 0
@@ -139,7 +139,7 @@ class Proxy:
                     poller.register(one, events)
             ready = dict(poller.poll(None if least < 0 else least * 1000))
             now = time.monotonic()
-            # What the client sent first: it was sent before what is given now.
+            # The client's bytes first: they were sent before what is given now.
             if not out.ended and ready.get(near.fileno(), 0) & ~select.POLLOUT:
                 n = out.take(now + self.delay_s)
                 talk.sent += n

@@ -1,7 +1,7 @@
 """What storing a message does to the flash: the app on a virtual board, which counts programs and erases.
 
-All that the board writes is in it: message, directory, journal. One message is collected first, so that what comes
-once (folders, settings, the clock) is not counted.
+Everything that the board writes counts: message, directory, journal. One message is collected first, so that
+what is written only once (folders, settings, the clock) is not counted.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from .. import demo
 from ..board.client import Client
 from ..board.follow import follow
 from ..errors import BoardRefused, BuzonError
-from ..virtual.board import VirtualBoard
+from ..virtual.board import HEAP_KIB, VirtualBoard
 from .mail import Server, message
 from .rows import Bench, Goal, Row
 from .run import bounds
@@ -39,9 +39,9 @@ _SLACK = 1 << 20
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Per size: bytes programmed and blocks erased; then how much mail a full flash holds.
+    """Bytes programmed and blocks erased per size; then how much mail a full flash holds.
 
-    With `check` only the sizes that have a bound.
+    With `check`, only the sizes that have a bound.
     """
     bounded = bounds().get("flash", {})
     for name, size in SIZES.items():
@@ -67,7 +67,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _per_message(flash: Path, size: int, *, together: bool) -> tuple[float, float]:
-    """(bytes programmed, blocks erased) for each of MESSAGES messages, in one session or in one each."""
+    """(bytes programmed, blocks erased) per message over MESSAGES messages, in one session or in one each."""
     room = demo.flash_size_for([size] * (MESSAGES + 1)) + _SLACK
     with _board(flash, room) as (server, board, client):
         server.deliver(message(0, size))
@@ -89,13 +89,13 @@ def _per_message(flash: Path, size: int, *, together: bool) -> tuple[float, floa
 
 
 def _full(flash: Path) -> float:
-    """Bytes of mail to bytes of flash, when no further message fits."""
+    """Bytes of mail per byte of flash when no further message fits."""
     with _board(flash, FULL_FLASH) as (server, _, client):
         for number in range(FULL_FLASH // FULL_SIZE):
             server.deliver(message(number, FULL_SIZE))
         try:
             follow(client, demo.ACCOUNT)
-            while server.left():  # what one session does is bounded
+            while server.left():  # one session does only so much
                 follow(client, demo.ACCOUNT)
         except BoardRefused as error:
             if error.code != E_FLASH_FULL:
@@ -105,12 +105,12 @@ def _full(flash: Path) -> float:
 
 @contextmanager
 def _board(flash: Path, size: int) -> Iterator[tuple[Server, VirtualBoard, Client]]:
-    """A server without mail, and a board that collects from it when it is told to."""
+    """A server without mail, and a board that collects from it when told to."""
     with (
         Server() as server,
-        VirtualBoard(flash=flash, flash_size=size, heap_kib=demo.HEAP_KIB, wifi=[demo.WIFI]) as board,
+        VirtualBoard(flash=flash, flash_size=size, heap_kib=HEAP_KIB, wifi=[demo.WIFI]) as board,
         Client.connect(board.port) as client,
     ):
         demo.put(client, server)
-        follow(client, demo.ACCOUNT)  # new settings bring a poll of their own
+        follow(client, demo.ACCOUNT)  # new settings cause a poll
         yield server, board, client

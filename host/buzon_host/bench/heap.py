@@ -1,8 +1,8 @@
-"""The least heap in which a mailbox is collected over TLS, found by trying: each try is a fresh start.
+"""The smallest heap in which a mailbox is collected over TLS, found by trying: each try is a fresh start.
 
-The library runs the examples of docs/library.md, compiled, from files and in place from a ROMFS. The app runs on a
-virtual board, where the virtual hardware's share is added to the limit and TLS takes 27 KB of it. A try succeeds when
-all messages are stored byte for byte.
+The library runs the examples of docs/library.md, compiled, from files and in place from a ROMFS. The app runs
+on a virtual board, where the virtual hardware's share is added to the limit and TLS takes 27 KB of it. A try
+succeeds when all messages are stored byte for byte.
 """
 
 import itertools
@@ -37,16 +37,16 @@ LARGE = "one of 20 MB"
 LARGE_SIZE = 20 * 1000 * 1000
 SIZES = (1 << 10, 16 << 10, 256 << 10, 4 << 20, LARGE_SIZE)
 COUNTS = (1, 10, 100, 1000)
-APP_COUNTS = (1, 10, 100)  # 1000 take minutes there
+APP_COUNTS = (1, 10, 100)  # 1000 would take minutes
 
 Stores = Callable[[Server, int], bool]
 Run = Callable[..., object]
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """For each program: both mailboxes, and how far they are apart.
+    """For each program: both mailboxes, and how far apart their figures are.
 
-    With `check` only whether the heap of the committed bound is enough.
+    With `check`, only whether the heap of the committed bound is enough.
     """
     modules = bench.folder / "library"
     library.build(paths.firmware(), modules)
@@ -68,7 +68,7 @@ def _measured(bench: Bench, name: str, goal: Goal, stores: Stores) -> Iterator[R
         bench.say(f"Heap: {name}, {mailbox}")
         with Server(messages) as server:
             least = least_heap(partial(stores, server), _bound(name, mailbox) or GUESS_KIB)
-            # Not by luck: as often as everything else is measured.
+            # Not just by luck: it must be enough as often as everything else is measured.
             while not all(stores(server, least) for _ in range(bench.runs - 1)):
                 least += 1
         found[mailbox] = least
@@ -117,9 +117,9 @@ def _checked(bench: Bench, name: str, goal: Goal, stores: Stores) -> Iterator[Ro
 
 
 def least_heap(enough: Callable[[int], bool], guess: int) -> int:
-    """The smallest number of KiB that is enough: steps from `guess` that double, then halves.
+    """The smallest number of KiB that is enough: doubling steps from `guess`, then bisection.
 
-    Raises BuzonError when not even 1 MiB is.
+    Raises BuzonError when not even 1 MiB is enough.
     """
     step = 1
     if enough(guess):
@@ -174,7 +174,7 @@ def _library(driver: str, run: Run, places: Iterator[Path], server: Server, kib:
 
 
 def _app(places: Iterator[Path], server: Server, kib: int) -> bool:
-    """As `buzon demo` does it."""
+    """Collect as `buzon demo` does."""
     folder = next(places)
     folder.mkdir()
     server.refill()

@@ -19,7 +19,7 @@ def from_files(
     heap_kib: int = 1024,
     timeout: float = 120,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `script` in `folder` until it ends, well or not. Raises BuzonError after `timeout` seconds."""
+    """Run `script` in `folder` until it ends, well or badly. Raises BuzonError after `timeout` seconds."""
     return _run(
         command(), script, arguments, {"MICROPYPATH": f"{modules}:.frozen"}, folder, heap_kib, timeout
     )
@@ -28,8 +28,8 @@ def from_files(
 def from_rom(
     script: Path, *, rom: Path, folder: Path, heap_kib: int = 1024, timeout: float = 120
 ) -> "subprocess.CompletedProcess[str]":
-    """The same with compiled modules that run in place, from the ROMFS image `rom`: what a board has in its address
-    space is mapped into memory here. Raises BuzonError where that is not possible, too."""
+    """The same with compiled modules that run in place from the ROMFS image `rom`, which is mapped into
+    memory as a board has it in its address space. Also raises BuzonError where that is not possible."""
     launch, mapped = mapping_command()
     if not mapped:
         raise BuzonError("A ROMFS needs the installed package's MicroPython: leave BUZON_MICROPYTHON unset.")
@@ -63,7 +63,7 @@ def _run(
 
 
 def lines(script: str, arguments: Iterable[str], *, modules: Path) -> list[str]:
-    """What a script of ours prints. Raises BuzonError with its last words when it fails."""
+    """What one of our scripts prints. Raises BuzonError with its last line when it fails."""
     done = from_files(SCRIPTS / script, arguments, modules=modules)
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()

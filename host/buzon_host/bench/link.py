@@ -1,23 +1,25 @@
-"""Row 4: a slow link. 200 messages of 2 KB to 2 MB, 54 MB in all, from Dovecot through a proxy that adds 0, 50 and
-200 ms each way (delay.py): ours against mpop, fetchmail, getmail6 and Python's poplib, with and without DELE.
+"""Row 4: a slow link. 200 messages of 2 KB to 2 MB, 54 MB in all, from Dovecot through a proxy that adds 0,
+50 and 200 ms each way (delay.py): ours against mpop, fetchmail, getmail6 and Python's poplib, with and
+without DELE.
 
 How it is measured:
-- The time is the connection's, as the proxy sees it: from the client's connect to the server's hanging up after QUIT.
-  So no program's start counts, nor an interpreter's. Round trips are the proxy's turns.
-- No TLS (delay.py says why), PLAIN or USER and PASS for all; each peer's settings are in peers/.
-- All store one file a message on the same disk, synced before the message counts as stored. MicroPython's `close` does
-  not sync a file of this computer, as it does on littlefs, so scripts/collect.py does that for ours.
-- What everyone stored is compared byte for byte with what the server has (the peers turn CRLF into LF; getmail6 puts a
-  Return-Path line in front, which no setting switches off).
-- Ours is the library as docs/library.md has it, compiled, over its blocking driver, in real MicroPython with 192 KiB of
-  heap and a receive buffer of 4 KiB (the app's has 1 KiB, which takes a third more of the processor). `first`:
-  nothing is known of the server; `again`: its capabilities are.
-- Ours and mpop are run in turn, `runs` times. What takes more than a minute (the others at 200 ms) is run once.
+- The time is the connection's, as the proxy sees it: from the client's connect to the server's hanging up
+  after QUIT. So neither a program's nor an interpreter's start counts. Round trips are the proxy's turns.
+- No TLS (delay.py says why), and PLAIN or USER and PASS for all; each peer's settings are in peers/.
+- All store one file per message on the same disk, synced before the message counts as stored. MicroPython's
+  `close` syncs a file on littlefs, but not one on this computer, so scripts/collect.py does that for ours.
+- What everyone stored is compared byte for byte with what the server has (the peers turn CRLF into LF;
+  getmail6 puts a Return-Path line in front, which no setting switches off).
+- Ours is the library as in docs/library.md, compiled, over its blocking driver, in real MicroPython with 192
+  KiB of heap and a receive buffer of 4 KiB (the app's is 1 KiB, which costs a third more processor time).
+  `first`: nothing is known about the server; `again`: its capabilities are.
+- Ours and mpop are run in turn, `runs` times. What takes more than a minute (the others at 200 ms) is run
+  once.
 
-Caveats: the proxy limits no speed, so there is no slow start and no loss; the disk's cache is warm. At 0 ms it is the
-processor that counts: MicroPython runs bytecode for each piece, looks through it with `bytearray.find`, and computes
-the CRC-32 that is in each name, at 250 MB/s. Whatever else runs on the machine meanwhile slows ours more
-than mpop, which needs a quarter of the processor's time.
+Caveats: the proxy does not limit speed, so there is no slow start and no loss; the disk's cache is warm. At 0
+ms the processor is what counts: MicroPython runs bytecode for each piece, looks through it with
+`bytearray.find`, and computes the CRC-32 that is in each name, at 250 MB/s. Other work on the machine slows
+ours more than mpop, which needs a quarter of the processor time.
 """
 
 import statistics
@@ -44,7 +46,7 @@ _ONCE_MS = 50
 
 @dataclass
 class Taken:
-    """What runs took: seconds and round trips of each, or why there are none."""
+    """What the runs took: the seconds and round trips of each, or why there are none."""
 
     seconds: list[float] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
@@ -60,7 +62,7 @@ class Taken:
 
 
 class Course:
-    """A Dovecot with the mail, and a folder for what is collected of it."""
+    """A Dovecot with the mail, and a folder for what is collected from it."""
 
     def __init__(self, stack: ExitStack, folder: Path, messages: list[bytes]) -> None:
         self._folder = folder
@@ -83,7 +85,7 @@ class Course:
             raise PeerError(f"{who} left {left} messages on the server")
 
     def peer(self, peer: Peer, delay_ms: int, delete: bool, taken: Taken) -> None:
-        """One run; PeerError becomes why there is none."""
+        """One run; a PeerError is kept as the reason why there is none."""
         self.drop.fill()
         folder = self._place()
         with Proxy(self.server.pop3, delay_ms / 1000) as proxy:
@@ -96,7 +98,7 @@ class Course:
                 taken.missing = str(error)
 
     def ours(self, delay_ms: int, delete: bool, sessions: int, flash: int = 0) -> list[Talk]:
-        """Sessions one after the other, each of which finds all mail new. Raises PeerError."""
+        """Sessions one after the other; each finds all mail new. Raises PeerError."""
         settings: dict[str, object] = {
             "host": "127.0.0.1",
             "user": self.server.user,
@@ -117,7 +119,7 @@ class Course:
                         stored = collector.stored()
                         right = sorted(path.read_bytes() for path in stored) == self._exact
                         self._check(right, "ours", delete)
-                        for path in stored:  # the next session's come with other uids
+                        for path in stored:  # the next session's messages have other uids
                             path.unlink()
             return proxy.talks
 
@@ -162,7 +164,7 @@ def _at(
                 bench.say(f"link: {case}: {peer.name}, {number + 1}")
                 course.peer(peer, delay, delete, taken)
     for name, taken in (("first", first), ("again", again)):
-        goal = _ROUND_TRIPS if delay else None  # with none the commands' own pieces are told apart
+        goal = _ROUND_TRIPS if delay else None  # without a delay the pieces of one command count separately
         yield Row(
             "link", f"round trips, {case}, {name}", max(taken.turns), "turns", runs=bench.runs, goal=goal
         )
@@ -198,6 +200,6 @@ def _at(
 
 
 def _littlefs(course: Course) -> Row:
-    """Once, at 50 ms: a flash in memory that takes no time itself, all of littlefs's work."""
+    """Once, at 50 ms: all of littlefs's work, on a flash in memory that takes no time itself."""
     talk = course.ours(50, False, 1, _FLASH)[0]
     return Row("link", "time, 50 ms, kept, into littlefs", talk.seconds, "s")

@@ -1,4 +1,4 @@
-"""The mail that heap, flash and alerts are measured with, and a server that has it."""
+"""The mail that heap, flash and alerts are measured with, and a server that serves it."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -9,7 +9,7 @@ _LINE = b"%08d The quick brown fox jumps over the lazy dog, and so on for a line
 
 
 def message(number: int, size: int) -> bytes:
-    """A message of exactly `size` bytes (200 at least), unlike that of any other number."""
+    """A message of exactly `size` bytes (at least 200); every number gives a different one."""
     head = b"From: Sender <sender@example.org>\r\nSubject: Message %d\r\n\r\n" % number
     line = _LINE % number
     left = size - len(head)
@@ -36,7 +36,7 @@ class Server(LocalServer):
         return self
 
     def refill(self) -> None:
-        """As at the start, whatever was deleted since."""
+        """Restore the initial content, whatever was deleted since."""
         for folder in ("new", "cur"):
             for path in (self.maildir / folder).iterdir():
                 path.unlink()

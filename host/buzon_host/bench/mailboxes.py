@@ -1,7 +1,7 @@
-"""A POP3 server for measuring: it sends prepared bytes as fast as the computer can, so that nobody waits for it.
+"""A POP3 server for measuring: it sends prepared bytes as fast as it can, so that nobody waits for it.
 
-The user's name chooses the mailbox. Nothing is ever deleted: all runs meet the same mail. Besides POP3 it knows
-`RAW n`, answered with the bytes of the message as they are stored and the end of the connection.
+The user's name chooses the mailbox. Nothing is ever deleted: all runs see the same mail. Besides POP3 it
+knows `RAW n`: it sends the message's bytes as they are stored, and closes the connection.
 """
 
 import random
@@ -14,7 +14,7 @@ from typing import Self
 
 _COLUMNS = 72
 _PAUSE_S = 0.004
-_PERIOD = 1009  # lines that differ; then they come again
+_PERIOD = 1009  # different lines; then they repeat
 _CAPA = b"+OK\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n"
 
 
@@ -38,7 +38,7 @@ def dots(size: int) -> bytes:
 
 
 def long_line(size: int) -> bytes:
-    """One line, of any bytes but line ends."""
+    """One line, of any bytes except line ends and NUL."""
     piece = bytes(random.Random(4).choices([c for c in range(256) if c not in b"\r\n\0"], k=65537))
     return (piece * (size // len(piece) + 1))[: size - 2] + b"\r\n"
 
@@ -63,9 +63,9 @@ def stuffed(content: bytes) -> bytes:
 
 
 class Mailboxes:
-    """The server, on a port of its own of the loopback address. `boxes`: {user: the contents of the messages}.
+    """The server, on its own port of the loopback address. `boxes`: {user: the contents of the messages}.
 
-    `piece`: it sends so many bytes of a message at a time, and waits until the client must have read them.
+    `piece`: it sends so many bytes of a message at a time, and pauses until the client must have read them.
     """
 
     def __init__(self, boxes: Mapping[str, Sequence[bytes]], piece: int = 0) -> None:

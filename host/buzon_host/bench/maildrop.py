@@ -1,4 +1,4 @@
-"""The maildrops that are collected: what is in them, always the same, and how they get into Dovecot's Maildir."""
+"""The maildrops that are collected: their content, always the same, and its way into Dovecot's Maildir."""
 
 import os
 import random
@@ -12,11 +12,11 @@ from ..server.dovecot import NOBODY, Dovecot
 SMALLEST, LARGEST = 2_000, 2_000_000
 _SEED = 31  # 54 MB with 200 messages
 _LINE = 72
-_DOTS = 500  # every so many lines one begins with a dot
+_DOTS = 500  # one line in so many begins with a dot
 
 
 def mixed(count: int = 200) -> list[bytes]:
-    """Messages of 2 KB to 2 MB, log-uniform, of lines of text with LF ends (sizes are those with CRLF)."""
+    """Messages of 2 KB to 2 MB, log-uniform, in lines of text ending with LF (sizes are those with CRLF)."""
     chance = random.Random(_SEED)
     sizes = [int(SMALLEST * (LARGEST / SMALLEST) ** chance.random()) for _ in range(count)]
     alphabet = string.ascii_letters + "     "
@@ -46,17 +46,17 @@ def small(count: int) -> list[bytes]:
 
 
 def wire(message: bytes) -> bytes:
-    """As it comes from the server."""
+    """The message as the server sends it."""
     return message.replace(b"\n", b"\r\n")
 
 
 def digest(message: bytes) -> bytes:
-    """Of a message whichever line ends it was stored with."""
+    """A message's digest, whichever line ends it was stored with."""
     return sha256(message.replace(b"\r\n", b"\n")).digest()
 
 
 class Maildrop:
-    """What a Dovecot has, which can be put back after it was deleted."""
+    """The mail of a Dovecot, which can be put back after it was deleted."""
 
     def __init__(self, server: Dovecot, messages: list[bytes]) -> None:
         self.count = len(messages)
@@ -66,7 +66,7 @@ class Maildrop:
         shutil.rmtree(self._aside, ignore_errors=True)
         self._aside.mkdir()
         for n, message in enumerate(messages):
-            # The sizes are in the names, as Dovecot's own delivery puts them there: so none reads it all first.
+            # The names hold the sizes, as with Dovecot's own delivery: so it need not read everything first.
             size = len(message)
             name = f".M{n:06}.bench,S={size},W={size + message.count(10)}"
             path = self._aside / name
@@ -76,14 +76,14 @@ class Maildrop:
         self.fill()
 
     def fill(self, anew: bool = False) -> None:
-        """See that all of it is there; `anew`: with other uids than before."""
+        """Make sure that all of it is there; `anew`: with other uids than before."""
         if self.left() == self.count and not anew:
             return
         self._fills += 1
         for path in self._there():
             path.unlink()
         for path in self._aside.iterdir():
-            # A name of its own each time: Dovecot knows the old ones, as deleted.
+            # A new name each time: Dovecot knows the old ones as deleted.
             (self._maildir / "new" / f"17{self._fills:08}{path.name}").hardlink_to(path)
 
     def left(self) -> int:

@@ -1,4 +1,4 @@
-"""Draws the rows' series, as SVG and PNG: the same rows make the same files, byte for byte."""
+"""Draws the rows' series as SVG and PNG: the same rows give the same files, byte for byte."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 Documents = Sequence[Mapping[str, Any]]
 
-# Okabe and Ito's colours, which people with any colour vision tell apart.
+# Okabe and Ito's colours, which people with any colour vision can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 _SIZE_INCHES = (7.0, 4.2)
@@ -21,7 +21,7 @@ _DPI = 110
 
 @dataclass(frozen=True)
 class Plot:
-    """`group`: whose points it shows. `y`: the rows' unit is added when it ends in a colon. `bytes`: x is a size."""
+    """`group`: whose points it shows. `y`: a final colon adds the rows' unit. `bytes`: x is a size."""
 
     group: str
     title: str
@@ -59,7 +59,7 @@ PLOTS = {
         bytes=True,
     ),
 }
-# Where a group's rows belong that do not say it: the group's only plot, or its first.
+# The plot for rows that do not name one: their group's only plot, or its first.
 _OF_GROUP = {plot.group: name for name, plot in reversed(PLOTS.items())}
 
 
@@ -78,7 +78,7 @@ def draw(rows: Documents, folder: Path) -> list[str]:
 
 
 def curves(rows: Documents, name: str) -> tuple[dict[str, list[list[float]]], str]:
-    """The curves of a plot, put together from all rows that have some of their points, and their unit."""
+    """The curves of a plot, assembled from all rows that have some of its points, and their unit."""
     found: dict[str, dict[float, float]] = {}
     unit = ""
     for row in rows:
@@ -90,7 +90,7 @@ def curves(rows: Documents, name: str) -> tuple[dict[str, list[list[float]]], st
 
 
 def _label(curve: str) -> str:
-    """`plot: curve` is the curve's; a curve that is named after its plot alone, or is ours, is Buzón's."""
+    """The name after `plot: `; a curve that is named after its plot alone, or `ours`, is Buzón's."""
     name = curve.rpartition(": ")[2]
     return "Buzón" if name == "ours" or " against " in name else name
 

@@ -1,16 +1,18 @@
-"""Row 5: a poll without new mail, with 0, 10, 1,000 and 10,000 messages that are kept on the server.
+"""Row 5: a poll without new mail, with 0, 10, 1,000 and 10,000 messages kept on the server.
 
 How it is measured:
-- The library, compiled, over its blocking driver, in real MicroPython, with `keep = "forever"`; Dovecot through the
-  proxy that counts turns (delay.py), which adds nothing here; no TLS, as there its handshake's turns would count.
-- All messages are known: they came once and were deleted on the board by a person. For a poll that is the same as if
-  they were there, a record of each in the journal, and the folder is not looked at.
-- Round trips are the most of all polls after the first, which asks the server what it can (one more).
-- Heap: `gc.mem_alloc()` after a collection, when the session is over. What a session needs meanwhile is in the group
-  `heap`, as the smallest heap in which it works.
+- The library, compiled, over its blocking driver, in real MicroPython, with `keep = "forever"`; Dovecot
+  through the proxy that counts turns (delay.py), which adds no delay here; no TLS, as its handshake's turns
+  would count.
+- All messages are known: they came once and were deleted on the board by a person. For a poll that is the
+  same as if they were still there: each has a record in the journal, and the folder is not looked at.
+- Round trips are the most of all polls after the first, which also asks for the server's capabilities (one
+  more).
+- Heap: `gc.mem_alloc()` after a collection, when the session is over. The group `heap` has what a session
+  needs while it runs, as the smallest heap in which it works.
 - Bytes programmed: what MicroPython's littlefs wrote into the virtual board's flash in all those polls.
 
-Caveat: with 10,000 messages most of the time is Dovecot's and the line's, 270 KB of listing.
+Caveat: with 10,000 messages most of the time is Dovecot's and the line's, for 270 KB of listing.
 """
 
 import statistics
@@ -26,14 +28,14 @@ from .delay import Proxy
 from .maildrop import Maildrop, small
 from .rows import Bench, Goal, Row, spread
 
-COUNTS = (10, 0, 1000, 10_000)  # the first is what the others' heap is compared with
+COUNTS = (10, 0, 1000, 10_000)  # the others' heap is compared with the first's
 _FLASH = 1 << 20
 _DELETED = 3  # in the journal
 _GROWTH = 256
 
 
 def know(fs: LittleFS, folder: str, user: str, host: str, uids: Sequence[bytes]) -> None:
-    """A journal that knows these in an account's folder: they came, and were deleted on the board by a person."""
+    """Write an account's journal that knows these uids, as if a person had deleted them on the board."""
     realm = f"{user}@{host} ".encode()
     fs.makedirs(folder, exist_ok=True)
     with fs.open(f"{folder}/journal", "wb") as file:
@@ -71,7 +73,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _polls(bench: Bench, count: int) -> tuple[list[float], int, int, int]:
-    """Seconds of each poll, the most round trips, heap in use, bytes programmed in all."""
+    """The seconds of each poll, the most round trips of one, heap in use, and bytes programmed in all."""
     with Dovecot() as server, Proxy(server.pop3) as proxy:
         drop = Maildrop(server, small(count))
         settings = {

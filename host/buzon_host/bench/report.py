@@ -1,9 +1,10 @@
-"""What `make bench` leaves in the repository: results.json, and everything that is made of it.
+"""What `make bench` leaves in the repository: results.json, and everything that is made from it.
 
-results.md has all rows, the plots are drawn of their series, and the table of headlines goes between two markers into
-the pages that quote figures. Nobody types a figure.
+results.md has all rows, the plots are drawn from their series, and the table of headlines goes between two
+markers into the folder's README.md, and into other pages that quote it. Nobody types a figure.
 
-`python -m buzon_host.bench.report FOLDER [PAGE ...]` makes them again of FOLDER/results.json, without measuring.
+`python -m buzon_host.bench.report FOLDER [PAGE ...]` makes them again from FOLDER/results.json, without
+measuring.
 """
 
 import json
@@ -32,7 +33,7 @@ _TITLES = {
     "code": "Code size",
     "alert": "From delivery to alert",
 }
-# What pages quote: group, row, and how they say it. A row that was not measured is left out.
+# What pages quote: group, row, and the wording. A row that was not measured is left out.
 HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("retr", "text, 1 KiB, file, against readline()", "RETR of text, beside the `readline()` loop"),
     ("retr", "text, 1 KiB, file", "RETR of text, beside the raw loop"),
@@ -60,14 +61,14 @@ _MODULE = "module "
 
 
 def document(row: Row) -> dict[str, Any]:
-    """A row as results.json keeps it: with its points."""
+    """A row as results.json keeps it, with its points."""
     return {**row.document(), "plot": row.plot, "series": row.series}
 
 
 def write(folder: Path, machine: str, rows: Sequence[Row], pages: Iterable[Path] = ()) -> None:
-    """Write results.json, results.md and the plots into `folder`, and the headlines into its README.md and `pages`.
+    """Write results.json, results.md and plots into `folder`, and headlines into its README.md and `pages`.
 
-    Groups that were not measured this time stay as they were, when it was the same machine.
+    Groups that were not measured this time stay as they were, if the machine is the same.
     """
     folder.mkdir(parents=True, exist_ok=True)
     measured = {row.group for row in rows}
@@ -81,7 +82,7 @@ def write(folder: Path, machine: str, rows: Sequence[Row], pages: Iterable[Path]
 
 
 def render(folder: Path, pages: Iterable[Path] = ()) -> None:
-    """Everything that is made of results.json."""
+    """Make everything that is made from results.json."""
     from .plots import draw
 
     results = read(folder)
@@ -93,7 +94,7 @@ def render(folder: Path, pages: Iterable[Path] = ()) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """results.json in `folder`; no rows when there is none."""
+    """results.json in `folder`; no rows if the file does not exist."""
     path = folder / RESULTS
     if not path.exists():
         return {"machine": "", "rows": []}
@@ -102,7 +103,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def quoted(page: Path, results: Mapping[str, Any]) -> str:
-    """The page with these results' headlines between its markers. Raises UsageError when it has none."""
+    """The page with these results' headlines between its markers. Raises UsageError if it has no markers."""
     text = page.read_text("utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -126,7 +127,7 @@ def headlines(results: Mapping[str, Any]) -> str:
 
 
 def tables(results: Mapping[str, Any]) -> str:
-    """results.md: a table and the plots for each group, the modules of the firmware in a table of their own."""
+    """results.md: a table and the plots for each group; the firmware's modules have their own table."""
     from . import plots
 
     drawn = plots.names(results["rows"])
@@ -176,7 +177,7 @@ def _table(rows: Iterable[Document]) -> list[str]:
 
 
 def _modules(rows: Iterable[Document]) -> list[str]:
-    """`module X: .mpy` and `module X: heap` in one line."""
+    """A table with `module X: .mpy` and `module X: heap` in one line."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
         name, _, what = row["name"].removeprefix(_MODULE).partition(": ")
@@ -193,7 +194,7 @@ def _modules(rows: Iterable[Document]) -> list[str]:
 
 
 def figure(value: float | None) -> str:
-    """Three significant digits, or whole with thousands."""
+    """Three significant digits; from 1,000, a whole number with thousands separators."""
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 

@@ -1,36 +1,39 @@
-"""RETR to a sink: the speed of ours beside the raw loop, which is the limit, and the `readline()` loop.
+"""RETR to a sink: our speed beside the raw loop's, which is the limit, and the `readline()` loop's.
 
-How it is measured. The real MicroPython with the firmware as boards get it talks to `mailboxes.py` over loopback,
-without TLS. What is timed is inside MicroPython, from the command to the closed file; the connection and the login are
-made before. Each run makes a new file. All ways store the same bytes, which is checked by their SHA-256 before
-anything is timed; speeds are bytes of the message to time, so that the dots that a server adds count for nobody.
+How it is measured. The real MicroPython with the firmware as boards get it talks to `mailboxes.py` over
+loopback, without TLS. The timing is done inside MicroPython, from the command to the closed file; connecting
+and logging in come before. Each run makes a new file. All ways store the same bytes, which is checked by
+their SHA-256 before anything is timed; speed is the message's bytes by time, so that the dots that a server
+adds count for nobody.
 
-The time is the processor time of MicroPython's process. On an idle computer that is the time that passes, as the
-server never keeps it waiting; on a busy one, the time that passes says more about the others than about us (ratios
-between 0.3 and 0.9 for the same code). Only the curve is in time that passes, the best of the runs.
+The time is the processor time of MicroPython's process. On an idle computer that equals wall-clock time, as
+the server never keeps it waiting; on a busy one, wall-clock time says more about other processes than about
+us (ratios between 0.3 and 0.9 for the same code). Only the curve is in wall-clock time, the best of the runs.
 
-- *The raw loop* is `readinto` and `write` over one buffer, to the end of the connection, of bytes that need nothing
-  done to them. It is the physical limit.
-- *The readline loop* is what everybody writes: `readline()`, compare with `b".\\r\\n"`, drop a leading dot, `write`. It
-  gets a smaller message, as it reads a byte a call.
-- *file*: RETR over the blocking driver straight into a file of the computer's file system. *asyncio*: the same over the
-  driver that boards use.
-- *littlefs*: into MicroPython's littlefs, on the block device in memory that MicroPython's documentation shows. It
-  takes 0.15 ms for 1 KiB, a chip about 14. *virtual board's flash*: on `boards/virtual/lib/_flash.py`, whose copying
-  is machine code on x86-64: 0.03 ms for 1 KiB, so that the pass over the bytes shows.
-- *spool*: all that a board does, a whole session over the asyncio driver: listings, four messages of a quarter of
-  the size each with their replies in flight, the check for messages that run into each other, blocks of 512 bytes,
-  CRC-32, rename, journal, DELE. It has no goal.
+- *The raw loop* is `readinto` and `write` over one buffer, to the end of the connection, of bytes that need
+  no processing. It is the physical limit.
+- *The readline loop* is the usual one: `readline()`, compare with `b".\\r\\n"`, drop a leading dot, `write`.
+  It gets a smaller message, as it reads one byte per call.
+- *file*: RETR over the blocking driver straight into a file of the computer's file system. *asyncio*: the
+  same over the driver that boards use.
+- *littlefs*: into MicroPython's littlefs, on the block device in memory that MicroPython's documentation
+  shows. It takes 0.15 ms for 1 KiB, a chip about 14. *virtual board's flash*: on
+  `boards/virtual/lib/_flash.py`, whose copying is machine code on x86-64: 0.03 ms for 1 KiB, so that the pass
+  over the bytes shows.
+- *spool*: everything that a board does, in a whole session over the asyncio driver: listings, four messages
+  of a quarter of the size each with their replies in flight, the check for messages that run into each other,
+  blocks of 512 bytes, CRC-32, rename, journal, DELE. It has no goal.
 
-Caveats. Where 1 KiB of text goes, in us, into a file with a buffer of 1 KiB: `readinto` 1.9 and `write` 1.0, which are
-the raw loop's 2.9; one pass over the bytes to find a line that starts with a dot, 2.1 (`bytearray.find`, a call of
-memcmp for each byte, whatever it looks for); the dialogue and the driver 0.5; in all 5.4, of the asyncio driver 5.8.
-So 0.58 is the most that any code in this language can reach with a file (0.93 on the virtual board's flash), ours is
-between 0.51 and 0.55, and a very busy computer can bring it below 0.5: with less of the caches, more code loses more.
-With 4 KiB the raw loop needs 1.6 and the pass still 2.1, so the ratio is smaller though the speed is larger. Every
-line that starts with a dot is a `write` of its own: with a file, a system call for 73 bytes, 1.3 us. In the spool,
-MicroPython's `crc32` takes 4.9 us for 1 KiB, the second `write`, as a block has 512 bytes, 1.5, and the look for
-messages that run into each other about 3. On a board none of this is seen beside the flash.
+Caveats. What 1 KiB of text costs, in us, into a file with a buffer of 1 KiB: `readinto` 1.9 and `write` 1.0,
+which are the raw loop's 2.9; one pass over the bytes to find a line that starts with a dot, 2.1
+(`bytearray.find` calls memcmp for each byte, whatever it looks for); the dialogue and the driver 0.5; in all
+5.4, or 5.8 with the asyncio driver. So 0.58 is the most that any code in this language can reach with a file
+(0.93 on the virtual board's flash), ours is between 0.51 and 0.55, and a very busy computer can bring it
+below 0.5: with less cache, more code loses more. With 4 KiB the raw loop needs 1.6 and the pass still 2.1, so
+the ratio is smaller though the speed is higher. Every line that starts with a dot needs its own `write`: with
+a file, a system call for 73 bytes, 1.3 us. In the spool, MicroPython's `crc32` takes 4.9 us for 1 KiB; the
+second `write` (a block has 512 bytes) takes 1.5, and the check for messages that run into each other about 3.
+On a board all of this is negligible beside the flash.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,13 +46,13 @@ from .worker import Worker
 
 _GROUP = "retr"
 _UNIT = "MB/s"
-_SIZE = 10_000_000  # of the message that goes to a file
-_FLASH_SIZE = 300_000  # to littlefs
+_SIZE = 10_000_000  # of the message that goes into a file
+_FLASH_SIZE = 300_000  # into littlefs
 _SLOW_SIZE = 100_000  # for the readline loop
 _CURVE = (1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, _SIZE)
 _AT = 1_000_000
 _KIB = (1, 4)
-_MORE = 3  # times as many runs of what has a goal, or is over soon
+_MORE = 3  # times as many runs of what has a goal, or is quick
 _PARTS = 4  # messages of a session
 _GOALS = {
     ("text", "file"): 0.5,
@@ -63,7 +66,7 @@ _GOALS = {
 
 
 class Runs:
-    """Runs one way after the other, each into a new file."""
+    """Runs the ways one after the other, each into a new file."""
 
     def __init__(self, bench: Bench, server: Mailboxes, worker: Worker) -> None:
         self._bench = bench
@@ -84,7 +87,7 @@ class Runs:
         return size / float(self.do(how, box, kib, place)["s"]) / 1e6
 
     def passing(self, how: str, box: str, size: int) -> float:
-        """Speed in time that passes."""
+        """Speed in wall-clock time."""
         return size / float(self.do(how, box, 1, "file", clock="wall")["s"]) / 1e6
 
     def hashes(self, how: str, box: str, place: str = "file") -> list[str]:
@@ -121,7 +124,7 @@ class Runs:
 
 
 def boxes() -> dict[str, Sequence[bytes]]:
-    """The mailboxes: each kind of body in one message, in a smaller one, and in four."""
+    """The mailboxes: each kind of body in one message, in smaller ones, and in four."""
     found: dict[str, Sequence[bytes]] = {}
     for name, body in BODIES.items():
         box = name.replace(" ", "-")
@@ -198,7 +201,7 @@ def _curve(bench: Bench, runs: Runs) -> Row:
         for size in _CURVE:
             slow = how == "readline" and size > _SLOW_SIZE
             if slow and size > _AT:
-                continue  # it would go on for 7 s
+                continue  # it would take 7 s
             speed = max(runs.passing(how, f"text-{size}", size) for _ in range(1 if slow else bench.runs))
             series.setdefault(label, []).append([size, speed])
     at = _CURVE.index(_AT)

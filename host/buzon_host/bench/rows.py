@@ -9,8 +9,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Goal:
-    """What a row's value must be: at least `low` and at most `high`, in the row's ratio if it has one, else in its
-    own figure. `of`: which of the two, where a row with a ratio is judged by its figure."""
+    """What a row's value must be: at least `low` and at most `high`. The value is the row's ratio if it has
+    one and `of` is "ratio", else our own figure."""
 
     low: float | None = None
     high: float | None = None
@@ -27,11 +27,11 @@ class Goal:
 
 @dataclass
 class Row:
-    """`runs`: how many; `spread`: (largest - smallest) / median of what `ours` or the ratio is the median of.
+    """`runs`: how many; `spread`: (largest - smallest) / median of the values behind `ours` or the ratio.
 
     `ours`, `reference`: in `unit`; `ratio`: ours to the reference, the median of the pairs' ratios. None: not
-    measured, and `missing` says why. `series`: points for the plots: {name: [[x, y], ...]}; `plot`: which of them
-    (plots.py), where it is not the group's only one.
+    measured, and `missing` says why. `series`: points for the plots: {name: [[x, y], ...]}; `plot`: which
+    plot (plots.py), if it is not the group's only one.
     """
 
     group: str
@@ -55,7 +55,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is; None without a goal or a figure."""
+        """Whether the goal is met; None without a goal or a figure."""
         if self.goal is None or self.value is None:
             return None
         goal, value = self.goal, self.value
@@ -72,9 +72,9 @@ class Row:
 
 @dataclass
 class Bench:
-    """What a group's `rows` gets: how often to run, a folder on the disk for its files, and whom to tell.
+    """What a group's `rows` gets: how often to run, a folder on the disk, and where to report progress.
 
-    `check`: the rows are only compared with their bounds, so what takes long and has none may be left out.
+    `check`: the rows are only compared with their bounds, so slow ones without a bound may be left out.
     """
 
     runs: int
@@ -86,7 +86,7 @@ class Bench:
 def paired(
     runs: int, ours: Callable[[], float], reference: Callable[[], float]
 ) -> tuple[float, float, float, float]:
-    """Measures both, in turn, so that what else the machine does meets both. Each returns a speed or a time.
+    """Measures both in turn, so that other load on the machine affects both. Each returns a speed or a time.
 
     Returns (median of ours, median of the reference's, median of the ratios, spread of the ratios).
     """
@@ -115,7 +115,7 @@ def spread(values: Sequence[float]) -> float:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that it takes."""
+    """The seconds that `work` takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Runs the groups, and compares what does not depend on the machine with the committed bounds."""
+"""Runs the groups, and compares the figures that do not depend on the machine with the committed bounds."""
 
 import importlib
 import os
@@ -27,10 +27,10 @@ def measure(
     say: Callable[[str], None] = print,
     check: bool = False,
 ) -> Iterator[Row]:
-    """The rows of all groups, or of those named. `folder`: where files are made (all programs use the same disk).
-    `check`: they are only compared with their bounds.
+    """The rows of all groups, or of those named. `folder`: where files are made (all programs use the same
+    disk). `check`: the rows are only compared with their bounds.
 
-    Raises UsageError for a group that there is not.
+    Raises UsageError for an unknown group.
     """
     wanted = list(only) or list(GROUPS)
     for name in wanted:
@@ -55,7 +55,7 @@ def bounds() -> dict[str, dict[str, dict[str, float]]]:
 
 
 def worse(rows: Iterable[Row], groups: Iterable[str]) -> list[str]:
-    """Compares rows with the committed bounds; a sentence for each that is worse, or has a bound and no row."""
+    """Compares rows with the committed bounds; returns a sentence for each that is worse or missing."""
     committed = bounds()
     left = {(group, name) for group in groups for name in committed.get(group, {})}
     found = []
@@ -77,5 +77,5 @@ def worse(rows: Iterable[Row], groups: Iterable[str]) -> list[str]:
 
 
 def machine() -> str:
-    """What it was measured on, without names of hosts or people."""
+    """The machine it was measured on, without names of hosts or people."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""A script of `scripts` at work on the real MicroPython, with the firmware as boards get it: jobs in, results out."""
+"""A script from `scripts` on the real MicroPython, with the boards' firmware: jobs in, results out."""
 
 import json
 import os
@@ -19,8 +19,8 @@ _FLASH_SIZE = 4 << 20
 
 
 class Worker:
-    """The script `name`. `heap` is MicroPython's; `chip`: a folder in which the virtual board's flash is made, which
-    the script then finds (`BUZON_HW`)."""
+    """The script `name`. `heap` is MicroPython's; `chip`: a folder in which a virtual board's flash is made
+    for the script to use (`BUZON_HW`)."""
 
     def __init__(self, name: str, heap: str = "512k", chip: Path | None = None) -> None:
         command = interpreter.command()
@@ -49,14 +49,14 @@ class Worker:
         )
 
     def do(self, job: Mapping[str, object]) -> dict[str, Any]:
-        """Raises BuzonError when the script fails."""
+        """The result of one job. Raises BuzonError when the script fails."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line.startswith("{"):
-            self._process.stdin.close()  # it ends, if it has not
+            self._process.stdin.close()  # then the script ends, if it has not already
             said = (line + self._process.stdout.read()).strip().splitlines()
             raise BuzonError(f"The measuring script failed: {said[-1] if said else 'it ended'}.")
         found: dict[str, Any] = json.loads(line)

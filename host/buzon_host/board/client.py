@@ -1,6 +1,6 @@
-"""A typed client of the console protocol: one method for each of the board's, chunks put together.
+"""A typed client of the console protocol: one method for each of the board's, with chunks put together.
 
-What it returns is what the board said, checked for its types but not escaped: whoever prints it escapes it.
+It returns what the board said, with types checked but nothing escaped: whoever prints it escapes it.
 """
 
 import time
@@ -15,8 +15,13 @@ from . import frames
 from .link import HELLO_S, Link, SessionLost
 
 PROTOCOL = 1
+E_FLASH_FULL = 600
 E_NO_MESSAGE = 602
+WIPED = 16
+"""Messages that one request wipes: few enough that the answer comes in time even with a slow flash."""
 _E_NOT_STAGED = 106
+_E_BUSY = 705
+_BUSY_S = 60.0
 _E_MEMORY = 802
 _TRIES = 10
 _TRY_EVERY_S = 0.3
@@ -24,10 +29,12 @@ _MAX_SCREEN = 64 * 1024
 _MAX_SETTINGS = 16 * 1024
 _MAX_LOG = 256 * 1024
 _MAX_PAGES = 20_000
+MAX_MESSAGE = 64 << 20
+"""Most bytes that are read of one message: no board has so much room."""
 
 
 class _FromBoard(BaseModel):
-    """Unknown keys are ignored, so that a newer board can be spoken to."""
+    """Unknown keys are ignored, so that newer boards work too."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -48,7 +55,7 @@ class Hello(_FromBoard):
 
 
 class BoardError(_FromBoard):
-    """An error as the board reports it: `code` of the firmware's tree, `path` a setting or ""."""
+    """An error as the board reports it: `code` is from the firmware's tree, `path` a setting or ""."""
 
     code: int
     message: str
@@ -100,8 +107,8 @@ class TestAccount(_FromBoard):
 
 
 class TestState(_FromBoard):
-    """`state`: running, ok or failed; `step`: wifi, clock, connect or login; `link`: what the connection waits
-    for, or waited for last: DNS, connect, TLS or reply."""
+    """`state`: running, ok or failed; `step`: wifi, clock, connect or login; `link`: what the connection is
+    waiting for, or last waited for: DNS, connect, TLS or reply."""
 
     __test__ = False
     state: str
@@ -113,10 +120,10 @@ class TestState(_FromBoard):
 
 
 class Item(_FromBoard):
-    """A stored message. `from_`, `subject`, `date` are shortened by the board; `time` is an epoch or 0.
+    """A stored message. The board shortens `from_`, `subject` and `date`; `time` is an epoch or 0.
 
-    `size` and `crc` (CRC-32) are of what is stored; with `part` that is the header alone, and the message has
-    `octets` bytes on the server.
+    `size` and `crc` (CRC-32) describe what is stored; with `part` that is the header alone, and the message
+    has `octets` bytes on the server.
     """
 
     id: str = Field(pattern="^[0-9a-f]{16}$")
@@ -151,7 +158,7 @@ _Model = TypeVar("_Model", bound=_FromBoard)
 
 
 class Client:
-    """The board behind a `Link`. `hello()` first; every method raises BoardRefused or NoBoard."""
+    """The board behind a `Link`. Call `hello()` first; every method may raise BoardRefused or NoBoard."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -199,18 +206,18 @@ class Client:
     # Settings
 
     def stage(self, settings: bytes) -> int:
-        """Sends new settings (CBOR); the board checks them as a whole. Returns the bytes it has."""
+        """Sends new settings (CBOR); the board checks them as a whole. Returns how many bytes it has."""
         return self._put("settings.stage", {}, settings)
 
     def test(self) -> TestState:
-        """Starts the test of the staged settings, or tells how it goes."""
+        """Starts the test of the staged settings, or returns its state."""
         return _model(TestState, _coded(self._ask("settings.test")), "settings.test")
 
     def commit(self, *, untested: bool = False) -> None:
         self._once("settings.commit", {"untested": True} if untested else {})
 
     def discard(self) -> None:
-        """Drops staged settings; that there are none is no error."""
+        """Drops staged settings; having none is no error."""
         try:
             self._ask("settings.discard")
         except BoardRefused as error:
@@ -218,7 +225,7 @@ class Client:
                 raise
 
     def settings(self) -> bytes:
-        """The settings in force as CBOR; every secret that is set reads `true`."""
+        """The settings in force, as CBOR; every secret that is set reads `true`."""
         return b"".join(part for part, _ in self._get("settings.get", {}, _MAX_SETTINGS))
 
     # The board
@@ -238,7 +245,7 @@ class Client:
         return _model(Status, _coded(self._ask("status")), "status")
 
     def sync(self, account: str | None = None) -> None:
-        """Starts a sync of one account or all; `status()` tells how it goes."""
+        """Starts a sync of one account or all; `status()` shows its progress."""
         self._ask("sync", {"account": account} if account else {})
 
     def log(self) -> str:
@@ -260,7 +267,7 @@ class Client:
         return screen
 
     def put_file(self, path: str, data: bytes) -> int:
-        """Writes a file below /certs/ or /lib/; it is there whole or not at all."""
+        """Writes a file below /certs/ or /lib/, completely or not at all."""
         return self._put("file.put", {"path": path}, data)
 
     def reboot(self) -> None:
@@ -270,12 +277,31 @@ class Client:
         except SessionLost:
             pass  # the answer was lost, and the board has restarted
 
-    def wipe(self, what: str) -> str:
-        """Erases `mail`, `settings` or `all`."""
-        return str(self._ask("wipe", {"what": what}).get("wiped", what))
+    def wipe(self, what: str, progress: Callable[[int], None] = lambda done: None) -> str:
+        """Erases `mail`, `settings` or `all`. Mail is erased a few messages at a time; `progress` gets the
+        most that can be gone. A sync that comes in between is waited for. If it is interrupted, what is
+        erased stays erased."""
+        if what != "mail":
+            return str(self._ask("wipe", {"what": what}).get("wiped", what))
+        done = 0
+        deadline = time.monotonic() + _BUSY_S
+        for _ in range(_MAX_PAGES):
+            try:
+                answer = self._ask("wipe", {"what": what, "n": WIPED})
+            except BoardRefused as error:
+                if error.code != _E_BUSY or not done or time.monotonic() > deadline:
+                    raise
+                time.sleep(_TRY_EVERY_S)
+                continue
+            if answer.get("more") is not True:
+                return str(answer.get("wiped", what))
+            done += WIPED
+            progress(done)
+            deadline = time.monotonic() + _BUSY_S
+        raise _not_understood("wipe")
 
     def repl(self) -> None:
-        """Ends the app; the MicroPython prompt is then on this port."""
+        """Ends the app, which leaves the MicroPython prompt on this port."""
         self._once("repl", {})
 
     # Mail
@@ -289,11 +315,11 @@ class Client:
         brief: bool = False,
         find: Mapping[str, str] | None = None,
     ) -> Page:
-        """At most `n` messages, the newest first: from the newest on, or from the one behind the id `after` on.
+        """At most `n` messages, newest first: from the newest one, or from the one after the id `after`.
 
-        `next` is what the next page comes after, or None; a search may have a next page though this one is
-        empty. `brief`: without what the headers tell. `find`: words to look for in `from`, `subject` or `text`
-        (either of both).
+        `next` is the `after` of the next page, or None; a search may have a next page though this one is
+        empty. `brief`: without what comes from the headers. `find`: words to look for in `from`, `subject` or
+        `text` (either of the two).
         """
         params: dict[str, Any] = {"account": account, "n": n, **(find or {})}
         if after is not None:
@@ -305,7 +331,7 @@ class Client:
     def list_all(
         self, account: str, *, brief: bool = False, find: Mapping[str, str] | None = None
     ) -> Iterator[Item]:
-        """All stored messages of an account, or those that match, newest first, each once; see `list_page`."""
+        """An account's stored messages, or those that match, newest first, each once; see `list_page`."""
         known: set[str] = set()
         after: str | None = None
         for _ in range(_MAX_PAGES):
@@ -314,7 +340,7 @@ class Client:
             except BoardRefused as error:
                 if error.code != E_NO_MESSAGE or after is None:
                     raise
-                after = None  # the board has forgotten that message meanwhile: from the newest again
+                after = None  # that message has gone meanwhile: start again from the newest
                 continue
             for item in page.items:
                 if item.id not in known:
@@ -330,33 +356,46 @@ class Client:
     ) -> Iterator[bytes]:
         """The message's bytes as they are stored, from `off` on, in pieces of at most 1,024.
 
-        The board marks it as seen when the last piece is read; not with `peek`. `item`: it must be that very
-        content, or it is refused as no message.
+        The board marks it as seen when the last piece is read, unless `peek` is set. `item`: the board
+        refuses any other content as no message. Raises BuzonError when the board sends more than the size
+        that it announced, or than MAX_MESSAGE.
         """
         params: dict[str, Any] = {"account": account, "id": id}
         if peek:
             params["peek"] = True
         if item is not None:
             params |= {"size": item.size, "crc": item.crc}
-        for part, _ in self._get("mail.read", params, item.size if item else 1 << 31, off):
+        size: int | None = item.size if item else None
+        for part, result in self._get("mail.read", params, MAX_MESSAGE if size is None else size, off):
+            told = result.get("size")
+            if size is None and isinstance(told, int):
+                size = told
+            off += len(part)
+            if size is not None and off > size:
+                raise _not_understood("mail.read")
             yield part
 
     def flag_message(self, account: str, id: str, *, seen: bool) -> None:
-        """Marks a message as seen or as not seen."""
+        """Marks a message as seen or unseen."""
         self._ask("mail.flag", {"account": account, "id": id, "seen": seen})
 
     def fetch_message(self, account: str, id: str) -> bool:
-        """Has the next session bring all of a message of which only the headers are there; False: all of it is."""
+        """Has the next session fetch all of a message stored without its body; False if all is stored."""
         answer = self._ask("mail.fetch", {"account": account, "id": id})
         return bool(answer.get("wanted"))
 
-    def delete_message(self, account: str, id: str) -> None:
-        self._once("mail.delete", {"account": account, "id": id})
+    def delete_message(self, account: str, id: str, item: Item | None = None) -> None:
+        """`item`: the board refuses any other content as no message, so the request is safe to repeat."""
+        params: dict[str, Any] = {"account": account, "id": id}
+        if item is None:
+            self._once("mail.delete", params)
+        else:
+            self._ask("mail.delete", params | {"size": item.size, "crc": item.crc})
 
     # How it is done
 
     def _ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """For what may be done twice: after a restart of the board it is asked once more."""
+        """For requests that may be repeated: after a restart of the board it is sent once more."""
         try:
             return self.link.request(method, params)
         except SessionLost:
@@ -364,7 +403,7 @@ class Client:
             return self.link.request(method, params)
 
     def _read(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """For what may be large. Beside a TLS handshake a small heap may be full for a moment: then it asks again."""
+        """For large answers: asks again if a TLS handshake fills a small heap for a moment."""
         for _ in range(_TRIES - 1):
             try:
                 return self._ask(method, params)
@@ -375,7 +414,7 @@ class Client:
         return self._ask(method, params)
 
     def _once(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """For what must not be done twice: nobody knows whether it was done before the restart."""
+        """For requests that must not be repeated: after a restart nobody knows whether they were done."""
         try:
             return self.link.request(method, params)
         except SessionLost:
@@ -384,7 +423,7 @@ class Client:
             ) from None
 
     def _put(self, method: str, params: dict[str, Any], data: bytes) -> int:
-        """Sends `data` in chunks; from the beginning, once, when the board lost what it had."""
+        """Sends `data` in chunks; starts over, once, when the board has lost what it had."""
         try:
             return self._put_chunks(method, params, data)
         except SessionLost:
@@ -409,8 +448,8 @@ class Client:
     def _get(
         self, method: str, params: dict[str, Any], limit: int, off: int = 0
     ) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The pieces of something large from `off` on. Raises BuzonError when the board sends more than up to
-        `limit` bytes of it."""
+        """The pieces of something large, from `off` on. Raises BuzonError when the board sends anything
+        beyond byte `limit` of it."""
         while True:
             result = self._read(method, {**params, "off": off})
             data, end = result.get("data"), result.get("end")
@@ -427,7 +466,7 @@ class Client:
 
 
 def _coded(result: dict[str, Any]) -> dict[str, Any]:
-    """Errors travel as lists: [code, message] and then a path (text) or a time (int)."""
+    """Names the parts of errors, which travel as lists: [code, message], a path (text) or a time (int)."""
 
     def turned(error: object) -> object:
         if not isinstance(error, list) or len(error) < 2:

@@ -1,4 +1,4 @@
-"""Finds the board: the one that was named, or the only one there is. It opens no port."""
+"""Finds the board: the one that was named, or the only one there is. It does not open a port."""
 
 import os
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """A port behind which a board may be, and what is known of it. `usb`: ids of maker and product, `10c4:ea60`."""
+    """A port that may have a board, and what is known of it. `usb`: vendor and product id, `10c4:ea60`."""
 
     port: str
     what: str
@@ -35,11 +35,29 @@ def boards() -> list[Found]:
     return found
 
 
-def find(port: str | None = None) -> str:
-    """`port` itself when it was given, else the port of the only board there is.
+def named() -> list[str]:
+    """The ports in BUZON_PORTS, separated by commas or blanks, each once."""
+    once: dict[str, str] = {}
+    for port in re.split(r"[\s,]+", os.environ.get("BUZON_PORTS", "")):
+        if port:
+            once.setdefault(os.path.realpath(port), port)
+    return list(once.values())
 
-    Raises NoBoard, naming the choices, when there is none or more than one.
+
+def only_named() -> str | None:
+    """The port in BUZON_PORTS; None if there is none. Raises NoBoard if there are several."""
+    ports = named()
+    if len(ports) > 1:
+        raise NoBoard(f"BUZON_PORTS names {len(ports)} ports: choose one with --port: {', '.join(ports)}.")
+    return ports[0] if ports else None
+
+
+def find(port: str | None = None) -> str:
+    """`port` if given, else the one in BUZON_PORTS, else the port of the only board there is.
+
+    Raises NoBoard when there is none, or more than one; it then names the choices.
     """
+    port = port or only_named()
     if port:
         return port
     found = boards()
@@ -55,10 +73,9 @@ def find(port: str | None = None) -> str:
 
 
 def find_all(ports: Sequence[str] = ()) -> tuple[list[str], bool]:
-    """(the ports of all boards, whether they were named): `ports`, else those in BUZON_PORTS (with commas or blanks
-    between them), else all that there are. Raises NoBoard when there is none."""
-    named = list(ports) or re.split(r"[\s,]+", os.environ.get("BUZON_PORTS", "").strip(" ,"))
-    found = [port for port in named if port]
+    """(the ports of all boards, whether they were named): `ports`, else those in BUZON_PORTS, else all there
+    are. Raises NoBoard when there is none."""
+    found = list(ports) or named()
     once: dict[str, str] = {}
     for port in found or [each.port for each in boards()]:
         once.setdefault(os.path.realpath(port), port)
@@ -71,8 +88,8 @@ def find_all(ports: Sequence[str] = ()) -> tuple[list[str], bool]:
 
 
 def virtual_at(port: str) -> "control.Client | None":
-    """The control channel of the running virtual board on `port` (or a link to it), to be closed by the
-    caller; None when that is no virtual board."""
+    """The control channel of the running virtual board on `port` (or a link to it), which the caller closes;
+    None when it is not a virtual board."""
     from ..virtual import control
 
     where = os.path.realpath(port)

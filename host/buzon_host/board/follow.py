@@ -1,6 +1,6 @@
 """Starts a sync and follows `status` to its end.
 
-The deadline is one without progress, so that it grows with the mail.
+The deadline counts time without progress, so that it grows with the mail.
 """
 
 import time
@@ -24,10 +24,10 @@ def follow(
     progress: Progress = lambda text, done, total: None,
     stall: float = STALL_S,
 ) -> list[AccountStatus]:
-    """Syncs `account` (None: all) and returns how the accounts are afterwards.
+    """Syncs `account` (None: all) and returns the accounts' status afterwards.
 
-    `progress(text, done, total)`: messages fetched of those to fetch. Raises BoardRefused with the error of an
-    account, or of the Wi-Fi or the clock when these are what fails, or BuzonError when nothing moves for
+    `progress(text, done, total)`: `done` of `total` messages are fetched. Raises BoardRefused with the error
+    of an account, or of the Wi-Fi or the clock if one of these fails, and BuzonError when nothing moves for
     `stall` seconds.
     """
     before = _appeared(client, account)
@@ -40,7 +40,7 @@ def follow(
         status = client.status()
         took = time.monotonic() - asked
         now = _chosen(status, account)
-        # A poll that is due or going on has `next` 0; the end of one, good or bad, sets the next.
+        # While a poll is due or running, `next` is 0; the end of one, successful or not, sets it.
         if now and not any(one.state == "sync" or one.next == 0 for one in now):
             for one in now:
                 if one.error is not None and one.state == "error":
@@ -48,7 +48,7 @@ def follow(
             return now
         if not now and time.monotonic() - changed > _APPEAR_S:
             raise BuzonError("The account is no longer on the board: provision it again.")
-        # Who has the time needs no more of NTP, which may have failed before it came.
+        # A board that has the time no longer needs NTP, which may have failed before.
         stands = status.state == "wifi" or (status.state == "clock" and status.epoch is None)
         if stands and status.error is not None and status.error != before.error:
             raise BoardRefused(status.error.code, status.error.message)
@@ -63,12 +63,12 @@ def follow(
                 f"The board has made no progress for {stall:.0f} s ({status.waiting or status.state}): look "
                 "at its log."
             )
-        # Counting the free flash can take the board long; do not keep it from its work.
+        # Counting free flash can take the board a while; do not keep it from its work.
         time.sleep(max(_POLL_S, 4 * took))
 
 
 def give_time(client: Client, status: Status) -> bool:
-    """Sets the clock of a board that has none, as one without NTP after a restart. Returns whether that was needed."""
+    """Sets the clock of a board that has no time, as after a restart without NTP. Returns whether it did."""
     if status.epoch is not None:
         return False
     client.time_set(int(time.time()))
@@ -76,7 +76,7 @@ def give_time(client: Client, status: Status) -> bool:
 
 
 def _appeared(client: Client, account: str | None) -> Status:
-    """The status once the account is there: new settings take a moment to be in force."""
+    """The status once the account is there: new settings take a moment to take effect."""
     deadline = time.monotonic() + _APPEAR_S
     while True:
         status = client.status()

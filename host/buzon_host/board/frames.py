@@ -16,9 +16,9 @@ from ..errors import BuzonError
 MAX_TO_BOARD = 240
 """Bytes of a frame to the board, `@` and newline included."""
 MAX_CBOR = (MAX_TO_BOARD - 2) // 4 * 3 - 4
-"""Bytes of CBOR in such a frame: 173, as padded base64 goes in fours."""
+"""Bytes of CBOR in such a frame: 173, as padded base64 comes in groups of four."""
 MAX_FROM_BOARD = 2048
-"""Bytes of a line from the board, newline included; what is longer is text and is cut."""
+"""Bytes of a line from the board, newline included; a longer one is text and is cut."""
 
 ID, METHOD, PARAMS, RESULT, ERROR, EVENT, DATA, SESSION = range(8)
 _MAX_DEPTH = 16
@@ -33,7 +33,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Text:
-    """A line that is no frame, without its line end, not yet escaped. `cut`: it was longer than the bound."""
+    """A line that is not a frame, without its line end, unescaped. `cut`: it was longer than the bound."""
 
     line: str
     cut: bool = False
@@ -59,7 +59,7 @@ def room(method: str, params: dict[str, Any]) -> int:
 
 
 def decode(line: bytes) -> dict[int, Any] | None:
-    """The map in a frame's line (without its line end), or None when it is no valid frame."""
+    """The map in a frame's line (without its line end), or None if it is not a valid frame."""
     if not line.startswith(b"@"):
         return None
     try:
@@ -82,7 +82,7 @@ def decode(line: bytes) -> dict[int, Any] | None:
 
 
 def _plain(value: object, depth: int) -> bool:
-    """Only what the protocol allows: no tags, floats or deep nesting."""
+    """Whether it is only what the protocol allows: no tags, floats or deep nesting."""
     if value is None or isinstance(value, (bool, bytes, str)):
         return True
     if isinstance(value, int):
@@ -97,7 +97,7 @@ def _plain(value: object, depth: int) -> bool:
 
 
 class Decoder:
-    """Takes the board's bytes in any pieces; gives frames and text lines in their order.
+    """Takes the board's bytes in any pieces; returns frames and text lines in order.
 
     Holds at most one line of MAX_FROM_BOARD bytes. A longer line is one `Text` with `cut` set; its rest up
     to the line end is dropped.
@@ -109,7 +109,7 @@ class Decoder:
 
     @property
     def pending(self) -> bytes:
-        """What came since the last line end: a prompt, an echo, or half a frame."""
+        """What has come since the last line end: a prompt, an echo, or half a frame."""
         return bytes(self._line)
 
     def feed(self, data: bytes) -> list[Frame | Text]:

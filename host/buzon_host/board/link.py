@@ -19,7 +19,7 @@ from .printable import escape
 
 BAUD = 115200
 WAITS = (1.0, 1.0, 1.5, 2.0, 3.0)
-"""Seconds to wait for an answer after each time a request is sent: five times, then the board is lost."""
+"""Seconds to wait for an answer each time a request is sent: after five times the board counts as lost."""
 HELLO_S = 12.0
 """Seconds for a board to answer `hello`: it may be booting, as opening a port resets some boards."""
 E_SESSION = 703
@@ -27,9 +27,9 @@ E_SESSION = 703
 _HELLO_EVERY_S = 0.5
 _POLL_S = 0.05
 _PROMPT = re.compile(rb"(?:>>> |\.\.\. |=== )")
-# The last line of a traceback; a SyntaxError is the prompt's answer to our own frames.
+# The last line of a traceback; SyntaxError is how the prompt answers our own frames.
 _TROUBLE = re.compile(r"(?!SyntaxError)[A-Za-z]+(?:Error|Exception): ")
-_PROMPTS = 3  # so often at the prompt after a restart, and the app does not start
+_PROMPTS = 3  # so many times at the prompt after a restart, and the app counts as not starting
 _CTRL_C, _FRIENDLY, _SOFT_RESET = b"\r\x03\x03", b"\x02", b"\x04"
 
 
@@ -38,9 +38,9 @@ class SessionLost(BoardRefused):
 
 
 class Link:
-    """One serial port, held alone. `request()` sends and waits; `hello()` opens a session.
+    """One serial port, held exclusively. `request()` sends and waits; `hello()` opens a session.
 
-    `on_text` gets each line that is no frame, escaped; `on_notice` gets sentences for the person, such as
+    `on_text` gets each line that is not a frame, escaped; `on_notice` gets sentences for the user, such as
     that the board was restarted from its prompt.
     """
 
@@ -93,14 +93,14 @@ class Link:
         self.close()
 
     def hello(self, timeout: float = HELLO_S) -> dict[str, Any]:
-        """Opens a session and gives the board's answer; repeats until one comes or `timeout` seconds passed.
+        """Opens a session and returns the board's answer; repeats until one comes, for `timeout` seconds.
 
-        A board at the MicroPython prompt gets one soft reset, which starts the app; this is said. A port that
-        goes away meanwhile (a restart over native USB) is opened again. Raises NoBoard.
+        A board at the MicroPython prompt gets one soft reset, which starts the app, and the user is told. A
+        port that goes away meanwhile (a restart over native USB) is opened again. Raises NoBoard.
         """
         deadline = time.monotonic() + timeout
         self._session = random.randrange(1, 1 << 31)
-        # Answers carry no session: a random start keeps a late answer to another program from being ours.
+        # Answers carry no session: after a random start no late answer to another program passes for ours.
         self._id = random.randrange(1, 1 << 30)
         self._at_prompt = False
         was_reset = False
@@ -111,7 +111,7 @@ class Link:
         while time.monotonic() < deadline:
             try:
                 self.open()
-                # The empty line ends whatever another program left half sent.
+                # The empty line ends whatever another program has left half sent.
                 self._write(b"\n" + line)
                 answer = self._answer(min(_HELLO_EVERY_S, deadline - time.monotonic()), line)
             except NoBoard as error:
@@ -148,10 +148,10 @@ class Link:
         )
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Sends one request and gives its result.
+        """Sends one request and returns its result.
 
-        Raises BoardRefused (SessionLost when the board restarted), or NoBoard when no answer came to any of
-        the repetitions or the port went away.
+        Raises BoardRefused (SessionLost if the board restarted), or NoBoard if none of the repetitions was
+        answered or the port went away.
         """
         if self._serial is None or not self._session:
             self.hello()
@@ -173,7 +173,7 @@ class Link:
         )
 
     def encode(self, method: str, params: dict[str, Any] | None = None) -> bytes:
-        """The frame of a request in this session, with the current id; BuzonError when it is too long."""
+        """A request's frame in this session, with the current id. Raises BuzonError if it is too long."""
         return frames.encode({0: self._id, 1: method, 2: params or {}, 7: self._session})
 
     def _soft_reset(self) -> None:
@@ -203,7 +203,7 @@ class Link:
                     self._at_prompt = False
                     return item.map
             if time.monotonic() >= deadline:
-                # Only what stands without a line end is a prompt: a log line may look like one.
+                # Only text without a line end is a prompt: a log line may look like one.
                 pending = self._decoder.pending
                 if _PROMPT.match(pending) or _echoes(pending, sent):
                     self._at_prompt = True
@@ -212,7 +212,7 @@ class Link:
     def _text(self, line: str, sent: bytes) -> None:
         if _echoes(line.encode("utf-8", "replace"), sent):
             self._at_prompt = True
-        if not self._said and _TROUBLE.match(line):  # what comes after it is the prompt's
+        if not self._said and _TROUBLE.match(line):  # later ones come from the prompt
             self._said = f" It said: {line[:200]}"
         if self._on_text is not None and line:
             self._on_text(escape(line))
@@ -230,7 +230,7 @@ class Link:
                 f"The port {self.port} takes no data: check the cable, or restart the board."
             ) from None
         except (OSError, TypeError):
-            # pyserial on a port that was closed under it raises TypeError in some versions.
+            # Some versions of pyserial raise TypeError on a port that was closed under them.
             raise self._vanished() from None
 
     def _read(self) -> bytes:
@@ -249,7 +249,7 @@ class Link:
 
 
 def _echoes(data: bytes, sent: bytes) -> bool:
-    """Whether our own frame came back. Nothing in a mail can look like it: its session is random."""
+    """Whether our own frame came back. Nothing in a message can look like it, as its session is random."""
     return bool(sent) and sent.strip() in data
 
 

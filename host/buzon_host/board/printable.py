@@ -1,5 +1,5 @@
-"""Escapes text that came from a board or a mail before it is printed: it can neither move the cursor, nor
-colour, nor turn the writing direction, nor begin a new line."""
+"""Escapes text from a board or a message before it is printed, so that it cannot move the cursor, change
+colours or the writing direction, or begin a new line."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ import unicodedata
 def escape(text: str) -> str:
     """`text` with every character that is not plainly visible written as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`.
 
-    A backslash stays as it is: the result is for eyes, not for a parser.
+    A backslash stays as it is: the result is for people, not for a parser.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -15,8 +15,8 @@ def escape(text: str) -> str:
 
 
 def _escape_one(char: str) -> str:
-    # Not printable: controls, formats (bidi, zero width), surrogates, unassigned, and separators; among these
-    # the spaces (Zs) do no harm.
+    # Not printable: controls, formats (bidi, zero width), surrogates, unassigned, and separators; of the last,
+    # the spaces (Zs) are harmless.
     if char.isprintable() or unicodedata.category(char) == "Zs":
         return char
     number = ord(char)
@@ -26,7 +26,7 @@ def _escape_one(char: str) -> str:
 
 
 def escape_lines(text: str) -> str:
-    """`escape()` line by line: the line ends and tabs of `text` stay, a CR before a line end is dropped."""
+    """`escape()` line by line: line ends and tabs stay, and a CR before a line end is dropped."""
     return "\n".join(
         "\t".join(escape(part) for part in line.removesuffix("\r").split("\t")) for line in text.split("\n")
     )

@@ -1,1 +1,1 @@
-"""Makes what a board is given: compiled firmware, flash images."""
+"""Makes what goes onto a board: compiled firmware, flash images."""

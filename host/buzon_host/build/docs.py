@@ -1,6 +1,6 @@
-"""Makes the pages of docs/ that say what the code says: `python -m buzon_host.build.docs [FOLDER]`.
+"""Makes the pages of docs/ that come from the code: `python -m buzon_host.build.docs [FOLDER]`.
 
-A page is a function that gives its text; tests/host/test_docs.py compares the committed pages with it.
+A page is a function that returns its text; tests/host/test_docs.py compares the committed pages with it.
 """
 
 import json
@@ -18,7 +18,7 @@ from .. import boards, errors, paths, wiring
 from ..provision import schema
 from ..remedies import REMEDIES
 
-_NO_LIMIT = 1 << 40  # what is this large stands for any size
+_NO_LIMIT = 1 << 40  # a bound from here on means any size
 _MADE = "<!-- Made from {}: python -m buzon_host.build.docs -->"
 
 
@@ -77,7 +77,7 @@ def settings() -> str:
 
 
 def _tables(kind: type[BaseModel], above: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
-    """(how its head is written, its help, its model) of each table below `kind`."""
+    """(its header, its help, its model) for each table below `kind`."""
     hints = get_type_hints(kind, include_extras=True)
     for field, info in kind.model_fields.items():
         inner = _model(hints[field])

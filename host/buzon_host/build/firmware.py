@@ -1,6 +1,6 @@
-"""A MicroPython firmware file that a person has: for which chip, which version, what is where in the flash.
+"""A user's MicroPython firmware file: its chip, its version, and what is where in the flash.
 
-It never runs it, and never changes it.
+The file is never run and never changed.
 """
 
 import re
@@ -17,18 +17,18 @@ LOWEST = (1, 25)
 MAX = 32 << 20
 _VERSION = re.compile(rb"MicroPython v(\d+)\.(\d+)(?:\.\d+)?[-+.\w]* on 20\d\d-")
 _IMAGE_MAGIC = 0xE9
-# Bytecode that a MicroPython reads, by the first version that does (docs, "MicroPython .mpy files").
+# The bytecode that a MicroPython reads, by the first version that does (its docs, "MicroPython .mpy files").
 _BYTECODE = (((1, 19), 6), ((1, 12), 5))
 
 
 class FirmwareError(BuzonError):
-    """The file is no firmware for this board; the sentence says what it is instead."""
+    """The file is not a firmware for this board; the sentence says what it is instead."""
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """What is in the file. `version`: of MicroPython, None when it does not say; ESP32s: `data` is for the flash from
-    `offset` on; RP2s: `blocks`."""
+    """What is in the file. `version`: of MicroPython, None if the file does not say; ESP32s: `data` goes into
+    the flash from `offset` on; RP2s: `blocks`."""
 
     path: Path
     data: bytes
@@ -46,7 +46,7 @@ class Firmware:
 
     @property
     def bytecode(self) -> int | None:
-        """The version of bytecode it runs."""
+        """The version of the bytecode that it runs."""
         if self.version is None:
             return None
         return next((code for since, code in _BYTECODE if self.version >= since), 0)
@@ -55,7 +55,8 @@ class Firmware:
 def load(path: Path, board: Board, any_version: bool = False) -> Firmware:
     """The file, checked against the board. Raises FirmwareError.
 
-    `any_version`: a MicroPython older than Buzón needs is taken too (to handle its image, not to run on it).
+    `any_version`: a MicroPython older than Buzón needs is accepted too (to handle its image, not to run on
+    it).
     """
     try:
         if path.stat().st_size > MAX:
@@ -91,7 +92,7 @@ def _esp32(path: Path, data: bytes, board: Board) -> Firmware:
         and data[: chip.boot].count(0xFF) == chip.boot
         and data[chip.boot : chip.boot + 1] == b"\xe9"
     ):
-        data = data[chip.boot :]  # one for the whole flash, as `buzon merge` makes it
+        data = data[chip.boot :]  # a file for the whole flash, as `buzon merge` makes it
     if len(data) < 24 or data[0] != _IMAGE_MAGIC:
         raise FirmwareError(f"{path} is no firmware for an {chip.title}: download one from micropython.org.")
     image_id = int.from_bytes(data[12:14], "little")

@@ -1,8 +1,8 @@
-"""Makes the firmware's source cheap for a board's heap before mpy-cross compiles it; it does the same as before.
+"""Makes the firmware's source take less heap before mpy-cross compiles it, without changing what it does.
 
-MicroPython keeps every name in memory for good. So a public constant is put where it is used, over module
-boundaries (mpy-cross folds only `_NAME = const(1)` within a file), each module's private names become `_a`,
-`_b`, ..., its parameters `a_`, `b_`, ..., which all modules share, and a module has one name, the absolute one.
+MicroPython keeps every name in memory for good. So a public constant is replaced by its value, across modules
+(mpy-cross folds only `_NAME = const(1)` within a file), each module's private names become `_a`, `_b`, ...,
+its parameters `a_`, `b_`, ..., which all modules share, and a module has only its absolute name.
 """
 
 import ast
@@ -13,12 +13,12 @@ from itertools import count
 from pathlib import Path
 
 Constants = dict[str, dict[str, int]]
-"""Module name -> the public names that it sets with `const(<int>)` at its top level."""
+"""Module name -> the public names that it sets with `const(<int>)` at top level."""
 
 
 @dataclass
 class Program:
-    """What must be known of all files of a program that nobody else imports.
+    """What must be known about all files of a program that nobody else imports.
 
     `keywords`: the names that some call in it passes by keyword.
     """
@@ -32,8 +32,8 @@ def fold_tree(
 ) -> None:
     """Fold `files` (relative to `src`) into `out`; a file whose text stays the same is not written again.
 
-    `as_is`: files that are copied. `program`: None for a library, whose public names others use. What `out`
-    held besides goes.
+    `as_is`: files that are only copied. `program`: None for a library, whose public names others use. Any
+    other file in `out` is removed.
     """
     wanted = set()
     for relative in files:
@@ -82,9 +82,9 @@ def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
 
 
 def fold(source: str, relative: Path, program: Program | None) -> str:
-    """The source with short names, and of a program's file with constants in place and without dead imports.
+    """The source with short names; a program's file also with constants replaced, without dead imports.
 
-    "" when nothing is left to run: a package needs no `__init__` then.
+    "" when nothing is left to run: a package then needs no `__init__`.
     """
     tree: ast.Module = ast.parse(source)
     if program:
@@ -192,14 +192,14 @@ class _Parameters(ast.NodeTransformer):
 
 
 def _stored(statement: ast.stmt) -> set[str]:
-    """The names that a statement of a module sets there: not those within its functions and classes."""
+    """The names that a module-level statement sets in the module, not within its functions and classes."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 class _Shortener(ast.NodeTransformer):
-    """Renames the private names that a module itself makes. Those of others (`_io_queue`) are not touched."""
+    """Renames the private names that the module itself defines, not those of others (`_io_queue`)."""
 
     def __init__(self, tree: ast.AST) -> None:
         made: dict[str, None] = {}

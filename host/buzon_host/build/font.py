@@ -2,7 +2,7 @@
 
     python -m buzon_host.build.font /usr/share/consolefonts/spleen-6x12.psfu.gz
 
-writes `firmware/buzon/display/font6x12.py`, which is committed: nobody needs the package to build.
+writes `firmware/buzon/display/font6x12.py`, which is committed, so that a build does not need the package.
 """
 
 import gzip
@@ -14,9 +14,9 @@ from pathlib import Path
 from ..paths import firmware
 
 WIDTH, HEIGHT = 6, 12
-# Index 0 to 94: ASCII; then U+00A0 to U+00FF; then these, of which the last is shown for what is unknown.
+# Index 0 to 94: ASCII; then U+00A0 to U+00FF; then these, of which the last is shown for unknown characters.
 EXTRA = "ŒœŠšŸŽž…€\ufffd"
-# Spleen 1.x has none of these; drawn in its manner, row by row from the first one in use.
+# Spleen 1.x has none of these; they are drawn in its style: the number of empty rows above, then the rows.
 DRAWN = {
     "Œ": (1, ".####", "#.#..", "#.#..", "#.##.", "#.#..", "#.#..", "#.#..", ".####"),
     "œ": (3, ".#.#.", "#.#.#", "#.#.#", "#.###", "#.#..", ".#.##"),
@@ -68,7 +68,7 @@ def read_psf(data: bytes) -> dict[str, list[int]]:
         raise ValueError("This is not a 6x12 PSF2 font with a Unicode table.")
     font = {}
     for i, entry in enumerate(data[head + count * size :].split(b"\xff")[:count]):
-        for char in entry.split(b"\xfe")[0].decode():  # after 0xFE come sequences of characters
+        for char in entry.split(b"\xfe")[0].decode():  # sequences of characters follow 0xFE
             font[char] = list(data[head + i * size : head + (i + 1) * size])
     return font
 
@@ -82,7 +82,7 @@ def drawn(char: str) -> list[int]:
 
 
 def pack(rows: list[int]) -> bytes:
-    """9 bytes: the upper 8 rows of each of the 6 columns, bit 0 on top, then the lower 4, two in a byte."""
+    """9 bytes: the upper 8 rows of 6 columns, bit 0 on top, then the lower 4 rows, two columns per byte."""
     columns = [sum((rows[y] >> (7 - x) & 1) << y for y in range(HEIGHT)) for x in range(WIDTH)]
     low = [columns[i] >> 8 | columns[i + 1] >> 8 << 4 for i in range(0, WIDTH, 2)]
     return bytes([column & 0xFF for column in columns] + low)

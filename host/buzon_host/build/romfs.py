@@ -1,4 +1,4 @@
-"""Makes a ROMFS image of a folder: read-only, and MicroPython runs the code in it in place, without loading it."""
+"""Makes a ROMFS image of a folder: it is read-only, and MicroPython runs the code in it in place."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def _add(writer: VfsRomWriter, folder: Path) -> None:
 
 
 def image_file(folder: Path) -> Path:
-    """The image in a file beside the folder; written again only when it changed."""
+    """The image in a file beside the folder; rewritten only when it changed."""
     data = image(folder)
     path = folder.with_name(folder.name + ".romfs")
     if not path.exists() or path.read_bytes() != data:

@@ -18,13 +18,13 @@ _START, _SECOND, _END = 0x0A324655, 0x9E5D5157, 0x0AB16F30
 _FAMILY_THERE = 0x2000
 _NOT_FLASH = 0x1
 _ABSOLUTE = (
-    0xE48BFF57  # the family of an RP2350 file's first block, which only keeps an RP2350-A2 from stumbling
+    0xE48BFF57  # the family of an RP2350 file's first block, a workaround for an erratum of the RP2350-A2
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """256 bytes for an address. `family`: of the chips it is for. `rest`: what follows the data (extensions)."""
+    """256 bytes for an address. `family`: the chips it is for. `rest`: what follows the data (extensions)."""
 
     address: int
     data: bytes
@@ -38,7 +38,7 @@ def is_uf2(data: bytes) -> bool:
 
 
 def parse(data: bytes) -> list[Block]:
-    """The blocks of a file. BuzonError when it is damaged or cut off."""
+    """The blocks of a file. Raises BuzonError if it is damaged or cut off."""
     found = []
     if not data or len(data) % _BLOCK:
         raise BuzonError("it is no whole UF2 file")
@@ -59,13 +59,13 @@ def of_family(blocks: list[Block], family: int) -> list[Block]:
 
 
 def blocks_of(data: bytes, offset: int, family: int) -> Iterator[Block]:
-    """`data` for the flash's byte `offset` on (a multiple of the flash's 4096)."""
+    """The blocks that put `data` into the flash from byte `offset` on (a multiple of the flash's 4096)."""
     for at in range(0, len(data), PAGE):
         yield Block(FLASH + offset + at, data[at : at + PAGE].ljust(PAGE, b"\xff"), family)
 
 
 def join(firmware: list[Block], more: list[Block]) -> bytes:
-    """One file of both. The blocks of each family count for themselves, as the loader wants it."""
+    """One file of both. The blocks of each family are numbered separately, as the loader requires."""
     both = [*firmware, *more]
     totals: dict[int, int] = {}
     for block in both:
@@ -75,7 +75,7 @@ def join(firmware: list[Block], more: list[Block]) -> bytes:
     for block in both:
         number = done.get(block.family, 0)
         done[block.family] = number + 1
-        # The odd block of an RP2350 says that there are two of it, so that it alone never ends a download.
+        # An RP2350's extra block claims that there are two of it, so that it alone never ends a download.
         total = 2 if block.family == _ABSOLUTE else totals[block.family]
         head = _HEAD.pack(
             _START, _SECOND, block.flags, block.address, len(block.data), number, total, block.family

@@ -1,4 +1,4 @@
-"""The command `buzon`: one module a verb, thin over plain functions.
+"""The command `buzon`: one module per verb, each a thin layer over plain functions.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no board, 4 the board refused, 130 interrupted.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no board, 4 the board refused, 13
 import importlib
 import io
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -41,6 +42,7 @@ _VERBS = (
     "reboot",
     "wipe",
     "bench",
+    "completion",
 )
 
 
@@ -99,8 +101,10 @@ def _run(arguments: list[str]) -> int:
     try:
         import typer
 
+        from .help import polished
+
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        command: Any = typer.main.get_command(build())
+        command: Any = polished(typer.main.get_command(build()))
         code = command.main(args=arguments, prog_name="buzon", standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer turns Ctrl-C into this
@@ -111,7 +115,7 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _fail("Interrupted.", INTERRUPTED, as_json)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be said there.
+        # The reader of our output has gone; nothing more can be said there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -129,7 +133,7 @@ def _run(arguments: list[str]) -> int:
         if type(error).__name__ == "Abort":  # typer's; it may not have been loaded yet
             return _fail("Interrupted.", INTERRUPTED, as_json)
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            # Wrong usage, as typer's parser says it; its class has moved between typer's versions.
+            # Wrong usage, reported by typer's parser; its class has moved between versions of typer.
             text = str(error.format_message()).strip().replace("Value error, ", "")
             text += "" if text.endswith((".", "?", "!")) else "."
             if type(error).__name__ == "NoArgsIsHelpError":
@@ -140,7 +144,7 @@ def _run(arguments: list[str]) -> int:
         if os.environ.get("BUZON_DEBUG") == "1":
             raise
         return _fail(
-            # Not its text: that may hold anything, a password too.
+            # Not its text: that may hold anything, even a password.
             f"Something unexpected happened ({type(error).__name__}): please report it with what "
             "BUZON_DEBUG=1 shows.",
             FAILED,
@@ -155,14 +159,19 @@ def _fail(sentence: str, code: int, as_json: bool) -> int:
     except OSError:
         _silence()
     try:
-        print(escape(sentence), file=sys.stderr, flush=True)
+        text = escape(sentence)
+        if sys.stderr.isatty():
+            from .fold import folded
+
+            text = "\n".join(folded(text, shutil.get_terminal_size().columns))
+        print(text, file=sys.stderr, flush=True)
     except OSError:
-        pass  # there is nowhere left to say it; the exit code does
+        pass  # there is nowhere left to say it but the exit code
     return code
 
 
 def _streams() -> None:
-    """A stream that was closed (`>&-`) swallows what is written; what a terminal cannot show is a `?`."""
+    """Makes a closed stream (`>&-`) swallow output, and replaces what a terminal cannot show by `?`."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             number = os.open(os.devnull, os.O_RDWR)
@@ -173,7 +182,7 @@ def _streams() -> None:
 
 
 def _silence() -> None:
-    """When stdout takes nothing more, what is still in its buffer must not fail once more at the end."""
+    """If stdout accepts no more output, keeps what is left in its buffer from failing again at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,20 +1,19 @@
-"""Questions to a person on a terminal: all of it on stderr, as stdout may carry JSON."""
+"""Questions to a person on a terminal, all on stderr, as stdout may carry JSON."""
 
 import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.text import Text
-
 from ..board.printable import escape
 from ..errors import UsageError
 from ..provision.ask import BACK, Back
+from .fold import folded
 from .output import Out
 
 
 class Terminal:
-    """The wizard's `Ask`. Ctrl-C and Ctrl-D are a KeyboardInterrupt, on a line of their own."""
+    """The wizard's `Ask`. Ctrl-C and Ctrl-D raise KeyboardInterrupt, after a new line."""
 
     def __init__(self, out: Out) -> None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -22,7 +21,7 @@ class Terminal:
         self._out = out
 
     def say(self, text: str = "") -> None:
-        self._out.stderr.print(Text(escape(text)), soft_wrap=False)  # folded between words
+        self._out.note(text)
 
     def text(self, question: str, default: str = "") -> str:
         shown = f"{question} [{default}]: " if default else f"{question}: "
@@ -30,7 +29,8 @@ class Terminal:
 
     def secret(self, question: str) -> str:
         try:
-            typed = getpass.getpass(escape(question) + ": ", stream=sys.stderr)
+            lines = folded(escape(question) + ": ", self._out.stderr.width)
+            typed = getpass.getpass("\n".join(lines), stream=sys.stderr)
         except UnicodeDecodeError:
             return self._again(lambda: self.secret(question))
         except (KeyboardInterrupt, EOFError):
@@ -58,7 +58,7 @@ class Terminal:
 
     def _line(self, shown: str) -> str:
         try:
-            self._out.stderr.print(Text(escape(shown)), end="", soft_wrap=False)
+            self._out.prompt(shown)
             line = sys.stdin.readline()
         except UnicodeDecodeError:
             return self._again(lambda: self._line(shown))

@@ -53,7 +53,7 @@ def run(
                 "Plots need matplotlib: install it with 'pip install matplotlib', or leave --plots out."
             ) from None
         for each in page or ():
-            quoted(each, read(plots))  # it has a place for the figures
+            quoted(each, read(plots))  # raises unless it has a place for the figures
     groups = tuple(only or ()) or (CHECKED if check else ())
     rows = []
     with out.progress() as bar:

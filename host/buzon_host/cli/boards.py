@@ -1,10 +1,11 @@
-"""`buzon boards`: what is connected or running, and which boards are supported; of one, how it is wired."""
+"""`buzon boards`: what is connected or running, and which boards are supported; for one board, its wiring."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..board.find import boards
+from ..board.find import Found, boards, named
 from .options import Json
 from .output import Out
 
@@ -23,6 +24,8 @@ def run(name: Name = None, json: Json = False) -> None:
         _one(out, supported.load(name))
         return
     found = boards()
+    there = {os.path.realpath(one.port) for one in found}
+    found += [Found(port, "named in BUZON_PORTS") for port in named() if os.path.realpath(port) not in there]
     known = [supported.load(each) for each in supported.names()]
     out.document(
         {

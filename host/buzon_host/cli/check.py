@@ -27,7 +27,7 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
     if not chosen:
         raise UsageError(f"There is no account {account} in {settings}.")
     der = certificates.read(ca) if ca is not None else None
-    # The Wi-Fi's password is not needed here: nobody is asked for it.
+    # The Wi-Fi password is not needed here, so nobody is asked for it.
     filled = secrets.fill(tree.model_copy(update={"wifi": [], "account": chosen}))
     found = []
     with out.progress() as bar:

@@ -1,4 +1,4 @@
-"""`buzon demo`: the whole way of a mail, from a server to a board's screen, without hardware."""
+"""`buzon demo`: a message's whole journey, from a server to a board's screen, without hardware."""
 
 from pathlib import Path
 from typing import Annotated

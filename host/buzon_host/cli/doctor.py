@@ -65,9 +65,11 @@ def run(
 
     def show(check: doctor.Check) -> None:
         where = f" ({check.account})" if check.account else ""
-        out.say(f"{check.result:<8}{check.name + where:<22}{check.text}", style=_STYLES[check.result])
+        out.say(
+            f"{check.result:<8}{check.name + where:<22}{check.text}", style=_STYLES[check.result], indent=30
+        )
         if check.result == "warn" and check.remedy:
-            out.say(f"{'':30}{check.remedy}")
+            out.say(f"{'':30}{check.remedy}", indent=30)
 
     try:
         where = find(port)
@@ -79,7 +81,7 @@ def run(
         with out.progress() as bar:
 
             def below(check: doctor.Check) -> None:
-                """A line while the bar is off the screen, or it would be in the middle of it."""
+                """Prints a line while the bar is off the screen, so that they do not mix."""
 
                 def once() -> bool:
                     show(check)

@@ -3,9 +3,9 @@
 import json
 
 printed = False
-"""Whether this process has printed its document: an error after it prints no second one."""
+"""Whether this process has printed its document: a later error does not print a second one."""
 
 
 def dump(document: object) -> str:
-    """ASCII, so that no terminal is moved by it."""
+    """JSON in ASCII, so that it cannot control a terminal."""
     return json.dumps(document, ensure_ascii=True).replace("\x7f", "\\u007f")

@@ -20,7 +20,7 @@ Firmware = Annotated[
     Path | None,
     typer.Option(
         "--firmware",
-        help="Needed: MicroPython for the board, a file from micropython.org (.bin; for a Pico .uf2).",
+        help="MicroPython for the board (required): a file from micropython.org (.bin; for a Pico .uf2).",
     ),
 ]
 Drive = Annotated[

@@ -1,4 +1,4 @@
-"""What `buzon provision --fleet` and `buzon status --all` show: a line a board, live on a terminal."""
+"""What `buzon provision --fleet` and `buzon status --all` show: one line per board, live on a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def provision_fleet(
 
 @contextmanager
 def _live(out: Out) -> Iterator[Any]:
-    """A function that shows all lines: a table that changes in place, or a line for each board that is done."""
+    """A function that shows all lines: a table that changes in place, or a line for each finished board."""
     if out.stderr.is_terminal:
         with Live(console=out.stderr, refresh_per_second=5, transient=True, vertical_overflow="crop") as live:
             yield lambda lines: live.update(_table(lines))
@@ -106,7 +106,7 @@ def _live(out: Out) -> Iterator[Any]:
 
 
 def _table(lines: list[Line]) -> Table:
-    """Those that are worked on come first: a small terminal shows no more."""
+    """Boards in progress come first, as a small terminal shows only the first lines."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("board", "name", "port", "result", "what"):
         made.add_column(head, overflow="ellipsis", no_wrap=True)
@@ -135,7 +135,7 @@ def status_of_all(ports: list[str], out: Out) -> None:
 
 
 def _status(port: str) -> dict[str, Any]:
-    """One board's status as the JSON document has it; `error` when there is none."""
+    """One board's status as the JSON document has it, or `error` if there is none."""
     try:
         with Client.connect(port) as client:
             status, info = client.status(), client.info

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ..board.client import Client, Item
+from ..board.client import E_FLASH_FULL, Client, Item
 from ..errors import BuzonError, UsageError
 from ..message import Message, read
 from ..provision.steps import human
@@ -36,22 +36,28 @@ Raw = Annotated[
     bool,
     typer.Option("--raw", help="The bytes as they are stored, for a file or a pipe; nothing is decoded."),
 ]
+Peek = Annotated[bool, typer.Option("--peek", help="Do not mark the message as read.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many, newest first.")]
 
 
 From = Annotated[
-    str, typer.Option("--from", help="Only those whose sender (name or address) holds this text.")
+    str, typer.Option("--from", help="Only messages whose sender (name or address) contains this text.")
 ]
-Subject = Annotated[str, typer.Option("--subject", help="Only those whose subject holds this text.")]
-Text = Annotated[str, typer.Argument(help="What the sender or the subject must hold.")]
+Subject = Annotated[str, typer.Option("--subject", help="Only messages whose subject contains this text.")]
+Text = Annotated[str, typer.Argument(help="What the sender or the subject must contain.")]
 Read = Annotated[
     bool | None, typer.Option("--read/--unread", help="Mark it as seen, or as new again.", show_default=False)
 ]
 ToMaildir = Annotated[Path | None, typer.Option("--maildir", metavar="DIR", help="Copy to this Maildir.")]
 ToMbox = Annotated[Path | None, typer.Option("--mbox", metavar="FILE", help="Copy to this mbox file.")]
+Move = Annotated[
+    bool,
+    typer.Option("--move", help="Delete each message from the board once its copy here is verified."),
+]
 
 _NONE = "There is no account on the board: provision it first."
-_MOST = 64  # bytes of what is looked for: it travels in one frame
+_ID = 16  # letters of a whole id
+_MOST = 64  # bytes of a search text: it travels in one frame
 
 
 @group.command("list")
@@ -72,9 +78,9 @@ def list_(
 def search(
     text: Text, port: Port = None, account: Account = None, limit: Limit = None, json: Json = False
 ) -> None:
-    """List the messages whose sender or subject holds TEXT.
+    """List the messages whose sender or subject contains TEXT.
 
-    The newest first; in capitals or not, with accents or without.
+    Newest first. Capitals and accents do not matter.
     """
     if not text.strip():
         raise UsageError("There is nothing to look for: give a part of a sender or a subject.")
@@ -103,7 +109,7 @@ def _list(
 
 
 def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
-    """All of it into a pipe; on a terminal what a person needs, one line for each message."""
+    """Everything if it goes into a pipe; on a terminal what a person needs, one line for each message."""
     brief = out.stdout.is_terminal
     letters = _letters([item.id for _, item in items]) if brief else 16
     heads = ["id", "account", "new", "from", "subject", "size", "stored"]
@@ -130,25 +136,31 @@ def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
 
 
 def _letters(ids: Sequence[str]) -> int:
-    """How much of the ids tells them apart, eight letters at least."""
+    """How many letters tell the ids apart, at least eight."""
     return next((n for n in range(8, 16) if len({id[:n] for id in ids}) == len(ids)), 16)
 
 
 @group.command()
-def show(id: Id, port: Port = None, account: Account = None, raw: Raw = False, json: Json = False) -> None:
-    """Show one message: its text, and what is attached.
+def show(
+    id: Id,
+    port: Port = None,
+    account: Account = None,
+    peek: Peek = False,
+    raw: Raw = False,
+    json: Json = False,
+) -> None:
+    """Show one message: its text, and what is attached. It then counts as read; with --peek it stays as it was.
 
     Sender, date and subject come first. HTML is shown as text, and control characters are escaped. With --raw come
     the stored bytes instead, to a terminal too; with --raw --json as base64.
     """
     out = Out(json)
     with connect(port, out) as client:
-        account = _account(client, account)
-        id = _full_id(client, account, id)
+        account, id = _located(client, account, id)
         parts = []
         with out.progress() as bar:
             bar.say("Reading the message")
-            for part in client.read_message(account, id):
+            for part in client.read_message(account, id, peek=peek):
                 parts.append(part)
     data = b"".join(parts)
     named = {"ok": True, "account": account, "id": id, "size": len(data)}
@@ -173,7 +185,7 @@ def _tell(out: Out, message: Message) -> None:
         ("Subject", message.subject),
     )
     for name, value in fields:
-        out.say(f"{name + ':':<9}{value or '-'}")
+        out.say(f"{name + ':':<9}{value or '-'}", indent=9)
     out.say()
     if message.note:
         out.say(message.note)
@@ -197,8 +209,7 @@ def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False
     """
     out = Out(json)
     with connect(port, out) as client:
-        account = _account(client, account)
-        id = _full_id(client, account, id)
+        account, id = _located(client, account, id)
         wanted = client.fetch_message(account, id)
     out.document({"ok": True, "id": id, "wanted": wanted})
     out.say("The board collects it now." if wanted else "All of it is on the board.")
@@ -211,8 +222,7 @@ def flag(id: Id, read: Read = None, port: Port = None, account: Account = None, 
         raise UsageError("Say which: --read or --unread.")
     out = Out(json)
     with connect(port, out) as client:
-        account = _account(client, account)
-        id = _full_id(client, account, id)
+        account, id = _located(client, account, id)
         client.flag_message(account, id, seen=read)
     out.document({"ok": True, "id": id, "seen": read})
     out.say("Marked as read." if read else "Marked as unread.")
@@ -223,8 +233,7 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
     """Delete one message from the board."""
     out = Out(json)
     with connect(port, out) as client:
-        account = _account(client, account)
-        id = _full_id(client, account, id)
+        account, id = _located(client, account, id)
         if not out.must_ask(f"Message {id} is deleted from the board. Go on?", yes):
             raise BuzonError("Nothing was deleted.")
         client.delete_message(account, id)
@@ -236,13 +245,15 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
 def pull(
     maildir: ToMaildir = None,
     mbox: ToMbox = None,
+    move: Move = False,
     port: Port = None,
     account: Account = None,
     json: Json = False,
 ) -> None:
-    """Copy all messages to a Maildir or an mbox file.
+    """Copy all messages to a Maildir or an mbox file. With --move the board is then free for new mail.
 
-    Each is copied once; stopped and run again, it goes on where it was.
+    Each is copied once. If you stop it, the next run continues where it was. What was moved does not come to the board
+    again.
     """
     out = Out(json)
     path = maildir or mbox
@@ -261,9 +272,12 @@ def pull(
                 bar.at(have, total)
 
             for id in ids:
-                done.append(copy(client, id, target, progress))
+                done.append(copy(client, id, target, progress, move=move))
+        if move:
+            _go_on(client, done)
     failed = sum(len(one.failed) for one in done)
-    out.document({"ok": not failed, "to": str(path), "accounts": [asdict(one) for one in done]})
+    kept = sum(len(one.kept) for one in done)
+    out.document({"ok": not (failed or kept), "to": str(path), "accounts": [asdict(one) for one in done]})
     for one in done:
         out.say(_sentence(one))
     if failed:
@@ -272,10 +286,26 @@ def pull(
             f"{failed} of the messages came damaged or are too large, and were not copied ({damaged}): look at them "
             "with buzon mail show."
         )
+    if kept:
+        changed = ", ".join(id for one in done for id in one.kept[:4])
+        raise BuzonError(
+            f"{kept} of the messages stay on the board, as their copies here were changed ({changed}): move them to "
+            "another Maildir or mbox file, or delete them with buzon mail delete."
+        )
+
+
+def _go_on(client: Client, done: Sequence[Pulled]) -> None:
+    """Has accounts collect what they had no room for."""
+    moved = {one.account for one in done if one.moved}
+    for one in client.status().accounts:
+        if one.id in moved and one.error is not None and one.error.code == E_FLASH_FULL:
+            client.sync(one.id)
 
 
 def _sentence(one: Pulled) -> str:
     text = f"{one.account}: {one.copied} copied, {one.there} were there already"
+    if one.moved:
+        text += f", {one.moved} deleted from the board"
     if one.part:
         text += f", {one.part} not copied as only their headers are on the board"
     if one.gone:
@@ -284,35 +314,41 @@ def _sentence(one: Pulled) -> str:
 
 
 def _accounts(client: Client, account: str | None) -> list[str]:
-    """The account that is named, or all."""
+    """The named account, or all."""
     return [_account(client, account)] if account else [one.id for one in client.status().accounts]
 
 
-def _account(client: Client, account: str | None) -> str:
+def _account(client: Client, account: str) -> str:
     ids = [one.id for one in client.status().accounts]
-    if account is not None:
-        if account not in ids:
-            raise UsageError(
-                f"There is no account {account} on this board; there is: {', '.join(ids) or 'none'}."
-            )
-        return account
-    if not ids:
-        raise BuzonError(_NONE)
-    if len(ids) != 1:
-        raise UsageError(f"Choose an account with --account: {', '.join(ids)}.")
-    return ids[0]
+    if account not in ids:
+        raise UsageError(
+            f"There is no account {account} on this board; there is: {', '.join(ids) or 'none'}."
+        )
+    return account
 
 
-def _full_id(client: Client, account: str, start: str) -> str:
-    """The whole id; a beginning must fit one message only."""
+def _located(client: Client, account: str | None, start: str) -> tuple[str, str]:
+    """The account and full id of the one message whose id begins with `start`, in `account` or in any."""
     start = start.lower()
     if not start:
         raise UsageError("The id is empty: give one that buzon mail list shows, or its beginning.")
-    if len(start) == 16:
-        return start
-    found = [item.id for item in client.list_all(account, brief=True) if item.id.startswith(start)]
+    accounts = _accounts(client, account)
+    if not accounts:
+        raise BuzonError(_NONE)
+    if len(start) == _ID and len(accounts) == 1:
+        return accounts[0], start
+    found = [
+        (id, item.id)
+        for id in accounts
+        for item in client.list_all(id, brief=True)
+        if item.id.startswith(start)
+    ]
     if not found:
         raise UsageError(f"No message on the board has an id that begins with {start}: see buzon mail list.")
     if len(found) != 1:
-        raise UsageError(f"{len(found)} messages have an id that begins with {start}: see buzon mail list.")
+        where = {id for id, _ in found}
+        more = f" Choose an account with --account: {', '.join(sorted(where))}." if len(where) > 1 else ""
+        raise UsageError(
+            f"{len(found)} messages have an id that begins with {start}: see buzon mail list.{more}"
+        )
     return found[0]

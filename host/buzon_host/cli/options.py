@@ -12,14 +12,16 @@ from .output import Out
 Port = Annotated[
     str | None,
     typer.Option(
-        "--port", help="The board's serial port (default: the only board; buzon boards lists them)."
+        "--port",
+        help="The board's serial port (default: the one in BUZON_PORTS, or the only board; buzon boards lists them).",
     ),
 ]
 Ports = Annotated[
     list[str] | None,
     typer.Option(
         "--port",
-        help="The board's serial port (default: the only board). For many boards several times, or in BUZON_PORTS.",
+        help="The board's serial port (default: the one in BUZON_PORTS, or the only board). For several boards give "
+        "it several times, or list them in BUZON_PORTS.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
@@ -32,7 +34,7 @@ def connect(port: str | None, out: Out) -> Client:
 
 
 def one_port(ports: list[str] | None) -> str | None:
-    """The only port of `ports`, for what is done to one board."""
+    """The only port of `ports`, for commands that act on one board."""
     if ports and len(ports) > 1:
         raise UsageError("Several --port are for --fleet and for status --all: give one.")
     return ports[0] if ports else None

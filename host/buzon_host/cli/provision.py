@@ -1,4 +1,4 @@
-"""`buzon provision`: settings onto a board, tested there before they are in force. By a dialogue, or from a file."""
+"""`buzon provision`: puts settings on a board, by a dialogue or from a file; the board tests them first."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,14 @@ import typer
 from ..board.find import find
 from ..errors import UsageError
 from ..provision import ca as certificates
+from ..provision import purpose as purposes
 from ..provision import schema, secrets, steps
+from ..provision.purpose import Purpose
 from .ask import Terminal
 from .options import Json, Ports, connect, one_port
 from .output import Out
 
-# `buzon check` needs one.
+# Required: `buzon check` uses it.
 File = Annotated[Path, typer.Argument(help="The settings, a TOML file.", metavar="SETTINGS.toml")]
 MaybeFile = Annotated[
     Path | None,
@@ -27,12 +29,21 @@ YesDelete = Annotated[
     bool,
     typer.Option("--yes", "-y", help="Do not ask before the board may delete mail from the server."),
 ]
-Email = Annotated[str | None, typer.Option("--email", help="The e-mail address: it is not asked for.")]
+Email = Annotated[
+    str | None, typer.Option("--email", help="The e-mail address, so that you are not asked for it.")
+]
+What = Annotated[
+    Purpose | None,
+    typer.Option(
+        "--purpose",
+        help="What the board is for. tell: mail stays on the server, and the newest is on the board. bring: mail comes "
+        "to the board and is deleted from the server, once you agree. It is not asked for then; with SETTINGS.toml it "
+        "says what the file leaves out.",
+    ),
+]
 Save = Annotated[
     Path | None,
-    typer.Option(
-        "--save", help="Write what was answered to this settings file, for the next board; no passwords."
-    ),
+    typer.Option("--save", help="Write the answers to this settings file, for the next board; no passwords."),
 ]
 Fleet = Annotated[
     Path | None,
@@ -55,6 +66,7 @@ def run(
     ca: Ca = None,
     yes: YesDelete = False,
     email: Email = None,
+    purpose: What = None,
     save: Save = None,
     fleet: Fleet = None,
     template: Template = None,
@@ -68,7 +80,7 @@ def run(
     """
     out = Out(json)
     if fleet is not None:
-        if settings is not None or email is not None or save is not None:
+        if settings is not None or email is not None or save is not None or purpose is not None:
             raise UsageError("With --fleet the settings come from the table and from --template alone.")
         from .fleet import provision_fleet
 
@@ -78,13 +90,17 @@ def run(
     if settings is not None:
         if email is not None or save is not None:
             raise UsageError("--email and --save are for provisioning without a settings file.")
-        _from_file(settings, one_port(port), ca, yes, out)
+        _from_file(settings, one_port(port), ca, yes, purpose, out)
     else:
-        _wizard(one_port(port), ca, yes, email, save, out)
+        _wizard(one_port(port), ca, yes, email, purpose, save, out)
 
 
-def _from_file(settings: Path, port: str | None, ca: Path | None, yes: bool, out: Out) -> None:
+def _from_file(
+    settings: Path, port: str | None, ca: Path | None, yes: bool, purpose: Purpose | None, out: Out
+) -> None:
     tree = schema.load(settings)
+    if purpose is not None:
+        tree = purposes.filled(tree, purpose, str(settings))
     der = certificates.read(ca) if ca is not None else None
     tree = secrets.fill(tree)
     with connect(port, out) as client, out.progress() as bar:
@@ -93,11 +109,17 @@ def _from_file(settings: Path, port: str | None, ca: Path | None, yes: bool, out
             return yes or bar.pause(lambda: out.ask(question))
 
         result = steps.provision(client, tree, ca=der, confirm=confirm, progress=bar.say)
-    _tell(out, result)
+    _tell(out, result, purpose)
 
 
 def _wizard(
-    port: str | None, ca: Path | None, yes: bool, email: str | None, save: Path | None, out: Out
+    port: str | None,
+    ca: Path | None,
+    yes: bool,
+    email: str | None,
+    purpose: Purpose | None,
+    save: Path | None,
+    out: Out,
 ) -> None:
     ask = Terminal(out)
     # Loading these takes longer than most verbs.
@@ -109,8 +131,8 @@ def _wizard(
     if save is not None:
         settings_file.check(save)
     with connect(find(port), out) as client:
-        outcome = wizard.run(client, ask, Options(email=email, ca=der, yes=yes))
-    _tell(out, outcome.result, counts=False)
+        outcome = wizard.run(client, ask, Options(email=email, purpose=purpose, ca=der, yes=yes))
+    _tell(out, outcome.result, outcome.purpose, counts=False)
     if save is not None:
         own = outcome.pinned or der
         settings_file.write(save, outcome.settings, own)
@@ -118,8 +140,8 @@ def _wizard(
         out.note(f"The next board: buzon provision {save}{with_ca}")
 
 
-def _tell(out: Out, result: steps.Result, counts: bool = True) -> None:
-    """`counts`: what was on the server at the test; the wizard has told it, and collected it since."""
+def _tell(out: Out, result: steps.Result, purpose: Purpose | None, counts: bool = True) -> None:
+    """`counts`: report what the test found on the server; the wizard has done so, and collected it."""
     out.document(
         {
             "ok": True,
@@ -127,6 +149,7 @@ def _tell(out: Out, result: steps.Result, counts: bool = True) -> None:
             "accounts": [
                 {"id": one.account, "messages": one.messages, "bytes": one.bytes} for one in result.mailboxes
             ],
+            "purpose": purpose,
             "unconfirmed": result.unconfirmed,
         }
     )

@@ -1,4 +1,4 @@
-"""`buzon serve`: a local mail server until stopped."""
+"""`buzon serve`: runs a local mail server until stopped."""
 
 from pathlib import Path
 from typing import Annotated

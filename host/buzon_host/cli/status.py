@@ -1,12 +1,17 @@
 """`buzon status`: how the board is."""
 
+from datetime import tzinfo
 from typing import Annotated, Any
 
+import cbor2
 import typer
 
-from ..board.client import BoardError, Status
+from ..board.client import BoardError, Client, Status
 from ..board.follow import give_time
+from ..errors import BoardRefused
+from ..provision import zones
 from ..provision.steps import human
+from ..standing import full_percent
 from .options import Json, Ports, connect, one_port
 from .output import Out, plain, when
 
@@ -25,6 +30,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         if give_time(client, status):
             status = client.status()
         info = client.info
+        zone = None if json else _zone(client)
     board = info.board if info is not None else ""
     virtual = _flash_counters(client.link.port)
     out.document(
@@ -33,11 +39,12 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
             "board": board,
             "id": info.id if info else "",
             **plain(status),
+            "flash_full_percent": full_percent(status.flash),
             **({"virtual": virtual} if virtual is not None else {}),
         }
     )
-    for name, value in _lines(status, board):
-        out.say(f"{name:<12}{value}")
+    for name, value in _lines(status, board, zone):
+        out.say(f"{name:<12}{value}", indent=12)
     if status.accounts:
         out.say()
         out.table(
@@ -49,7 +56,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
                     str(one.stored),
                     str(one.new),
                     "-" if one.listed is None or one.listed < 0 else str(one.listed),
-                    when(one.last_ok),
+                    when(one.last_ok, zone=zone),
                     one.error.message if one.error else "-",
                 )
                 for one in status.accounts
@@ -61,11 +68,23 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         out.say()
         out.say(
             f"virtual     boots {virtual['boots']}, flash written {virtual['programs']} and erased "
-            f"{virtual['erases']} times, its Wi-Fi is {'on' if virtual['wifi'] else 'off'}"
+            f"{virtual['erases']} times, its Wi-Fi is {'on' if virtual['wifi'] else 'off'}",
+            indent=12,
         )
 
 
-def _lines(status: Status, board: str) -> list[tuple[str, str]]:
+def _zone(client: Client) -> tzinfo | None:
+    """The board's time zone; None if its settings name none: then this PC's is as good."""
+    if client.info is None or not client.info.configured:
+        return None
+    try:
+        time = zones.from_board(cbor2.loads(client.settings()).get("time", {}))
+        return zones.of(zones.check(time["zone"])) if time.get("zone") else None
+    except (BoardRefused, cbor2.CBORDecodeError, AttributeError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _lines(status: Status, board: str, zone: tzinfo | None) -> list[tuple[str, str]]:
     wifi = status.wifi
     network = f"{wifi.ssid or '-'}, {'up' if wifi.up else 'down'}"
     if wifi.ip:
@@ -76,26 +95,36 @@ def _lines(status: Status, board: str) -> list[tuple[str, str]]:
     lines = [
         ("board", f"{board}, Buzón {status.version}, up {status.uptime} s"),
         ("state", state),
-        ("clock", when(status.epoch) if status.epoch else "not set"),
+        ("clock", _clock(status.epoch, zone) if status.epoch else "not set"),
         ("Wi-Fi", network),
         ("heap", _room(status.heap)),
-        ("flash", _room(status.flash)),
+        ("flash", _flash(status.flash)),
         ("display", status.display or "-"),
     ]
     if not status.tls_verify:
         lines.append(("TLS", "NOT VERIFIED: anybody in the network can read and forge this mail"))
     if status.error is not None:
-        lines.append(("last error", _error(status.error)))
+        lines.append(("last error", _error(status.error, zone)))
     lines += [("notify", f"{name}: {error}") for name, error in status.notify if error]
     return lines
 
 
-def _error(error: BoardError) -> str:
-    return error.message + (f" ({when(error.when)})" if error.when else "")
+def _clock(epoch: int, zone: tzinfo | None) -> str:
+    return when(epoch, zone=zone) + (f" ({zone})" if zone is not None else "")
+
+
+def _error(error: BoardError, zone: tzinfo | None) -> str:
+    return error.message + (f" ({when(error.when, zone=zone)})" if error.when else "")
 
 
 def _room(pair: list[int]) -> str:
-    return f"{human(pair[0])} free of {human(pair[1])}" if len(pair) == 2 else "-"
+    return f"{human(min(pair))} free of {human(pair[1])}" if len(pair) == 2 else "-"
+
+
+def _flash(pair: list[int]) -> str:
+    """How full it is, for mail: at 100 % no more mail is accepted."""
+    full = full_percent(pair)
+    return _room(pair) + (f", {full} % full" if full is not None else "")
 
 
 def _flash_counters(port: str) -> dict[str, Any] | None:

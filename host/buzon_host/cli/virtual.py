@@ -1,4 +1,4 @@
-"""`buzon virtual`: a virtual board until stopped."""
+"""`buzon virtual`: runs a virtual board until stopped."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="
 Heap = Annotated[
     int | None,
     typer.Option(
-        "--heap", min=32, max=65536, help="Heap in KiB (default: 128; with --bare 384, for the code too)."
+        "--heap", min=32, max=65536, help="Heap in KiB (default: 136; with --bare 384, for the code too)."
     ),
 ]
 Link = Annotated[
@@ -57,16 +57,17 @@ def run(
     It is the real MicroPython on a pty, its flash in a file.
     """
     out = Out(json)
+    board = boards.known(board) or board
     again = f" --flash {flash}" if flash is not None else " --bare"
     if flash is None:
         flash = cache() / f"{boards.load(board).name}{'-bare' if bare else ''}.flash"
     with sentences():
-        from ..virtual.board import VirtualBoard
+        from ..virtual.board import HEAP_KIB, VirtualBoard
         from ..virtual.flash import has_own_code
 
         bare = bare or has_own_code(flash)
         if heap is None:
-            heap = 384 if bare else 128  # the code is in the heap unless it runs in place
+            heap = 384 if bare else HEAP_KIB  # a bare board has the code in the heap; else it runs in place
         with VirtualBoard(
             board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at, bare=bare
         ) as running:

@@ -1,11 +1,12 @@
 """`buzon wipe`: erases mail, settings or both from the board."""
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from ..errors import BuzonError
+from ..errors import BuzonError, UsageError
 from .options import Json, Port, Yes, connect
 from .output import Out
 
@@ -17,22 +18,48 @@ class What(StrEnum):
 
 
 _WHAT = {
-    What.mail: "All mail on the board is erased",
+    What.mail: "All mail on the board is erased, and does not come again",
     What.settings: "The settings and passwords on the board are erased",
     What.all: "All mail, settings and passwords on the board are erased",
 }
+_CHOICES = "mail, settings or all"
 
 Option = Annotated[
-    What, typer.Option("--what", help="What to erase: all mail, the settings with their passwords, or both.")
+    What | None,
+    typer.Option(
+        "--what",
+        help="What to erase: all mail, the settings with their passwords, or both (default: you are asked).",
+        show_default=False,
+    ),
 ]
 
 
-def run(what: Option = What.all, port: Port = None, yes: Yes = False, json: Json = False) -> None:
-    """Erase mail, settings or all from the board. Nothing on a server is touched."""
+def run(what: Option = None, port: Port = None, yes: Yes = False, json: Json = False) -> None:
+    """Erase mail, settings or all from the board. Nothing on a server is touched.
+
+    Erased mail is not fetched again, unless you erase all.
+    """
     out = Out(json)
+    if what is None and not sys.stdin.isatty():
+        raise UsageError("Say what to erase: --what mail, --what settings or --what all.")
     with connect(port, out) as client:
+        what = what or _asked(out)
         if not out.must_ask(f"{_WHAT[what]} ({client.link.port}). Go on?", yes):
             raise BuzonError("Nothing was erased.")
-        wiped = client.wipe(what.value)
+        with out.progress() as bar:
+            bar.say("Erasing")
+            wiped = client.wipe(what.value, lambda done: bar.say(f"Erasing, {done} messages so far"))
     out.document({"ok": True, "wiped": wiped})
     out.say("Erased.")
+
+
+def _asked(out: Out) -> What:
+    """Asks the person at the terminal what to erase; an empty answer raises BuzonError."""
+    while True:
+        out.prompt(f"Erase what: {_CHOICES}? ")
+        typed = sys.stdin.readline().strip().lower()
+        if not typed:
+            raise BuzonError("Nothing was erased.")
+        if typed in list(What):
+            return What(typed)
+        out.note(f"Type {_CHOICES}.")

@@ -1,1 +1,1 @@
-"""Puts MicroPython and Buzón onto a board that has nothing on it: ESP32s with esptool, RP2s as a UF2 file."""
+"""Puts MicroPython and Buzón onto an empty board: onto ESP32s with esptool, onto RP2s as a UF2 file."""

@@ -1,4 +1,4 @@
-"""Gives an RP2 a UF2 file: its loader shows a drive, and what is copied there goes into the flash."""
+"""Gives an RP2 a UF2 file: its loader shows up as a drive, and a file copied there goes into the flash."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ _NAME = "BUZON.UF2"
 
 
 def find(board: Board, drive: Path | None = None) -> Path:
-    """The board's drive: `drive`, or the only one there is. NoBoard, or BuzonError when it is another chip's."""
+    """The board's drive: `drive`, or the only one. Raises NoBoard, or BuzonError if it is another chip's."""
     if drive is not None:
         name = board_id(drive)
         if name is None:
@@ -44,7 +44,7 @@ def find(board: Board, drive: Path | None = None) -> Path:
 
 
 def board_id(drive: Path) -> str | None:
-    """Which loader shows this drive (`Board-ID` in its INFO_UF2.TXT); None when none does."""
+    """The loader behind this drive (`Board-ID` in its INFO_UF2.TXT); None if it is not a loader's."""
     try:
         with (drive / INFO).open("rb") as file:
             text = file.read(1024).decode("ascii", "replace")
@@ -58,9 +58,9 @@ def board_id(drive: Path) -> str | None:
 
 
 def copy(data: bytes, drive: Path, progress: Callable[[int, int], None], gone_s: float = _GONE_S) -> None:
-    """Copies the file and waits until the drive is gone, which is how the loader says that it has all of it.
+    """Copies the file and waits until the drive is gone, which means that the loader has all of it.
 
-    BuzonError when it stays, or goes too early.
+    Raises BuzonError if the drive stays, or goes too early.
     """
     again = "hold the button while you plug it in once more, and run the same command again."
     done = 0
@@ -74,7 +74,7 @@ def copy(data: bytes, drive: Path, progress: Callable[[int, int], None], gone_s:
                 if done < len(data) and board_id(drive) is None:
                     raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     except OSError as error:
-        # The last block makes the chip start: the file may be gone before it is closed.
+        # The last block starts the chip: the drive may be gone before the file is closed.
         if done + _CHUNK < len(data) or board_id(drive) is not None:
             raise BuzonError(
                 f"The board's drive went away while it was written ({error.strerror}): {again}"
@@ -87,7 +87,7 @@ def copy(data: bytes, drive: Path, progress: Callable[[int, int], None], gone_s:
 
 
 def _mounted() -> Iterator[Path]:
-    """Where removable drives are."""
+    """Where removable drives are mounted."""
     if sys.platform == "win32":
         yield from (Path(f"{letter}:/") for letter in "DEFGHIJKLMNOPQRSTUVWXYZ")
         return

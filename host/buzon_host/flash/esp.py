@@ -1,7 +1,7 @@
-"""Writes an ESP32's flash with esptool, which runs as a program of its own, and says in one sentence what goes wrong.
+"""Writes an ESP32's flash with esptool, run as its own program, and says in one sentence what goes wrong.
 
-Three steps: look (which chip is it, is there a file system), write what differs, and esptool compares each piece with
-what it sent. A second run finds what the first one wrote.
+Three steps: look (which chip it is, whether there is a file system), write what differs, and have esptool
+compare each piece with what it sent. A second run recognizes what the first one wrote.
 """
 
 import os
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..board.find import Found, boards
+from ..board.find import Found, boards, only_named
 from ..board.printable import escape
 from ..boards import Board
 from ..errors import BuzonError, NoBoard
@@ -21,18 +21,18 @@ from ..wiring import loader_hint
 from .plan import Piece
 
 Progress = Callable[[str, int, int], None]
-"""What is being done; how many bytes of how many are done."""
+"""What is being done; how many bytes are done, and of how many."""
 _LOOK = 2 * 4096
 _LITTLEFS = b"littlefs"
 _CHIP = re.compile(r"^Connected to (\S+) on ", re.M)
 _MAC = re.compile(r"^MAC:\s+([0-9a-f:]+)", re.M)
 _SKIPPED = re.compile(r" at 0x[0-9a-f]+ already in flash")
-_TAIL = 20  # lines of esptool's that are kept
+_TAIL = 20  # how many of esptool's last lines are looked at
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The chip at a port. `start`: the first blocks of what is where the file system is to be."""
+    """The chip at a port. `start`: the first blocks of what is now in the file system's place."""
 
     chip: str
     mac: str
@@ -45,14 +45,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes that were written, and bytes that were there already."""
+    """How many bytes were written, and how many were there already."""
 
     written: int
     skipped: int
 
 
 def port_of(board: Board, port: str | None) -> str:
-    """`port`, or the only serial port behind which the board may be. NoBoard when there is none, or several."""
+    """`port`, or the one in BUZON_PORTS, or the only serial port that the board may be on. Raises NoBoard if
+    there is none, or several."""
+    port = port or only_named()
     if port:
         return port
     found = [one for one in boards() if not one.virtual]
@@ -71,11 +73,11 @@ def _choices(found: list[Found]) -> str:
 
 
 def look(board: Board, port: str, offset: int) -> Seen:
-    """Which chip it is, and what is at `offset`. BuzonError when it is another chip than the board's."""
+    """Which chip it is, and what is at `offset`. Raises BuzonError if it is not the board's chip."""
     with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
         start = Path(folder, "start")
         arguments = ["read-flash", hex(offset), hex(_LOOK), str(start)]
-        # At the speed at which the loader begins: a board whose reset lines are not wired keeps it for the next run.
+        # At the loader's initial speed: a board whose reset lines are not wired keeps it for the next run.
         text = _esptool(board, port, "auto", arguments, after="no-reset", baud=board.serial.baud)
         chip = _CHIP.search(text)
         mac = _MAC.search(text)
@@ -89,7 +91,7 @@ def look(board: Board, port: str, offset: int) -> Seen:
 
 
 def write(board: Board, port: str, todo: list[Piece], progress: Progress) -> Written:
-    """Writes what differs and compares it. BuzonError; a second call goes on where the first one ended."""
+    """Writes what differs and verifies it. Raises BuzonError; a second call continues where it ended."""
     total = sum(len(piece.data) for piece in todo)
     done = skipped = at = 0
     with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
@@ -128,7 +130,7 @@ def _esptool(
     line: Callable[[str], None] = lambda text: None,
     baud: int = 0,
 ) -> str:
-    """Runs esptool to its end; `line` gets what it prints. Raises what its error means."""
+    """Runs esptool to its end; `line` gets each line of output. Raises what `trouble` makes of its error."""
     manual = board.serial.reset == "none"
     command = [sys.executable, "-P", "-m", "esptool", "--chip", chip, "--port", port]
     command += ["--baud", str(baud or board.serial.flash_baud)]
@@ -140,7 +142,7 @@ def _esptool(
     ]
     if not board.serial.stub:
         command.append("--no-stub")
-    # Whole lines, without colours: they are read here. Passwords are none of its business.
+    # Whole lines without colours, as they are parsed here. esptool does not get our passwords.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
     env = {**ours, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "1000", "PYTHONUNBUFFERED": "1"}
     said: list[str] = []

@@ -18,7 +18,7 @@ def merged(firmware: Firmware, image: Image) -> bytes:
 
 
 def manifest(image: Image, file: str) -> dict[str, object]:
-    """What ESP Web Tools reads. `file`: the merged file, relative to the manifest."""
+    """The manifest for ESP Web Tools. `file`: the merged file, relative to the manifest."""
     return {
         "name": "Buzón",
         "version": __version__,

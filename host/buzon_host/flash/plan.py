@@ -1,7 +1,7 @@
-"""What goes where in the flash: the firmware's and the image's bytes in pieces. It touches no board.
+"""What goes where in the flash: the firmware's and the image's bytes in pieces. No board is touched.
 
-A piece is the unit that is compared and written: what is the same on the board is left alone, and what was written
-before a cable was pulled need not be written again.
+A piece is the unit that is compared and written: one that is the same on the board is left alone, and what
+was written before a cable was pulled need not be written again.
 """
 
 import zlib
@@ -21,7 +21,7 @@ _WRITE_S = 0.35  # programming 64 KB
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole sectors of the flash. `what` is in it, for a person."""
+    """Whole sectors of the flash. `what`: its content, for a person."""
 
     offset: int
     data: bytes = field(repr=False)
@@ -33,14 +33,14 @@ class Piece:
 
 
 def pieces(firmware: Firmware, image: Image | None) -> list[Piece]:
-    """All that is to be on an ESP32's flash, in ascending order; without an image the firmware alone.
+    """Everything that belongs on an ESP32's flash, in ascending order; without an image the firmware alone.
 
-    What the chip keeps of its radio (nvs, phy_init) is left alone when the firmware has nothing for it. A file system
-    is written whole, with what is empty in it: nothing of an old one is left.
+    The chip's radio data (nvs, phy_init) is left alone if the firmware has nothing for it. A file system is
+    written whole, including its empty parts, so that nothing of an old one is left.
     """
     found: list[Piece] = []
     end = firmware.offset + len(firmware.data)
-    # `places`: where something ends or begins, so that no piece is of two partitions.
+    # `places`: where something ends or begins, so that no piece spans two partitions.
     places = {firmware.offset, partitions.AT, partitions.AT + partitions.SIZE, end}
     for one in firmware.table:
         places |= {place for place in (one.offset, one.end) if firmware.offset < place < end}
@@ -54,7 +54,7 @@ def pieces(firmware: Firmware, image: Image | None) -> list[Piece]:
             continue
         data = owner is not None and owner.kind == _DATA and owner.subtype != _OTA
         if data and (image is None or (owner and owner.label in {one.label for one in image.parts})):
-            continue  # a file system that is in the file: the image has it, or it is not wanted
+            continue  # a file system in the firmware file: the image replaces it, or it is not wanted
         found += _cut(start, part, "MicroPython")
     for made in image.parts if image is not None else ():
         found += _cut(made.offset, made.data, "Buzón's code" if made.label == ROMFS else "Buzón's files")
@@ -62,7 +62,7 @@ def pieces(firmware: Firmware, image: Image | None) -> list[Piece]:
 
 
 def _cut(offset: int, data: bytes, what: str) -> list[Piece]:
-    """Pieces that end where a multiple of 64 KB is."""
+    """Pieces that end at multiples of 64 KB."""
     data = data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\xff")
     found = []
     at = 0
@@ -74,7 +74,7 @@ def _cut(offset: int, data: bytes, what: str) -> list[Piece]:
 
 
 def estimate_s(todo: list[Piece], baud: int, compressed: bool) -> float:
-    """Seconds that writing all of it takes, roughly. What is there already takes next to none."""
+    """Roughly how many seconds writing all of it takes. What is there already takes almost none."""
     sent = sum(len(zlib.compress(piece.data, 1) if compressed else piece.data) for piece in todo)
     flash = sum(_ERASE_S + (0 if piece.empty and compressed else _WRITE_S) for piece in todo)
     return sent * 10 / baud + flash

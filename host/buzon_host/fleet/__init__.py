@@ -1,1 +1,1 @@
-"""Many boards at once: a table of them, and the one path of provisioning for each, in a thread of its own."""
+"""Many boards at once: a table of them, each provisioned the usual way in its own thread."""

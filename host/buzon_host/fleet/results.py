@@ -1,4 +1,4 @@
-"""The result file of a fleet: a CSV with a row a board, written anew whenever one is done. It holds no secret."""
+"""The result file of a fleet: a CSV without secrets, one row per board, rewritten whenever one is done."""
 
 import csv
 import io
@@ -13,15 +13,16 @@ from ..errors import UsageError
 HEAD = ("id", "name", "port", "result", "code", "message", "messages", "bytes", "time")
 
 DONE = ("done", "kept", "earlier")
-"""Results with which a board has its settings; every other one is tried again by the next run."""
+"""The results of boards that have their settings; the next run tries all other boards again."""
 
 
 @dataclass
 class Line:
-    """What became of one board in this run. `result`: done, kept (it was looked at, and has its settings), earlier (it
-    was done in an earlier run, and this one has not seen it), failed, absent (of the table, but not connected),
-    unknown (connected, but not in the table), silent (no board answers there), stopped, or "" while it is worked on;
-    `text` is a sentence, or what is being done; `time`: when it was done, or failed; `row` of the table, or 0."""
+    """What became of one board in this run. `result`: done, kept (it was checked, and has its settings),
+    earlier (done in an earlier run, but not seen in this one), failed, absent (in the table, but not
+    connected), unknown (connected, but not in the table), silent (no board answers there), stopped, or ""
+    while in progress; `text`: a sentence, or what is being done; `time`: when it was done, or failed; `row`:
+    its row in the table, or 0."""
 
     id: str = ""
     name: str = ""
@@ -36,12 +37,12 @@ class Line:
 
 
 def beside(table: Path) -> Path:
-    """Where the results of a table go, if nobody says otherwise."""
+    """Where the results of a table go by default."""
     return table.with_name(f"{table.stem}.result.csv")
 
 
 def write(path: Path, lines: Iterable[Line]) -> None:
-    """Writes the file as a whole, or leaves the old one."""
+    """Writes the file completely, or leaves the old one."""
     text = io.StringIO(newline="")
     out = csv.writer(text)
     out.writerow(HEAD)
@@ -53,7 +54,7 @@ def write(path: Path, lines: Iterable[Line]) -> None:
 
 
 def read(path: Path) -> dict[str, Line]:
-    """The lines of an earlier run by their board; none when there is no file. Raises UsageError."""
+    """The lines of an earlier run by board; empty if there is no file. Raises UsageError."""
     try:
         text = paths.read_small(path, 16 << 20).decode("utf-8-sig")
     except FileNotFoundError:
@@ -90,6 +91,6 @@ def _whole(text: str | None) -> int | None:
 
 
 def _cell(value: object) -> str:
-    """Nothing that a spreadsheet would take for a formula, or a terminal for a command."""
+    """The value as text that no spreadsheet takes for a formula, and no terminal for a command."""
     text = escape(str(value))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -1,7 +1,7 @@
-"""Provisions the boards of a table, all at once: a thread for each port, `provision.steps.provision` in it.
+"""Provisions the boards of a table, all at once: a thread for each port runs `provision.steps.provision`.
 
-A board is known by its unique id, whatever port it is on. What was done before is looked at and left alone. When
-somebody stops it, each board goes back to the settings that it had.
+A board is known by its unique id, whatever port it is on. A board that was done before is checked and left
+alone. When a person stops the run, each board goes back to the settings that it had.
 """
 
 import random
@@ -31,8 +31,9 @@ _SECRETS = ("password", "oauth")
 
 @dataclass(frozen=True)
 class Options:
-    """`ca`: DER of the CA of all accounts, or None: the public one is found. `yes`: mail may be deleted from the
-    servers. `again`: also boards that are done. `named`: the ports were named, so that a board must be behind each."""
+    """`ca`: DER of the CA of all accounts; None: the public one is looked up. `yes`: mail may be deleted from
+    the servers. `again`: also boards that are done. `named`: the ports were named, so each must have a
+    board."""
 
     ca: bytes | None = None
     yes: bool = False
@@ -44,7 +45,7 @@ Changed = Callable[[list[Line]], None]
 
 
 class _Stopped(BuzonError):
-    """Somebody wants to end it."""
+    """A person wants to end the run."""
 
 
 def run(
@@ -55,12 +56,12 @@ def run(
     before: dict[str, Line] | None = None,
     changed: Changed = lambda _: None,
 ) -> list[Line]:
-    """Provisions every board of `rows` that is on one of `ports`; the lines of all of them, in the table's order, then
-    those of ports without a board of the table.
+    """Provisions every board of `rows` that is on one of `ports`; returns the lines of all rows in the
+    table's order, then those of ports without a board of the table.
 
-    `before`: the lines of an earlier run. `changed` gets all lines, five times a second, in the caller's thread. At
-    Ctrl-C the boards are left with their old settings, the lines are given to `changed` once more, and
-    KeyboardInterrupt goes on.
+    `before`: the lines of an earlier run. `changed` gets all lines five times a second, in the caller's
+    thread. On Ctrl-C the boards keep their old settings, `changed` gets the lines once more, and
+    KeyboardInterrupt propagates.
     """
     fleet = _Fleet(rows, list(ports), options, before or {})
     try:
@@ -75,12 +76,12 @@ def run(
 
 
 def failed(line: Line, options: Options) -> bool:
-    """Whether a line of the end means that not all is as it should be."""
+    """Whether a final line means that something is not as it should be."""
     return line.result not in DONE and (line.result != "silent" or options.named)
 
 
 class _Client(Client):
-    """A client that gives up a test of settings when somebody wants to end it."""
+    """A client that gives up a test of settings when a person wants to end the run."""
 
     stopping: threading.Event | None = None
 
@@ -116,7 +117,7 @@ class _Fleet:
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Ends what still runs; each board is told to drop what it was sent."""
+        """Ends what is still running; each board is told to drop what it was sent."""
         self._stopping.set()
         end = time.monotonic() + _STOP_S
         for thread in self._threads:
@@ -128,7 +129,7 @@ class _Fleet:
                     self._ports[port] = replace(line, result="stopped", text="It was stopped.")
 
     def lines(self) -> list[Line]:
-        """All lines as they are now: those of the table in its order, then the others."""
+        """All lines as they are now: first those of the table, in its order, then the others."""
         with self._lock:
             at = {line.id: line for line in self._ports.values() if line.row}
             found = [at.get(row.id) or self._absent(row) for row in self._rows.values()]
@@ -168,11 +169,11 @@ class _Fleet:
         except BuzonError as error:
             self._end(port, row, "failed", 0, str(error))
         except Exception as error:
-            # Not its text: that may hold anything.
+            # Not its text, which may hold anything.
             self._end(port, row, "failed", 0, f"Something unexpected happened ({type(error).__name__}).")
 
     def _row(self, client: Client, port: str) -> Row | None:
-        """The row of the board on this port, which is then ours alone."""
+        """The row of the board on this port, which no other port can then claim; None if there is none."""
         assert client.info is not None
         id = client.info.id.lower()
         row = self._rows.get(id)
@@ -216,7 +217,7 @@ class _Fleet:
             except BoardRefused as error:
                 if error.code != _IN_USE or left == 1:
                     raise
-                # Boards may share a mailbox, which a POP3 server opens for one at a time.
+                # Boards may share a mailbox, which a POP3 server opens for only one at a time.
                 self._progress(port, "The mailbox is in use: waiting")
                 self._stopping.wait(random.uniform(0.5, 3.0))
         text = "The settings are in force."
@@ -239,7 +240,7 @@ class _Fleet:
         self._say(port, result=result, code=code, text=text, time=now)
 
     def _root(self, account: Account) -> bytes:
-        """The public root of a server, looked for once."""
+        """The public root of a server, looked up once."""
         key = (account.host, account.effective_port, account.tls)
         with self._root_lock:
             if key not in self._roots:
@@ -247,7 +248,7 @@ class _Fleet:
             return self._roots[key]
 
     def _same(self, client: Client, wanted: Settings) -> bool:
-        """Whether the board has these settings; whether its passwords are these, nobody tells."""
+        """Whether the board has these settings; its passwords cannot be compared."""
         if client.info is None or not client.info.configured:
             return False
         try:
@@ -259,7 +260,7 @@ class _Fleet:
         want, have = _hidden(cbor2.loads(to_cbor(wanted))), _hidden(have)
         ca = certificates.board_path(self._options.ca) if self._options.ca is not None else None
         for account, ours, theirs in zip(wanted.account, want["account"], have["account"], strict=False):
-            # What provisioning adds to what was wanted.
+            # Add what provisioning adds.
             if account.verifies and account.ca is None:
                 ours["ca"] = ca or theirs.get("ca", "")
             if account.deletes and self._options.yes:
@@ -270,7 +271,7 @@ class _Fleet:
 
 
 def _done(was: Line) -> str:
-    """When it was done, for a person; the result file says it to the second, with the time zone."""
+    """When it was done, for a person; the result file has it to the second, with the time zone."""
     try:
         return datetime.fromisoformat(was.time).strftime("done on %Y-%m-%d at %H:%M")
     except ValueError:
@@ -278,7 +279,7 @@ def _done(was: Line) -> str:
 
 
 def _hidden(tree: Any) -> Any:
-    """Settings with nothing of a secret but whether there is one."""
+    """Settings in which each secret is replaced by whether there is one."""
     if isinstance(tree, dict):
         return {name: bool(value) if name in _SECRETS else _hidden(value) for name, value in tree.items()}
     return [_hidden(one) for one in tree] if isinstance(tree, list) else tree

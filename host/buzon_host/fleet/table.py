@@ -1,7 +1,7 @@
-"""The table of a fleet: a CSV file with a row a board, laid over a settings file that all of them share.
+"""The table of a fleet: a CSV file with one row per board, laid over a settings file that all of them share.
 
-Every mistake is said with its row (as a spreadsheet counts, the head is row 1) and its column, all of them at once.
-No message holds what stands in a cell of a password.
+All mistakes are reported at once, each with its row (as in a spreadsheet, the header is row 1) and its
+column. No message contains what is in a password's cell.
 """
 
 import csv
@@ -32,7 +32,7 @@ COLUMNS: dict[str, tuple[str | int, ...]] = {
     "wifi": ("wifi", 0, "ssid"),
     "wifi_password": ("wifi", 0, "password"),
 }
-"""The columns, and the setting that each is. All but `id` may be left out: then the settings file says it."""
+"""The columns, and the setting of each. All but `id` may be left out: then the settings file decides."""
 
 MAX_ROWS = 1000
 _OPEN = "open"
@@ -51,7 +51,7 @@ class TableError(UsageError):
 
 @dataclass(frozen=True)
 class Row:
-    """One board: its unique id (hex, as `hello` gives it) and its whole settings, passwords and all."""
+    """One board: its unique id (hex, as in `hello`) and its complete settings, passwords included."""
 
     number: int
     id: str
@@ -157,7 +157,7 @@ def _row(
             found = "" if name == "wifi_password" and cell == _OPEN else find.reference(cell)
             if found is None:
                 wrong.append((number, name, find.why))
-                found = "x" * 8  # so that only this is said of it
+                found = "x" * 8  # so that nothing else is reported about it
             value = found
         if not _put(tree, COLUMNS[name], value):
             wrong.append((number, name, "does not fit the settings file: look at what it has there"))
@@ -171,7 +171,7 @@ def _row(
 
 
 def _put(tree: dict[str, Any], where: tuple[str | int, ...], value: Any) -> bool:
-    """Sets a setting, and makes the tables and lists on the way."""
+    """Sets a setting, and makes the tables and lists on its path; False if the tree does not fit it."""
     here: Any = tree
     for step, below in pairwise(where):
         empty: Any = [{}] if isinstance(below, int) else {}
@@ -192,19 +192,19 @@ def _put(tree: dict[str, Any], where: tuple[str | int, ...], value: Any) -> bool
 
 
 def _named(path: str, what: str) -> tuple[str, str]:
-    """The column of a setting, or the setting itself where it has none."""
+    """The column of a setting, or the setting itself if it has none."""
     for name, where in COLUMNS.items():
         text = ""
         for step in where:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
         if path == text:
             return name, what
-    alone = {"account": "user", "wifi": "wifi"}  # the whole of it is missing
+    alone = {"account": "user", "wifi": "wifi"}  # the whole table is missing
     return alone.get(path) or names.in_file(path), what
 
 
 class _Passwords:
-    """Finds passwords, each only once: a keyring may be slow. `why`: what was wrong with the last reference."""
+    """Finds passwords, each only once, as a keyring may be slow. `why`: what the last reference lacked."""
 
     def __init__(self, env: Mapping[str, str], keyring: bool) -> None:
         self._env = env
@@ -224,7 +224,7 @@ class _Passwords:
         return None
 
     def fill(self, settings: Settings) -> tuple[Settings, list[tuple[str, str]]]:
-        """The settings with what a single board's would get from environment and keyring; what is missing still."""
+        """The settings, filled from environment and keyring as for one board, and what is still missing."""
         missing: list[tuple[str, str]] = []
 
         def checked(kind: Any, part: Any, path: str, found: str | None, how: str) -> Any:

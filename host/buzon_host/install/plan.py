@@ -1,4 +1,7 @@
-"""What an install changes: the files a board should have, those it has, and whether it can take them. No port here."""
+"""What an install changes: the files a board should have, those it has, and whether it can take them.
+
+It opens no port.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ from ..errors import BuzonError, UsageError
 LOWEST = (1, 25)
 """The oldest MicroPython that Buzón runs on."""
 OURS = "/lib/buzon"
-"""The folder of which all is ours: what the firmware does not have goes."""
+"""A folder that is entirely ours: what the firmware does not have is removed."""
 # `sys.implementation._mpy >> 10`, as MicroPython's py/persistentcode.h numbers them.
 _ARCHITECTURES = (
     "",
@@ -38,8 +41,9 @@ _ARCHITECTURES = (
 
 
 class Facts(BaseModel):
-    """What a board said of itself (`scripts.FACTS`). `rom`, `frozen`: Buzón is there already, in another place;
-    `shadow`: what MicroPython would import instead of it; `pending`: an update that was cut off is to be finished."""
+    """What a board said about itself (`scripts.FACTS`). `rom`, `frozen`: Buzón is there already, in another
+    place; `shadow`: what MicroPython would import instead of it; `pending`: an interrupted update has to be
+    finished."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -59,7 +63,7 @@ class Facts(BaseModel):
 
     @property
     def arch(self) -> str:
-        """As `mpy-cross -march` names it; "" for one that runs bytecode only, or that is not known here."""
+        """As `mpy-cross -march` names it; "" if it runs bytecode only, or is not known here."""
         number = self.mpy >> 10 & 0x0F
         return _ARCHITECTURES[number] if number < len(_ARCHITECTURES) else ""
 
@@ -70,9 +74,9 @@ class Facts(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """`files`: all that the board should have, by path. `send`: those that differ; `have`: of them, those that an
-    interrupted install has brought already. `remove`: what is no longer the firmware's. `stale`: what is to go from
-    the folder that such an install has left."""
+    """`files`: all that the board should have, by path. `send`: those that differ; `have`: those of them that
+    an interrupted install has already brought. `remove`: what the firmware no longer has. `stale`: what must
+    go from the folder that such an install has left."""
 
     files: Mapping[str, bytes] = field(repr=False)
     send: list[str]
@@ -82,13 +86,13 @@ class Plan:
 
     @property
     def missing(self) -> list[str]:
-        """What goes over the wire."""
+        """The files that must be sent over the wire."""
         have = set(self.have)
         return [path for path in self.send if path not in have]
 
 
 def check(facts: Facts) -> None:
-    """BuzonError when nothing can be installed on this board."""
+    """Raises BuzonError if nothing can be installed on this board."""
     if tuple(facts.version[:2]) < LOWEST:
         raise BuzonError(
             f"The board runs MicroPython {facts.version_text}, and Buzón needs {'.'.join(map(str, LOWEST))} or later: "
@@ -107,8 +111,8 @@ def check(facts: Facts) -> None:
 
 
 def board_for(facts: Facts, given: str | Path | None, there: bytes | None) -> Board | None:
-    """The board that was named, else the one that its `board.cbor` or its firmware names. None: it is a board of
-    somebody's own that has its `board.cbor` already. Raises BoardError, UsageError."""
+    """The board that was named, else the one that its `board.cbor` or its firmware names. None: it is a
+    custom board that already has its `board.cbor`. Raises BoardError, UsageError."""
     if given is not None:
         return boards.load(given)
     name = board_name(there) or facts.build.partition("-")[0]
@@ -124,25 +128,25 @@ def board_for(facts: Facts, given: str | Path | None, there: bytes | None) -> Bo
 
 
 def board_name(there: bytes | None) -> str | None:
-    """The name in a `board.cbor`."""
+    """The name in a `board.cbor`, if it has one."""
     name = _map(there).get("name")
     return name if isinstance(name, str) else None
 
 
 def board_file(board: Board, there: bytes | None, display: str | None) -> bytes:
-    """The content of `board.cbor`. A board that was given its display before keeps it, unless one is named."""
+    """The content of `board.cbor`. A board keeps the display that it had before, unless one is named."""
     new = board.with_display(display).cbor_map()
     old = _map(there)
     if display is None and old.get("name") == board.name and isinstance(old.get("display"), dict):
         new["display"] = old["display"]
-    # What says the same stays as it is: the order of keys is no difference.
+    # A file that says the same stays as it is: the order of keys does not matter.
     return there if there is not None and old == new else cbor2.dumps(new)
 
 
 def wanted(
     facts: Facts, board: Board | None, there: bytes | None, display: str | None, source: Path
 ) -> dict[str, bytes]:
-    """All files, compiled for the board: path -> content. Raises BuzonError when it cannot run them."""
+    """All files, compiled for the board: path -> content. Raises BuzonError if the board cannot run them."""
     if board is not None and facts.arch not in ("", board.arch):
         raise BoardError(
             f"The board's MicroPython is for {facts.arch}, and {board.name} is {board.arch}: "
@@ -163,8 +167,8 @@ def wanted(
 
 
 def plan(files: Mapping[str, bytes], on_board: Mapping[str, str], in_part: Mapping[str, str]) -> Plan:
-    """What is to be done. `on_board`, `in_part`: path -> SHA-256 of what is in its place, and of what an install that
-    was cut off has left."""
+    """What has to be done. `on_board`, `in_part`: path -> SHA-256 of what is in its place, and of what an
+    interrupted install has left."""
     send = sorted(path for path, data in files.items() if on_board.get(path) != digest(data))
     remove = sorted(path for path in on_board if path.startswith(OURS + "/") and path not in files)
     have = [path for path in send if in_part.get(path) == digest(files[path])]
@@ -173,7 +177,7 @@ def plan(files: Mapping[str, bytes], on_board: Mapping[str, str], in_part: Mappi
 
 
 def check_room(todo: Plan, facts: Facts, first: bool) -> None:
-    """BuzonError when the flash has too little for both the old and the new files. `first`: mail needs room too."""
+    """Raises BuzonError if the flash has no room for old and new files. `first`: mail needs room too."""
     blocks = sum(max(1, -(-len(todo.files[path]) // facts.block)) for path in todo.missing)
     folders = {parent for path in todo.missing for parent in Path(path).parents}
     need = (blocks + 2 * len(folders) + 4) * facts.block + (image.KEEP if first else 0)

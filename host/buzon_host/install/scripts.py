@@ -1,19 +1,20 @@
-"""What runs on the board during an install. MicroPython source; nothing here runs on the PC.
+"""What runs on the board during an install: MicroPython source; nothing here runs on the PC.
 
-An install is a redo log: `PART` is filled with what is new, in folders as they are at `/`, and renamed to `NEW`. From
-then on `APPLY`, which is in it, moves file after file to its place, however often it is begun anew: `main.py` does that
-at each start, before it loads anything else. So a cut leaves all of the old or what becomes all of the new.
+An install is a redo log: `PART` is filled with what is new, in folders as they are at `/`, and renamed to
+`NEW`. From then on `APPLY`, which is in it, moves file after file to its place, however often it is
+restarted: `main.py` runs it at each start, before it loads anything else. So a power cut leaves all of the
+old version, or all that the new one needs.
 """
 
 PART = "/buzon.part"
-"""The folder while it is filled. A cut leaves it there, and the next install goes on with it."""
+"""The folder while it is being filled. A power cut leaves it; the next install continues with it."""
 NEW = "/buzon.new"
-"""The folder when it is whole."""
+"""The folder once it is complete."""
 GONE = "gone"
 """The file in it that lists what the firmware no longer has."""
 APPLY_NAME = "apply.py"
 
-# A board that starts something else than Buzón begins to finish an update with the rename of main.py: it comes first.
+# main.py is renamed first: from then on even a board that started something else finishes the update.
 APPLY = f"""\
 import os
 
@@ -119,7 +120,7 @@ def hashes(paths):
                     hash.update(view[:n])
             print(json.dumps([path, str(hexlify(hash.digest()), "utf-8")]))
 """
-"""Helpers that are defined once in a session."""
+"""Helpers that are defined once per session."""
 
 FACTS = f"""\
 def facts():
@@ -145,7 +146,7 @@ def facts():
         "build": getattr(info, "_build", ""),
         "machine": getattr(info, "_machine", ""),
         "block": fs[0],
-        "free": fs[0] * fs[3],
+        "free": fs[0] * (fs[3] if fs[3] <= fs[2] else 0),
         "total": fs[0] * fs[2],
         "rom": exists("/rom/buzon") or exists("/rom/lib/buzon"),
         "frozen": frozen,
@@ -156,4 +157,4 @@ def facts():
     }}))
 facts()
 """
-"""Prints what the board is as one line of JSON."""
+"""Prints the board's facts as one line of JSON."""

@@ -1,5 +1,5 @@
-"""The steps of `buzon install`, from the first look at the board to its `hello`. See `scripts.py` for why a cut at
-any moment leaves the old version or the new one."""
+"""The steps of `buzon install`, from the first look at the board to its `hello`. `scripts.py` explains why an
+interruption at any moment leaves the old version or the new one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from . import plan, scripts
 from .transfer import NoPrompt, Repl
 
 Progress = Callable[[str, int, int], None]
-"""What is done now, and how many bytes of how many."""
+"""What is being done; how many bytes are done, and of how many."""
 
 _HELLO_S = (
-    40.0  # a board that compiles nothing but reads all its code from the file system takes a few seconds
+    40.0  # a board takes a few seconds to read all its code from the file system, though it compiles nothing
 )
 _LOOK_S = 3.0
 _MAIN_OLD = "/main.py.old"
@@ -23,8 +23,8 @@ _MAIN_OLD = "/main.py.old"
 
 @dataclass(frozen=True)
 class Result:
-    """`files`: how many the firmware has; `sent`, `removed`: paths; `kept`: where a /main.py that was not ours is
-    now; `hello`: what the board says with the new version."""
+    """`files`: how many the firmware has; `sent`, `removed`: paths; `kept`: where a /main.py that was not
+    ours is now; `hello`: the board's answer with the new version."""
 
     board: str
     files: int
@@ -71,7 +71,7 @@ def install(
 
 
 def _prompt(port: str) -> Repl:
-    """The board's prompt. A board that keeps it closed says why."""
+    """The board's prompt. Raises NoBoard or BuzonError, which says why there is none."""
     try:
         return Repl(port)
     except NoPrompt as error:
@@ -94,7 +94,7 @@ def _prompt(port: str) -> Repl:
 def _stage(
     repl: Repl, files: dict[str, bytes], now: dict[str, str], facts: plan.Facts, progress: Progress
 ) -> str | None:
-    """Fill the folder, check it, and make it count by one rename. Returns where a main.py that is not ours is."""
+    """Fill the folder, check it, and make it count by one rename. Returns where a foreign main.py is now."""
     part = scripts.PART
     waiting = {path.removeprefix(part): hash for path, hash in repl.hashes(f"list(files({part!r}))").items()}
     todo = plan.plan(files, now, waiting)
@@ -122,13 +122,13 @@ def _stage(
             "What the board has is not what was sent: try another cable or USB port, and run the command again."
         )
     kept = _keep_main(repl) if facts.main and not facts.ours else None
-    # What an update that had ended may have left is an empty folder.
+    # A finished update may have left an empty folder.
     repl.run(f"exists({scripts.NEW!r}) and clear({scripts.NEW!r})\nos.rename({part!r}, {scripts.NEW!r})")
     return kept
 
 
 def _keep_main(repl: Repl) -> str:
-    """Copy a /main.py of somebody's own beside it, under a name that is free, whole before it has that name."""
+    """Copy the user's own /main.py beside it; the copy gets its unused name only once it is complete."""
     return repl.run(
         f"""\
 kept = {_MAIN_OLD!r}
@@ -154,14 +154,14 @@ def _apply(repl: Repl) -> None:
 
 
 def _finish(repl: Repl) -> None:
-    """Do what an update that was cut off has left to do. One that cannot be done is taken back to the folder that is
-    being filled: what is whole of it is used again, and how to apply it comes anew."""
+    """Finish an interrupted update. If that fails, its folder becomes the one being filled again: complete
+    files in it are reused, and the script that applies it is sent again."""
     try:
         _apply(repl)
     except NoBoard:
         raise
     except BuzonError:
-        pass  # what is there still says so
+        pass  # the script is still there, which shows it
     new, part = scripts.NEW, scripts.PART
     repl.run(
         f"if exists({new + '/' + scripts.APPLY_NAME!r}):\n"

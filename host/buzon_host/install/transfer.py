@@ -1,4 +1,4 @@
-"""How files get onto a board: its raw REPL, with mpremote's transport. What is sent is `plan.py`'s to say."""
+"""How files get onto a board: over its raw REPL, with mpremote's transport. `plan.py` decides which ones."""
 
 import io
 from base64 import b64encode
@@ -17,14 +17,14 @@ from ..errors import BuzonError, NoBoard
 from . import scripts
 from .plan import Facts
 
-_CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which a small heap has in one piece
-_READ_S = 5.0  # the longest that the board may be silent while it takes what is sent to it
+_CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which fits in one piece of a small heap
+_READ_S = 5.0  # how long the board may be silent while it takes what is sent
 _QUICK_S = 20.0
 _RAW_REPL_S = 10.0
 _MOST = 64 * 1024
-"""Bytes that a board may send in answer to one command: far more than any of ours takes."""
+"""Bytes that a board may send in answer to one command: far more than any of ours needs."""
 _HASH = TypeAdapter(tuple[str, str])  # path, SHA-256
-# Out of whatever runs, to the friendly prompt, and restart: as a person would leave it.
+# Leave whatever is running for the friendly prompt, and restart, as a person would.
 _LEAVE = b"\r\x03\x03\x02", b"\x04"
 
 
@@ -33,20 +33,20 @@ class NoPrompt(NoBoard):
 
 
 class Repl:
-    """The raw REPL of the board on a port, after a soft reset: no program of the board's runs. A context manager.
+    """The raw REPL of the board on a port, after a soft reset, with no program running. A context manager.
 
     Raises NoBoard, NoPrompt; BuzonError for what the board could not do.
     """
 
     def __init__(self, port: str) -> None:
         with Link(port):
-            pass  # it says in a sentence why a port cannot be opened
+            pass  # Link says in a sentence why a port cannot be opened
         self.port = port
         self._left = False
         with self._spoken():
             self._transport = SerialTransport(port, BAUD, timeout=_READ_S)
         self._left_bytes = _MOST
-        # mpremote keeps all that it reads, and throws away what comes first for as long as there is some.
+        # mpremote keeps all that it reads, and discards what comes first for as long as something comes.
         self._read, self._transport.serial.read = self._transport.serial.read, self._bounded
         try:
             with (
@@ -68,7 +68,7 @@ class Repl:
         self.close()
 
     def run(self, code: str, timeout: float = _QUICK_S) -> str:
-        """Run code and give what it printed. `timeout`: seconds of silence that are too long."""
+        """Run code and return what it printed. `timeout`: how many seconds it may be silent."""
         self._left_bytes = _MOST
         with self._spoken():
             out, err = self._transport.exec_raw(code, timeout=timeout)
@@ -86,7 +86,7 @@ class Repl:
             raise _garbled() from None
 
     def hashes(self, paths: str) -> dict[str, str]:
-        """Path -> SHA-256. `paths`: an expression that gives them on the board."""
+        """Path -> SHA-256. `paths`: an expression that yields the paths on the board."""
         lines = self.run(f"hashes({paths})").splitlines()
         try:
             return dict(_HASH.validate_json(line) for line in lines if line.strip())
@@ -94,7 +94,7 @@ class Repl:
             raise _garbled() from None
 
     def read(self, path: str, most: int) -> bytes | None:
-        """The beginning of a small file; None when it is not there."""
+        """The beginning of a small file; None if it does not exist."""
         found = self.run(
             f"print(open({path!r}, 'rb').read({most}).hex() if exists({path!r}) else '-')"
         ).strip()
@@ -104,7 +104,7 @@ class Repl:
             raise _garbled() from None
 
     def put(self, path: str, data: bytes, sent: Callable[[int], None]) -> None:
-        """Write a file. `sent` gets the bytes of each piece that is there."""
+        """Write a file. `sent` gets the size of each piece that is written."""
         folder = path.rpartition("/")[0]
         self.run(f"from binascii import a2b_base64\nfolder({folder!r})\nf = open({path!r}, 'wb')")
         for at in range(0, len(data), _CHUNK):
@@ -114,7 +114,7 @@ class Repl:
         self.run("f.close()")
 
     def reset(self) -> None:
-        """Restart the board; that ends this."""
+        """Restart the board, which ends the session."""
         with self._spoken():
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
             self._transport.serial.flush()
@@ -122,7 +122,7 @@ class Repl:
         self.close()
 
     def close(self) -> None:
-        """Leave the board: when it was not reset, it starts what it has."""
+        """Leave the board: if it was not reset, it starts what it has."""
         if not hasattr(self, "_transport"):
             return
         try:
@@ -136,7 +136,7 @@ class Repl:
             pass  # it is gone
 
     def _bounded(self, size: int = 1) -> bytes:
-        """The port's `read`, up to a limit for each command."""
+        """The port's `read`, limited for each command."""
         data: bytes = self._read(size)
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
@@ -148,7 +148,7 @@ class Repl:
 
     @contextmanager
     def _spoken(self, silent: type[NoBoard] = NoBoard) -> Iterator[None]:
-        """What goes wrong on the wire, in a sentence."""
+        """Turns what goes wrong on the wire into one sentence."""
         try:
             yield
         except TransportExecError:
@@ -158,7 +158,7 @@ class Repl:
                 f"The board on {self.port} stopped answering: check the cable, and run the command again."
             ) from None
         except (OSError, TypeError, ValueError, IndexError):
-            # What pyserial and mpremote raise when a port goes away differs from system to system.
+            # When a port goes away, what pyserial and mpremote raise depends on the system.
             raise NoBoard(
                 f"The board on {self.port} went away: plug it in again, and run the command once more."
             ) from None

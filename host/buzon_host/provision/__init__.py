@@ -1,1 +1,1 @@
-"""Settings on the PC: their schema, the secrets that are not in the file, and the way onto the board."""
+"""Settings on the PC: their schema, the secrets that are not in the file, and how they get onto the board."""

@@ -9,7 +9,7 @@ from ..errors import ServerRefused, UsageError
 from . import answers as remembered
 from . import ca as certificates
 from . import discover, schema, secrets, words
-from .ask import Ask, Back, Options
+from .ask import BACK, Ask, Back, Options
 from .discover import Found, Provider, Server
 from .probe import Reached, reach, ways
 
@@ -26,18 +26,18 @@ class Login:
 
 
 def use(known: remembered.Answers, email: str) -> None:
-    """Remembers another address; what was answered for the last one does not count for it."""
+    """Remembers the address; answers for another one do not apply to it."""
     discover.domain_of(email)
     if email != known.email:
         known.email = email
-        known.shared = known.copies = known.only_new = None
+        known.purpose = None
         known.server = ""
         known.forget_server()
     remembered.save(known)
 
 
 def login(ask: Ask, options: Options, known: remembered.Answers, table: Sequence[Provider]) -> Login:
-    """Address, server, password: until a login from the PC works."""
+    """Asks for address, server and password until a login from the PC works."""
     given = options.email is not None
     while True:
         if not given:
@@ -57,7 +57,7 @@ def login(ask: Ask, options: Options, known: remembered.Answers, table: Sequence
                     return _login(ask, options, known, found, reached, table)
                 except Back:
                     if reached.server.source in ("table", "mx"):
-                        raise  # where another address is the only thing that could be meant
+                        raise  # going back can only mean another address
                     reached = _told(ask, options, known, _written(reached.server), reached.server)
         except Back:
             known.forget_server()
@@ -92,7 +92,7 @@ def _email(ask: Ask, known: remembered.Answers) -> None:
 
 
 def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found) -> Reached:
-    """A server that answers: found, guessed, or told by the person."""
+    """A server that answers: found, guessed, or named by the person."""
     network, ca = options.network, options.ca
     domain = discover.domain_of(known.email)
     servers = list(found.servers)
@@ -103,7 +103,7 @@ def _server(ask: Ask, options: Options, known: remembered.Answers, found: Found)
         best, problems = reach(servers, network, ca)
         if best is None and not found.none and (found.provider is None or not found.servers):
             best, _ = reach(discover.guesses(known.email, network), network, ca)
-    # DNS is not protected: whoever forges its answer could have the password.
+    # DNS is not protected: whoever forges its answer could get the password.
     if (
         best is not None
         and best.server.source == "srv"
@@ -133,10 +133,10 @@ def _told(
     found: Server | None = None,
     failed: bool = False,
 ) -> Reached:
-    """The server that the person names: `host` or `host:port`; port 110 is the one with STLS.
+    """The server that the person names: `host` or `host:port`; port 110 means STLS.
 
-    What was typed is known to the next run, unless it failed. `found`: what the default was made of; on its host the
-    user name is the same. `failed`: it did not answer.
+    The next run knows what was typed, unless it failed. `found`: the server that the default comes from; on
+    its host the user name is the same. `failed`: it did not answer.
     """
     users = {found.host: found.user} if found is not None else {}
     users[known.host] = known.user
@@ -146,8 +146,8 @@ def _told(
         typed = ask.text("POP3 server", default)
         try:
             host, port = _parted(typed)
-        except ValueError:
-            ask.say("Write it like pop.example.com, or pop.example.com:995.")
+        except ValueError as error:
+            ask.say(f"That {error}.")
             failed = False
             continue
         known.host, known.port, known.server = "", 0, typed
@@ -167,17 +167,17 @@ def _told(
 
 
 def _parted(typed: str) -> tuple[str, int]:
-    """Host and port, 0 for none. Raises ValueError."""
-    host, _, number = typed.partition(":")
+    """Host and port, 0 for none. Raises ValueError with the end of a sentence."""
+    whole = "/" in typed or typed.count(":") > 1  # a URL or an IPv6 address, which is not split
+    host, _, number = (typed, "", "") if whole else typed.partition(":")
     port = int(number) if number.isascii() and number.isdigit() else 0
     if number and not 1 <= port <= 65535:
-        raise ValueError
-    schema.Account.model_validate({"host": host, "user": "x"})
-    return host, port
+        raise ValueError("has no port from 1 to 65535: write it like pop.example.com:995")
+    return schema.parse_host(host), port
 
 
 def _written(server: Server) -> str:
-    """As a person would name it."""
+    """The server as a person would write it."""
     return server.host if server.port in (110, 995) else f"{server.host}:{server.port}"
 
 
@@ -190,7 +190,7 @@ def _remember(known: remembered.Answers, server: Server) -> None:
 
 
 def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes, bool]:
-    """The CA for the server, and whether only the person vouches for it. Raises Back when it is not to be trusted."""
+    """The CA for the server, and whether only the person vouches for it. Raises Back if nobody does."""
     server = reached.server
     name = f"{provider.name}: " if provider is not None else ""
     ask.say(
@@ -220,17 +220,18 @@ def _password(
     provider: Provider | None,
     root: bytes,
 ) -> tuple[schema.Account, Mailbox]:
-    """The account with a password that works, and what is in its mailbox. Enter alone raises Back."""
+    """The account with a password that works, and what is in its mailbox. `<` raises Back, but Enter alone
+    does not: it would lead to a question that shows what is typed, and the password may be typed next."""
     account = _account(server, provider)
     if provider is not None and provider.how:
         ask.say(provider.how)
     stored = secrets.of_account(account, options.env, options.keyring)
     what = "App password" if provider is not None and provider.password == "app" else "Password"
     while True:
-        typed = stored if stored is not None else ask.secret(f"{what} of {account.user}")
+        typed = (
+            stored if stored is not None else secrets.typed(ask.secret, f"{what} of {account.user}", ask.say)
+        )
         from_store, stored = stored is not None, None
-        if not typed:
-            raise Back
         try:
             secret = schema.parse_secret(schema.Account, typed, "password")
             account = account.model_copy(update={"password": secret})
@@ -247,11 +248,11 @@ def _password(
                 ask.say(provider.how)
             elif provider is None:
                 account = _renamed(ask, known, account, typed)
-            ask.say("Enter alone goes back.")
+            ask.say(f"{BACK} goes back.")
 
 
 def _checked(ask: Ask, account: schema.Account, root: bytes) -> Mailbox:
-    """What is in the mailbox; what may be over soon is tried again as often as the person likes."""
+    """What is in the mailbox; after an error that may pass, it tries again as often as the person likes."""
     while True:
         try:
             with ask.working() as progress:
@@ -275,7 +276,7 @@ def _renamed(ask: Ask, known: remembered.Answers, account: schema.Account, typed
         user = _user(ask, account.user)
     except Back:
         return account
-    if user != typed:  # typed at the wrong question it is still a secret
+    if user != typed:  # a password typed at the wrong question is still a secret
         account = account.model_copy(update={"user": user})
         known.user = user
         remembered.save(known)

@@ -1,6 +1,7 @@
 """What a person answered to the wizard, so that a second run needs less typing. Never a password.
 
-A small JSON file in the configuration folder, written after each answer: whatever interrupts the wizard, it is there.
+It is a small JSON file in the configuration folder, written after each answer, so that an interruption loses
+nothing.
 """
 
 import json
@@ -11,12 +12,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
+from .purpose import Purpose
 
 _Text = Annotated[str, Field(max_length=253)]
 
 
 class Answers(BaseModel):
-    """Empty, 0 or None: not answered yet. The server is that of `email`; `server` is what was typed for it."""
+    """Empty, 0 or None: not answered yet. `host` to `user`: the server of `email`; `server`: as typed."""
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
@@ -26,9 +28,7 @@ class Answers(BaseModel):
     tls: Literal["implicit", "starttls"] = "implicit"
     user: _Text = ""
     server: Annotated[str, Field(max_length=260)] = ""
-    shared: bool | None = None
-    copies: bool | None = None
-    only_new: bool | None = None
+    purpose: Purpose | None = None
     ssid: _Text = ""
 
     def forget_server(self) -> None:
@@ -40,7 +40,7 @@ def path() -> Path:
 
 
 def load() -> Answers:
-    """What is known from an earlier run; a file that cannot be read is none."""
+    """What is known from an earlier run; a file that cannot be read counts as missing."""
     try:
         return Answers.model_validate(json.loads(paths.read_small(path())))
     except (OSError, ValueError, ValidationError, RecursionError):
@@ -48,7 +48,7 @@ def load() -> Answers:
 
 
 def save(answers: Answers) -> None:
-    """Writes them, for this person's eyes. That it cannot is no error: it only saves typing."""
+    """Writes them, readable by this user only. A failure is not an error, as the file only saves typing."""
     file = path()
     aside = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:

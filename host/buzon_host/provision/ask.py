@@ -1,4 +1,4 @@
-"""What the wizard needs of the person at it, and what it was told before it begins."""
+"""What the wizard asks of the person, and what it is told beforehand."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -7,42 +7,45 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from .discover import Network
+from .purpose import Purpose
 
 BACK = "<"
-"""What a person types to go back; no password is as short."""
+"""What a person types to go back; no password is that short."""
 
 Progress = Callable[[str], None]
 _T = TypeVar("_T")
 
 
 class Back(Exception):
-    """The person wants the question before this one."""
+    """The person wants to go back to the previous question."""
 
 
 class Ask(Protocol):
-    """A person. Each question may raise KeyboardInterrupt, and Back when BACK is typed."""
+    """The person. Each question may raise KeyboardInterrupt, and Back when BACK is typed."""
 
     def say(self, text: str = "") -> None:
-        """A line."""
+        """Shows a line."""
 
     def text(self, question: str, default: str = "") -> str:
-        """What is typed, without blanks around it; `default` for nothing."""
+        """What is typed, without blanks around it; `default` if nothing is."""
 
     def secret(self, question: str) -> str:
-        """What is typed, unseen."""
+        """What is typed, without showing it."""
 
     def yes(self, question: str, default: bool | None) -> bool:
-        """Yes or no; None: nothing but one of them will do."""
+        """Yes or no; `default` None: an answer is required."""
 
     def working(self) -> AbstractContextManager[Progress]:
-        """While something takes its time: what is done now goes to the function."""
+        """For work that takes time: the function gets what is being done."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """`email`: not asked for. `ca`: DER of the server's CA. `yes`: the board may delete mail from the server."""
+    """`email`, `purpose`: not asked for. `ca`: DER of the server's CA. `yes`: the board may delete mail from the
+    server."""
 
     email: str | None = None
+    purpose: Purpose | None = None
     ca: bytes | None = None
     yes: bool = False
     network: Network = field(default_factory=Network)
@@ -51,8 +54,8 @@ class Options:
 
 
 def in_turn(questions: Sequence[Callable[[_T], bool]], about: _T) -> None:
-    """Asks one after the other. Each says whether it asked anything; Back leads to the last one that did, and out of
-    the first."""
+    """Asks one question after the other. Each returns whether it asked anything; Back leads to the last one
+    that did, and is raised if none did."""
     asked: list[int] = []
     number = 0
     while number < len(questions):

@@ -1,17 +1,13 @@
-"""The one CA certificate a board needs for a server: from a file, or the root that vouches for the server.
+"""The one CA certificate that a board needs for a server: from a file, or the root that vouches for it.
 
-Fetching verifies the server against certifi's roots from here; nothing unverified is sent to a board, unless a person
-has seen the certificate's fingerprint and said so.
+Fetching verifies the server against certifi's roots on this PC; nothing unverified is sent to a board, unless
+a person has seen the certificate's fingerprint and agreed.
 """
 
-import contextlib
 import hashlib
-import poplib
-import socket
 import ssl
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import certifi
 from cryptography import x509
@@ -19,29 +15,34 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import paths
 from ..board.printable import escape
-from ..deadline import within
-from ..errors import BuzonError, UsageError
+from ..errors import BuzonError, ServerRefused, UsageError
+from . import tryout, why
+from .peer import NoConnection, NoSuchHost, UnknownCa, looked, no_connection, no_such_host, unverified
 
-_T = TypeVar("_T")
+__all__ = [
+    "NoConnection",
+    "NoSuchHost",
+    "UnknownCa",
+    "describe",
+    "fetch_certificate",
+    "fetch_root",
+    "fingerprint",
+    "read",
+]
 TIMEOUT_S = 15.0
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-_UNKNOWN = (18, 19, 20, 21)  # OpenSSL: self-signed, a root of its own, an issuer that is not there
-
-
-class UnknownCa(BuzonError):
-    """No CA that is known vouches for the server: it may have one of its own, or somebody is in the middle."""
-
-
-class NoConnection(BuzonError):
-    """Nobody answers there, or not with TLS, or too slowly."""
-
-
-class NoSuchHost(NoConnection):
-    """DNS knows no such server."""
+_UNKNOWN_CA = (208, 211, 217, 218, 222)  # from the firmware's error tree: another CA may work
+_E_DNS = 203
+_NOBODY = {
+    204: "it does not answer",
+    205: "it does not answer",
+    206: "it closed the connection",
+    212: "it does not speak TLS at that port",
+    221: "it closed the connection",
+}
 
 
 def board_path(der: bytes) -> str:
-    """Where the certificate lies on the board: named by its hash, so that the same one is sent once."""
+    """Where the certificate is on the board: named by its hash, so that the same one is sent only once."""
     return f"/certs/{hashlib.sha256(der).hexdigest()[:8]}.der"
 
 
@@ -66,31 +67,42 @@ def read(path: Path) -> bytes:
 def fetch_root(
     host: str, port: int, tls: str, *, ca: bytes | None = None, timeout: float = TIMEOUT_S
 ) -> bytes:
-    """The root certificate of certifi's that vouches for the POP3 server now, as DER; or `ca` when that does.
+    """The root certificate from certifi that vouches for the POP3 server now, as DER; or `ca` if that does.
 
-    `tls` is implicit or starttls, `timeout` is for all of it. Raises UnknownCa, or BuzonError: no connection, a wrong
-    name, no POP3 server.
+    `tls` is implicit or starttls, `timeout` is for all of it. Raises UnknownCa, or BuzonError: no connection,
+    a wrong name, not a POP3 server.
     """
-    if ca is None:
-        context = ssl.create_default_context(cafile=certifi.where())
-    else:
-        # As the board does, which also takes the server's own certificate.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=ca)
-    return _looked(host, port, tls, context, timeout, lambda secure: ca or _root(secure))
+    if ca is not None:
+        try:
+            tryout.session(host, port, tls, ca, seconds=timeout)
+        except ServerRefused as error:
+            if error.code in _UNKNOWN_CA:
+                raise UnknownCa(str(error)) from None
+            if error.code == _E_DNS:
+                raise (
+                    NoSuchHost(str(error)) if "IPv4" in str(error) else no_such_host(host)
+                ) from None  # with "IPv4" it exists, but not for a board
+            if error.code in _NOBODY:
+                reason = _NOBODY[error.code]
+                if "ECONNREFUSED" in error.detail:
+                    reason = "there is no server at that port"
+                raise NoConnection(no_connection(host, port, reason)) from None
+            raise
+        return ca
+    context = ssl.create_default_context(cafile=certifi.where())
+    try:
+        return looked(host, port, tls, context, timeout, _root)
+    except UnknownCa as error:
+        raise UnknownCa(why.unknown(host, port, tls, error)) from None
 
 
 def fetch_certificate(host: str, port: int, tls: str, *, timeout: float = TIMEOUT_S) -> bytes:
-    """The server's own certificate as DER, unverified: for a person to look at, before it is pinned.
+    """The server's own certificate as DER, unverified, for a person to look at before it is pinned.
 
     `timeout` is for all of it. Raises BuzonError.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    found: bytes | None = _looked(
-        host, port, tls, context, timeout, lambda secure: secure.getpeercert(binary_form=True)
+    found: bytes | None = looked(
+        host, port, tls, unverified(), timeout, lambda secure: secure.getpeercert(binary_form=True)
     )
     if not found:
         raise BuzonError(f"The server {host}:{port} shows no certificate: check host and port.")
@@ -103,7 +115,7 @@ def fingerprint(der: bytes) -> str:
 
 
 def describe(der: bytes) -> list[str]:
-    """What a person is to know of a certificate before it is trusted, a line each."""
+    """What a person should know about a certificate before trusting it, one fact per line."""
     try:
         return _described(x509.load_der_x509_certificate(der), der)
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
@@ -125,71 +137,6 @@ def _described(cert: x509.Certificate, der: bytes) -> list[str]:
         f"until    {cert.not_valid_after_utc:%Y-%m-%d}",
         f"SHA-256  {fingerprint(der)}",
     ]
-
-
-def _looked(
-    host: str, port: int, tls: str, context: ssl.SSLContext, timeout: float, look: Callable[[Any], _T]
-) -> _T:
-    """What `look` finds at the TLS socket of a POP3 session that has been greeted, within `timeout` seconds in all."""
-
-    def job() -> _T:
-        with _session(host, port, tls, context, timeout) as secure:
-            return look(secure)
-
-    return within(timeout, job, NoConnection(_no_connection(host, port, "it takes too long to answer")))
-
-
-@contextlib.contextmanager
-def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: float) -> Iterator[Any]:
-    """The TLS socket of a POP3 session that has been greeted; every failure is a BuzonError."""
-    session: poplib.POP3 | None = None
-    try:
-        if tls == "starttls":
-            session = poplib.POP3(host, port, timeout=timeout)
-            session.stls(context)
-        else:
-            session = poplib.POP3_SSL(host, port, timeout=timeout, context=context)
-        yield session.sock
-    except ssl.SSLCertVerificationError as error:
-        unknown = error.verify_code in _UNKNOWN
-        why = "no CA that this PC knows vouches for it" if unknown else escape(error.verify_message)
-        raise (UnknownCa if unknown else BuzonError)(
-            f"The certificate of {host}:{port} was not accepted ({why}): if the server has a CA of its own, give it "
-            "with --ca FILE."
-        ) from None
-    except poplib.error_proto:
-        what = "is no POP3 server: check host and port"
-        if session is not None:
-            what = "offers no STLS: use its port for TLS, mostly 995 (tls = implicit)"
-        raise BuzonError(f"The server {host}:{port} {what}.") from None
-    except socket.gaierror:
-        raise NoSuchHost(
-            f"There is no server {escape(host)}: check its name, and this PC's network."
-        ) from None
-    except (OSError, ValueError, EOFError) as error:  # a ValueError: what can be no name
-        raise NoConnection(_no_connection(host, port, _why(error))) from None
-    finally:
-        if session is not None:
-            with contextlib.suppress(OSError):  # a failed handshake has closed it already
-                session.close()
-
-
-def _no_connection(host: str, port: int, why: str) -> str:
-    return f"No secure connection to {escape(host)}:{port} ({why}): check the server's name and port."
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, ConnectionRefusedError):
-        return "there is no server at that port"
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-        return "it does not speak TLS at that port"
-    if isinstance(error, ConnectionError | EOFError):
-        return "it closed the connection"
-    if isinstance(error, ValueError):
-        return "that is no name of a server"
-    return escape(getattr(error, "strerror", None) or str(error))
 
 
 def _root(secure: Any) -> bytes:

@@ -1,7 +1,7 @@
-"""Finds the POP3 server of an e-mail address: a table of providers, autoconfig XML, DNS (SRV, RFC 6186; MX), guesses.
+"""Finds an e-mail address's POP3 server: provider table, autoconfig XML, DNS (SRV, RFC 6186; MX), guesses.
 
-Everything runs at once and under one deadline. No password is needed or sent here; `probe` asks the servers that are
-found whether they are there.
+Everything runs at once and under one deadline. No password is needed or sent here; `probe` checks whether the
+servers that are found answer.
 """
 
 import fnmatch
@@ -29,7 +29,7 @@ from ..errors import UsageError
 from .schema import DEFAULT_PORTS
 
 MAX_XML = 64 * 1024
-_MOST = 8  # servers that one answer may name: all are asked at once
+_MOST = 8  # servers taken from one answer, as all are asked at once
 _DNS_NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 _SOCKETS: dict[str, "Tls"] = {"SSL": "implicit", "STARTTLS": "starttls"}
 
@@ -48,7 +48,7 @@ class Pop3(_Row):
 
 
 class Provider(_Row):
-    """A row of providers.toml, whose head says what each field is."""
+    """A row of providers.toml, whose header explains each field."""
 
     name: str
     domains: list[str] = Field(default_factory=list)
@@ -82,9 +82,9 @@ class Server:
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of an address: its provider, and servers in the order in which they are to be tried.
+    """What is known about an address: its provider, and servers in the order in which to try them.
 
-    `imap`: its IMAP server, if one was told. `none`: the domain itself says that it has no POP3.
+    `imap`: its IMAP server, if one was named. `none`: the domain itself says that it has no POP3.
     """
 
     provider: Provider | None = None
@@ -95,10 +95,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Network:
-    """The edge to the network. `nameserver`: (address, port) to ask instead of the system's.
+    """The interface to the network. `nameserver`: (address, port) to ask instead of the system's.
 
-    `autoconfig`: addresses with {domain} and {address} in them. `guesses`: names with {domain}, and `ports` to try.
-    `roots`: file of the CAs for HTTPS, None for certifi's.
+    `autoconfig`: URLs with {domain} and {address} in them. `guesses`: names with {domain}, and `ports` to
+    try. `roots`: a file with the CAs for HTTPS, None for certifi's.
     """
 
     nameserver: tuple[str, int] | None = None
@@ -113,7 +113,7 @@ class Network:
 
 
 def domain_of(address: str) -> str:
-    """The domain of an e-mail address as DNS writes it. Raises UsageError when it is none."""
+    """The domain of an e-mail address, as DNS writes it. Raises UsageError if it is not an e-mail address."""
     local, at, domain = address.rpartition("@")
     try:
         name = domain.encode("idna").decode("ascii").lower()
@@ -146,7 +146,7 @@ def _table(path: Path) -> list[Provider]:
 
 
 def discover(address: str, network: Network, table: Sequence[Provider]) -> Found:
-    """What is known of `address`. Raises UsageError when it is no e-mail address, nothing for lack of a network."""
+    """What is known about `address`. Raises UsageError if it is no e-mail address; the network may fail."""
     domain = domain_of(address)
     for row in table:
         if any(fnmatch.fnmatchcase(domain, pattern) for pattern in row.domains):
@@ -180,7 +180,7 @@ def _url(template: str, domain: str, address: str) -> str:
 
 
 def guesses(address: str, network: Network) -> list[Server]:
-    """Servers that an address's domain may well have: each is to be tested."""
+    """Servers that the address's domain may well have; each must be tested."""
     domain = domain_of(address)
     return [
         Server(name.format(domain=domain), port, tls, address, "guess")
@@ -195,9 +195,9 @@ def of_host(host: str, table: Iterable[Provider]) -> Provider | None:
 
 
 def together(jobs: Sequence[Callable[[], _T]], seconds: float) -> list[_T | None]:
-    """The results of all jobs; None for those that are not there after `seconds`, or that failed.
+    """The results of all jobs; None for those that failed or have not ended after `seconds`.
 
-    The threads of these are left to themselves: a system's name lookup cannot be ended.
+    The threads of unfinished jobs are abandoned: a system's name lookup cannot be interrupted.
     """
     results: list[_T | None] = [None] * len(jobs)
 
@@ -205,7 +205,7 @@ def together(jobs: Sequence[Callable[[], _T]], seconds: float) -> list[_T | None
         try:
             results[number] = job()
         except Exception:
-            return  # what was asked is not there, whatever the reason
+            return  # there is no answer, whatever the reason
 
     threads = [
         threading.Thread(target=work, args=(number, job), daemon=True) for number, job in enumerate(jobs)
@@ -234,10 +234,10 @@ def _ends(host: str, names: Iterable[str]) -> bool:
 
 
 def _fetch(url: str, network: Network) -> bytes:
-    """At most MAX_XML bytes from `url`; raises what urllib does. No proxy: mail does not pass one either."""
+    """At most MAX_XML bytes from `url`; raises what urllib does. No proxy, as mail uses none either."""
     roots = str(network.roots) if network.roots is not None else certifi.where()
     opener = urllib.request.OpenerDirector()
-    for handler in (  # none for anything but HTTPS, to which a redirection could lead
+    for handler in (  # only for HTTPS: a redirect to anything else fails
         urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=roots)),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),
@@ -255,14 +255,14 @@ def _fetch(url: str, network: Network) -> bytes:
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """A configuration needs no document type; whoever brings one brings entities."""
+    """Rejects a document type: a configuration needs none, and it could bring entities."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> NoReturn:
         raise ElementTree.ParseError("a document type")
 
 
 def autoconfig(data: bytes, address: str) -> Found | None:
-    """What a configuration file says; None when it is no such file."""
+    """What a configuration file says; None if it is not such a file."""
     parser = ElementTree.XMLParser(target=_Builder())
     try:
         parser.feed(data)
@@ -313,7 +313,7 @@ def _resolver(network: Network) -> dns.resolver.Resolver:
 
 
 def _srv(name: str, tls: Tls, address: str, network: Network) -> list[Server] | None:
-    """The targets, best first; [] when the domain says that there is no such service, None when it says nothing."""
+    """The targets, best first; [] if the domain says that it has no such service. Raises if it is silent."""
     answer = _resolver(network).resolve(name + ".", dns.rdatatype.SRV)
     records = sorted(answer, key=lambda record: (record.priority, -record.weight))
     servers = []

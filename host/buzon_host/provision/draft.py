@@ -1,4 +1,4 @@
-"""What the wizard has so far: whom and what it asks, and the parts of the settings that are answered."""
+"""What the wizard has so far: whom and what it asks, and the settings that have been answered."""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +7,14 @@ from . import schema
 from .account import Login
 from .answers import Answers
 from .ask import Ask, Options
+from .purpose import Purpose
 
 
 @dataclass
 class Draft:
-    """`login`, `account` and `wifi` are there once they have been asked. `room`: bytes free on the board's flash.
+    """`login`, `account`, `purpose` and `wifi` are set once they were asked. `room`: free bytes of flash.
 
-    `stored`: whether passwords may come from the environment and the keyring; not one that was wrong.
+    `stored`: whether a Wi-Fi password may come from the environment or the keyring; False after a wrong one.
     """
 
     client: Client
@@ -24,7 +25,8 @@ class Draft:
     stored: bool = True
     login: Login = field(init=False)
     account: schema.Account = field(init=False)
+    purpose: Purpose = field(init=False)
     ssid: str = ""
     secure: bool | None = None
-    """Whether that network wants a password; None: it is not in sight."""
+    """Whether that network requires a password; None: it is not in sight."""
     wifi: schema.Wifi = field(init=False)

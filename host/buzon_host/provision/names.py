@@ -1,4 +1,4 @@
-"""What a setting is called when something is wrong with it: as it stands in the file, or as the board's owner knows it.
+"""What a setting is called when something is wrong with it: as in the file, or as the board's owner knows it.
 
 Its path in the tree (`account[0].port`) is for programs.
 """
@@ -13,15 +13,16 @@ _ORDINALS = ("", "second ", "third ", "fourth ")
 
 
 def in_file(path: str, line: int = 0) -> str:
-    """`line 9: port in [[account]]`; 0 is no line."""
+    """`line 9: port in [[account]]`; without a line if it is 0."""
     return (f"line {line}: " if line else "") + _name(_steps(path))
 
 
 def line_of(text: str, path: str) -> int:
-    """The line of a TOML file that can be read where this setting begins, or else the table that it is missing in; 0
-    where there is none.
+    """The line of a valid TOML file where this setting begins, or else the table that it is missing in; 0 if
+    neither exists.
 
-    The parser tells no lines, but which is the first that it needs to find the setting.
+    The parser does not report lines, so this finds the first line up to which it must read to see the
+    setting.
     """
     lines = text.split("\n")
     tree = tomllib.loads(text)
@@ -32,7 +33,7 @@ def line_of(text: str, path: str) -> int:
         return 0
 
     def begun(number: int) -> bool:
-        """Whether it is there in the first `number` lines, or in as many more as make them TOML."""
+        """Whether it is in the first `number` lines, or in as many more as make them valid TOML."""
         for end in range(number, len(lines) + 1):
             try:
                 return _has(tomllib.loads("\n".join(lines[:end]) + "\n"), steps)
@@ -44,8 +45,8 @@ def line_of(text: str, path: str) -> int:
 
 
 def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
-    """What a path that the board names is for its owner: `account main, password`, `Wi-Fi Home`; nothing for one that
-    its sentence says anyway."""
+    """The owner's name for a path that the board reports: `account main, password`, `Wi-Fi Home`; "" for one
+    that its sentence mentions anyway."""
     steps = _steps(path)
     if not steps or path == "wifi":
         return ""
@@ -75,7 +76,7 @@ def _name(steps: tuple[str | int, ...]) -> str:
 
 
 def _table(steps: tuple[str | int, ...]) -> str:
-    """The header of a table, and which of several it is where it is not the first."""
+    """The header of a table, and which of several it is if it is not the first."""
     name = ".".join(step for step in steps if isinstance(step, str))
     number = next((step for step in steps if isinstance(step, int)), 0)
     ordinal = ("the " + _ORDINALS[number]) if 0 < number < len(_ORDINALS) else ""

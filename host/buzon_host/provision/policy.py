@@ -1,86 +1,65 @@
-"""The wizard's questions on what becomes of the mail. Nothing is deleted by Enter alone."""
+"""The wizard's questions about what becomes of the mail. Enter alone never allows anything to be deleted."""
 
+from ..errors import BuzonError
 from . import answers as remembered
 from . import steps
+from .ask import Back
 from .draft import Draft
+from .purpose import Purpose, account_for
+
+_CHOICES = (
+    "1  Tell me: the board shows what comes from now on. Mail stays on the server; when the board is full, its "
+    "oldest mail makes room by itself.",
+    "2  Bring it to me: the board takes all mail, as POP3 was made for. Each message is deleted from the server once "
+    "it is stored; when the board is full, it stops and says so.",
+)
+_NUMBERS = {"1": Purpose.tell, "2": Purpose.bring}
 
 
-def shared(draft: Draft) -> bool:
-    known = draft.known
-    known.shared = draft.ask.yes(
-        "Is this mailbox also read elsewhere, on a phone or a PC?", known.shared is not False
-    )
-    remembered.save(known)
-    return True
+def purpose(draft: Draft) -> bool:
+    """Sets `draft.purpose`, and `draft.account` except for whether it may delete."""
+    known, given = draft.known, draft.options.purpose
+    if given is None:
+        for line in _CHOICES:
+            draft.ask.say(line)
+        known.purpose = _asked(draft, "2" if known.purpose is Purpose.bring else "1")
+        remembered.save(known)
+    draft.purpose = given or known.purpose or Purpose.tell
+    draft.account = account_for(draft.login.account, draft.purpose)
+    return given is None
 
 
-def copies(draft: Draft) -> bool:
-    known = draft.known
-    known.copies = draft.ask.yes("Shall the mail stay on the server?", known.copies is not False)
-    remembered.save(known)
-    return True
-
-
-def only_new(draft: Draft) -> bool:
-    """Asked where what is there does not fit."""
-    known = draft.known
-    if not _too_much(draft):
-        return False
-    known.only_new = draft.ask.yes(
-        "It does not fit: collect only what comes from now on?", known.only_new is not False
-    )
-    remembered.save(known)
-    return True
+def _asked(draft: Draft, default: str) -> Purpose:
+    while True:
+        typed = draft.ask.text("What is the board for, 1 or 2", default).lower()
+        for number, each in _NUMBERS.items():
+            if typed == number or (typed and typed.split()[0] == each):
+                return each
+        draft.ask.say("Type 1 or 2.")
 
 
 def deleting(draft: Draft) -> bool:
-    """Asked where the board would delete what is there; sets `draft.account`."""
-    ask, known, box = draft.ask, draft.known, draft.login.mailbox
-    account = draft.login.account.model_copy(
-        update={
-            "keep": "forever" if known.copies else "delete",
-            "start": "now" if known.only_new and _too_much(draft) else "all",
-        }
-    )
-    asked = account.deletes and box.messages != 0 and not draft.options.yes
+    """Asked if the board would delete what is there. "No" leads back to the purpose."""
+    ask, account, box = draft.ask, draft.account, draft.login.mailbox
+    if not account.deletes:
+        return False
+    asked = box.messages != 0 and not draft.options.yes
     if asked:
         if box.messages < 0:
             ask.say("The server does not say how much mail there is.")
-        if known.shared:
-            ask.say("The phone and the PC will not find there what the board has taken.")
+        ask.say("A phone or a PC that reads this mailbox will not find there what the board has taken.")
+        if draft.room is not None and box.bytes > draft.room:
+            ask.say(
+                "It does not fit: the board stops when it is full, and goes on when buzon mail pull --move has moved "
+                "its mail to this PC."
+            )
         question = steps.question(account, max(0, box.messages), max(0, box.bytes), draft.room)
         if not ask.yes(question, None):
-            account = account.model_copy(update={"keep": "forever"})
-            known.copies = True
-            remembered.save(known)
-    if account.deletes:
-        account = account.model_copy(update={"delete_confirmed": True})
-    ask.say(_fitting(bool(known.shared), account.deletes))
-    draft.account = account
+            if draft.options.purpose is not None:
+                raise BuzonError(
+                    "Nothing was changed on the board: run buzon provision with another --purpose."
+                )
+            ask.say("Then nothing is deleted: choose again.")
+            raise Back
+    draft.account = account.model_copy(update={"delete_confirmed": True})
     return asked
-
-
-def _too_much(draft: Draft) -> bool:
-    box = draft.login.mailbox
-    return box.messages > 0 and draft.room is not None and box.bytes > draft.room
-
-
-def _fitting(shared: bool, deletes: bool) -> str:
-    """Which of POP3 and IMAP fits, and what is taken."""
-    if shared and deletes:
-        return (
-            "IMAP would fit better, as others read this mailbox too, but Buzón has only POP3 so far: the board takes "
-            'the mail away from the server (keep = "delete").'
-        )
-    if shared:
-        return (
-            "IMAP would fit best, as others read this mailbox too, but Buzón has only POP3 so far: the board takes "
-            'copies and changes nothing on the server (keep = "forever"); what you read or delete elsewhere it does '
-            "not notice."
-        )
-    if deletes:
-        return (
-            "POP3 fits: the board is the only reader, and takes the mail away from the server "
-            '(keep = "delete").'
-        )
-    return 'POP3 fits: the board takes copies and changes nothing on the server (keep = "forever").'

@@ -1,6 +1,6 @@
-"""Asks POP3 servers whether they are there and who vouches for them, all at once. No password is sent.
+"""Finds out which POP3 servers answer and who vouches for them, all at once. No password is sent.
 
-A server counts only when it greets as POP3 over TLS.
+A server counts only if it greets as POP3 over TLS.
 """
 
 import threading
@@ -13,12 +13,12 @@ from .ca import NoConnection, UnknownCa, fetch_root
 from .discover import Network, Server, Tls
 
 _HEAD_START_S = 0.5  # of the first way on a port over the second
-_GRACE_S = 1.0  # for better servers, when one has answered
+_GRACE_S = 1.0  # for better servers, once one has answered
 
 
 @dataclass(frozen=True)
 class Reached:
-    """A server that answered. `root`: the CA that vouches for it; None: nobody does (`problem` says it)."""
+    """A server that answered. `root`: the CA that vouches for it; None: nobody does (`problem` says so)."""
 
     server: Server
     root: bytes | None
@@ -26,7 +26,7 @@ class Reached:
 
 
 def ways(host: str, port: int, user: str) -> list[Server]:
-    """How the server that a person named may be asked, `port` 0 being none: first what the port is for."""
+    """The ways to ask a server that a person named, the port's usual one first; `port` 0: none was named."""
     pairs: list[tuple[int, Tls]] = [(port or 995, "implicit"), (port or 110, "starttls")]
     if port == 110:
         pairs.reverse()
@@ -36,11 +36,12 @@ def ways(host: str, port: int, user: str) -> list[Server]:
 def reach(
     servers: Sequence[Server], network: Network, ca: bytes | None = None
 ) -> tuple[Reached | None, list[str]]:
-    """The first of `servers` that a CA vouches for (`ca`, DER, or a public one), else the first that answers.
+    """The first of `servers` that a CA vouches for (`ca`, DER, or a public one), else the first that answers;
+    and the sentences about those that did not.
 
-    And the sentences on those that did not. All are tried at once, but a second way on the same port only when the
-    first has failed or is silent, as a TLS server is when it is spoken to without TLS. Once one has answered, the
-    better ones have a moment more, and the worse ones none.
+    All are tried at once, but a second way on the same port only once the first has failed or stays silent,
+    as a TLS server does when it is addressed without TLS. Once one has answered, better ones get a moment
+    more, worse ones none.
     """
     attempt = _Attempt(servers, network, ca)
     attempt.wait()
@@ -50,7 +51,7 @@ def reach(
 
 
 class _Attempt:
-    """One try of several servers, a thread each."""
+    """One attempt at several servers, each in its own thread."""
 
     def __init__(self, servers: Sequence[Server], network: Network, ca: bytes | None) -> None:
         self.results: list[Reached | BuzonError | None] = [None] * len(servers)
@@ -62,7 +63,7 @@ class _Attempt:
             threading.Thread(target=self._try, args=(number,), daemon=True).start()
 
     def wait(self) -> None:
-        """Until nothing better can come, or nothing comes in time."""
+        """Waits until nothing better can come, or nothing comes in time."""
         deadline = time.monotonic() + self._timeout + _HEAD_START_S + 0.5
         answered = False
         with self._changed:
@@ -73,13 +74,13 @@ class _Attempt:
                 self._changed.wait(max(0.0, deadline - time.monotonic()))
 
     def problems(self) -> list[str]:
-        """A sentence for each port where nobody was reached; of two ways the one that was answered at least."""
+        """A sentence for each port where no server was reached; of two ways, rather one with an answer."""
         found: dict[tuple[str, int], BuzonError] = {}
         results = list(self.results)
         reached = any(isinstance(result, Reached) for result in results)
         for server, result in zip(self._servers, results, strict=True):
             port = (server.host, server.port)
-            if self._answered(port) or (result is None and reached):  # that one was not waited for
+            if self._answered(port) or (result is None and reached):  # nobody waited for that one
                 continue
             problem = (
                 result if isinstance(result, BuzonError) else NoConnection(f"{server.host} did not answer.")
@@ -105,7 +106,7 @@ class _Attempt:
             result = Reached(server, None, str(error))
         except BuzonError as error:
             result = error
-        except Exception:  # what a server can bring about is not for the person to read
+        except Exception:  # errors that a server can provoke are not for the person to read
             result = NoConnection(f"{server.host} did not answer.")
         with self._changed:
             self.results[number] = result
@@ -126,7 +127,7 @@ class _Attempt:
         )
 
     def _settled(self) -> bool:
-        """Whether a server that is still being tried could be none that is taken."""
+        """Whether the choice is certain: no server that is still being tried could be preferred."""
         for server, result in zip(self._servers, self.results, strict=True):
             if isinstance(result, Reached) and result.root is not None:
                 return True

@@ -16,7 +16,7 @@ _SECRETS = ("password", "oauth")
 
 
 def check(path: Path) -> None:
-    """Raises UsageError when `path` cannot be written anew."""
+    """Raises UsageError if `path` cannot be a new file."""
     for each in (path, beside(path)):
         if each.exists() or each.is_symlink():
             raise UsageError(f"There is a file {each} already: give --save another name.")
@@ -25,7 +25,7 @@ def check(path: Path) -> None:
 
 
 def beside(path: Path) -> Path:
-    """Where the CA of the account goes, when it is no public one."""
+    """Where the account's CA goes, if it is not a public one."""
     return path.with_name(path.name + ".ca.pem")
 
 
@@ -38,7 +38,7 @@ def write(path: Path, settings: Settings, ca: bytes | None) -> None:
 
 
 def dumps(settings: Settings) -> str:
-    """The file's text. What is as it is by default is left out, but for what says what becomes of the mail."""
+    """The file's text, without default values, except for `keep`, which says what becomes of the mail."""
     tree = settings.model_dump(exclude_none=True, exclude_defaults=True, by_alias=True)
     names = ", ".join(variable(account.id) for account in settings.account)
     for account, plain in zip(settings.account, tree["account"], strict=True):
@@ -57,7 +57,7 @@ def dumps(settings: Settings) -> str:
 
 
 def _table(tree: dict[str, Any]) -> list[str]:
-    """The lines of one table; `ca` names a file on a board, which the next one gets anew."""
+    """The lines of one table, without `ca`: it names a file on the board, and the next board gets its own."""
     return [f"{name} = {_value(value)}" for name, value in tree.items() if name not in (*_SECRETS, "ca")]
 
 

@@ -1,10 +1,11 @@
 """The settings' schema: a TOML file on the PC, CBOR on the board, one tree (docs/PROTOCOL.md, "Settings").
 
-What is wrong is said in plain words with its line and its name (`line 9: port in [[account]] must be ...`), all of it
-at once. No message holds a value: a value may be a secret.
+All mistakes are reported at once, in plain words with line and name (`line 9: port in [[account]] must be
+...`). No message contains a value, as a value may be a secret.
 """
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ from pydantic import (
 from .. import paths
 from ..boards import check_size
 from ..errors import UsageError
-from . import names
+from . import names, zones
 
 MAX_ACCOUNTS = 4
 MAX_WIFI = 4
@@ -37,9 +38,9 @@ DEFAULT_PORTS = {"implicit": 995, "starttls": 110, "none": 110}
 
 
 class SettingsError(UsageError):
-    """The settings are wrong. `problems`: (path, what is wrong) of each; `str()` lists all of them, or is `sentence`.
+    """The settings are wrong. `problems`: (path, what is wrong) of each; `str()`: all of them, or `sentence`.
 
-    `text`: the file's, so that each is said with its line.
+    `text`: the file's text, so that each is reported with its line.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ def _no_controls(text: str) -> str:
 
 
 def _help(text: str) -> Any:
-    """What docs/settings.md says of a setting."""
+    """What docs/settings.md says about a setting."""
     return Field(description=text)
 
 
@@ -94,10 +95,37 @@ def _secret(limit: int, least: int = 0) -> AfterValidator:
     return AfterValidator(check)
 
 
+_NO_HOST = "is no host name: write it like pop.example.com, without a scheme or a path"
+_AMBIGUOUS = "ßςẞ\u200c\u200d"  # the two standards for such names write them differently (RFC 5894 §7.2)
+
+
 def _host(text: str) -> str:
-    if not text.isascii() or any(char.isspace() or char in "/@\\" for char in text):
-        raise ValueError("is no host name: write it like pop.example.com, without a scheme or a path")
-    return text
+    """The name as DNS and certificates have it: one with accents in its ASCII form."""
+    if any(char.isspace() or char in "/@\\" for char in text):
+        raise ValueError(_NO_HOST)
+    if _is_ipv6(text):
+        raise ValueError(
+            "is an IPv6 address, and the board speaks IPv4: give the server's name or its IPv4 address"
+        )
+    if ":" in text:
+        raise ValueError("is no host name: the port has a setting of its own")
+    if text.isascii():
+        return text
+    if any(char in _AMBIGUOUS for char in text):
+        raise ValueError(
+            "has a letter with two ASCII forms: write the one that your provider gives (xn--...)"
+        )
+    try:
+        return text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise ValueError(_NO_HOST) from None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.removeprefix("[").partition("]")[0].partition("%")[0]).version == 6
+    except ValueError:
+        return False
 
 
 def _keep(keep: Any) -> Any:
@@ -127,7 +155,7 @@ class Device(_Part):
 
 
 class Wifi(_Part):
-    """`password`: None is asked for, "" is an open network."""
+    """`password`: None: it is asked for; "": an open network."""
 
     ssid: Annotated[str, _text(32), _help("The network's name.")]
     password: Annotated[
@@ -142,7 +170,7 @@ class Wifi(_Part):
 
 
 class Filter(_Part):
-    """`fetch` for mail with these words in sender and subject (both, where both are given; a-z in any case)."""
+    """`fetch` for mail with these words in sender and subject (both, if both are given; a-z in any case)."""
 
     sender: Annotated[
         Annotated[str, _text(100)] | None, _help("The sender, name or address, has these words in it.")
@@ -171,13 +199,17 @@ class Account(_Part):
         _help("A short name: the folder on the board, and what commands call it."),
     ] = "main"
     protocol: Annotated[Literal["pop3"], _help("How mail is collected.")] = "pop3"
-    host: Annotated[str, _text(253), AfterValidator(_host), _help("The server, as your provider names it.")]
+    host: Annotated[
+        str, _text(253), AfterValidator(_host), _help("The mail server, as your provider names it.")
+    ]
     port: Annotated[
         Annotated[int, Field(ge=1, le=65535)] | None, _help("Left out: 995 with implicit TLS, else 110.")
     ] = None
     tls: Annotated[
         Literal["implicit", "starttls", "none"],
-        _help("From the first byte, begun by STLS, or none: then anybody in the network can read along."),
+        _help(
+            "TLS from the first byte, TLS begun by STLS, or none: then anybody on the network can read along."
+        ),
     ] = "implicit"
     tls_verify: Annotated[
         bool, _help("Whether the server must show a certificate that the CA vouches for.")
@@ -189,7 +221,7 @@ class Account(_Part):
     user: Annotated[str, _text(200), _help("What you log in as, often the e-mail address.")]
     password: Annotated[
         Annotated[SecretStr, _secret(200, least=1)] | None,
-        _help("Left out: environment, keyring, or it is asked for."),
+        _help("Left out: taken from the environment or the keyring, or asked for."),
     ] = None
     oauth: Annotated[
         Annotated[SecretStr, _secret(1600, least=1)] | None, _help("An OAuth token in place of a password.")
@@ -211,31 +243,37 @@ class Account(_Part):
     ] = "auto"
     start: Annotated[
         Literal["all", "now"],
-        _help("What is in the mailbox already: all of it, or only what comes from now on."),
+        _help("Mail that is in the mailbox already: all of it is fetched, or only what comes from now on."),
     ] = "all"
     order: Annotated[Literal["oldest", "newest"], _help("What is fetched first.")] = "oldest"
     keep: Annotated[
         Any,
         AfterValidator(_keep),
         _help(
-            "What becomes of a message on the server once the board has it; a number: deleted after so many days."
+            "What happens to a message on the server once the board has it; a number: deleted after that many days."
         ),
     ] = "delete"
-    fetch: Annotated[Literal["full", "headers"], _help("Whole messages, or their headers only.")] = "full"
+    fetch: Annotated[
+        Literal["full", "headers"],
+        _help(
+            "Whole messages, or their headers only. A server without TOP sends all of each message; the board drops "
+            "what comes after the headers, so this saves flash, not time."
+        ),
+    ] = "full"
     max_bytes: Annotated[
-        int, Field(ge=0, le=1 << 40), _help("Of larger messages only the headers are fetched; 0: of none.")
+        int, Field(ge=0, le=1 << 40), _help("Of larger messages only the headers are fetched; 0: no limit.")
     ] = 0
     filter: Annotated[
         list[Filter],
         Field(max_length=MAX_FILTERS),
-        _help("What is done with mail of certain senders or subjects; the first one that fits counts."),
+        _help(
+            "What to do with mail from certain senders or with certain subjects; the first rule that matches counts."
+        ),
     ] = Field(default_factory=list)
     delete_confirmed: Annotated[
-        bool, _help("That a person has agreed to deleting on the server; until then nothing is.")
+        bool, _help("A person has agreed to deleting on the server; until then nothing is deleted.")
     ] = False
-    poll_s: Annotated[
-        int, Field(ge=10, le=7 * 86400), _help("Seconds between two looks into the mailbox.")
-    ] = 300
+    poll_s: Annotated[int, Field(ge=10, le=7 * 86400), _help("Seconds between two polls.")] = 300
 
     @property
     def effective_port(self) -> int:
@@ -243,8 +281,8 @@ class Account(_Part):
 
     @property
     def secret(self) -> str | None:
-        """What is sent to the server: the token, or the password. App passwords are shown in groups of four letters;
-        for providers of which that is known the blanks are taken out."""
+        """What is sent to the server: the token, or the password. Some providers show app passwords in groups
+        of four letters; for those that are known to, the blanks are removed."""
         secret = self.oauth or self.password
         if secret is None:
             return None
@@ -255,7 +293,7 @@ class Account(_Part):
 
     @property
     def deletes(self) -> bool:
-        """Whether it ever deletes on the server."""
+        """Whether it ever deletes mail on the server."""
         return bool(self.keep != "forever")
 
     @model_validator(mode="after")
@@ -304,16 +342,14 @@ class Notify(_Part):
 
 
 class Storage(_Part):
-    """`quota_bytes`: 0 is all the flash there is. `full`: what is done when it is full."""
+    """`quota_bytes`: 0: all the flash there is. `full`: what happens when it is full."""
 
     quota_bytes: Annotated[
         int, Field(ge=0, le=1 << 40), _help("What all mail may take; 0: all the flash there is.")
     ] = 0
     full: Annotated[
         Literal["stop", "headers", "evict"],
-        _help(
-            "When it is full: stop, store headers only, or remove the oldest that are gone from the server."
-        ),
+        _help("When it is full: stop, store headers only, or let the oldest mail here make room."),
     ] = "stop"
 
 
@@ -321,7 +357,11 @@ class Time(_Part):
     ntp: Annotated[
         str, _text(253), AfterValidator(_host), _help("The server that is asked for the time.")
     ] = "pool.ntp.org"
-    zone: Annotated[int, Field(ge=-14 * 60, le=14 * 60), _help("Minutes east of UTC, for the display.")] = 0
+    zone: Annotated[
+        Any,
+        AfterValidator(zones.check),
+        _help("The zone of the times on the display. A name knows when summer time comes; minutes do not."),
+    ] = 0
 
 
 class Settings(_Part):
@@ -353,7 +393,7 @@ class Settings(_Part):
 
 
 def load(path: Path) -> Settings:
-    """Reads and checks a TOML file. Raises UsageError (no such file, no TOML) or SettingsError."""
+    """Reads and checks a TOML file. Raises UsageError (no such file, not TOML) or SettingsError."""
     text, tree = _read(path)
     return parse(tree, str(path), text)
 
@@ -380,8 +420,8 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def parse(tree: Mapping[str, Any], source: str = "The settings", text: str = "") -> Settings:
-    """Checks a tree of plain values. Raises SettingsError; `source` is what its sentence begins with, `text` the TOML
-    that the tree was read from."""
+    """Checks a tree of plain values. Raises SettingsError, whose sentence begins with `source`; `text` is the
+    TOML that the tree was read from."""
     try:
         return Settings.model_validate(dict(tree))
     except ValidationError as error:
@@ -390,8 +430,7 @@ def parse(tree: Mapping[str, Any], source: str = "The settings", text: str = "")
 
 
 def parse_secret(kind: type[Wifi] | type[Account], secret: str, path: str) -> SecretStr:
-    """A password that was typed, checked as the file's would be. Raises SettingsError, which says it of the password
-    and not of `path`."""
+    """A typed password, checked like a file's. Raises SettingsError, which names the password, not `path`."""
     blank = {"ssid": "x"} if kind is Wifi else {"host": "x", "user": "x"}
     try:
         password = kind.model_validate({**blank, "password": SecretStr(secret)}).password
@@ -405,13 +444,22 @@ def parse_secret(kind: type[Wifi] | type[Account], secret: str, path: str) -> Se
     return password
 
 
+def parse_host(text: str) -> str:
+    """A server's name in the form in use. Raises ValueError with a sentence's end: `is no host name: ...`."""
+    try:
+        return Account.model_validate({"host": text, "user": "x"}).host
+    except ValidationError as error:
+        raise ValueError(_problem(error.errors(include_input=False, include_url=False)[0])[1]) from None
+
+
 _SELDOM = ("auth", "start", "order", "fetch", "max_bytes", "filter")  # left out when they are the default
 
 
 def to_cbor(settings: Settings) -> bytes:
-    """The settings as the board takes them, secrets in the clear: for the serial line, never for a log.
+    """The settings as the board takes them, with secrets in the clear: for the serial line, never for a log.
 
-    What is not set is left out; `port` is always there. A missing password is an error of the caller.
+    What is not set is left out; `port` is always there. A missing password is the caller's mistake:
+    UsageError.
     """
     tree = settings.model_dump(exclude_none=True, by_alias=True)
     for account, plain in zip(settings.account, tree["account"], strict=True):
@@ -419,6 +467,7 @@ def to_cbor(settings: Settings) -> bytes:
         for name in _SELDOM:
             if plain[name] == Account.model_fields[name].get_default(call_default_factory=True):
                 del plain[name]
+    tree["time"] |= zones.to_board(settings.time.zone)
     if settings.storage == Storage():
         del tree["storage"]
     for account, plain in zip(settings.account, tree["account"], strict=True):
@@ -484,7 +533,7 @@ def _path(loc: Iterable[str | int]) -> str:
 
 
 def _guess(loc: tuple[str | int, ...]) -> str:
-    """` (did you mean ...?)` when a known setting of the same table is spelt alike."""
+    """` (did you mean ...?)` if a known setting of the same table has a similar name."""
     kind: type[BaseModel] = Settings
     tables: dict[str, type[BaseModel]] = {
         "device": Device,

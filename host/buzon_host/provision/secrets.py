@@ -17,6 +17,7 @@ from .schema import Account, Settings, Wifi, parse_secret
 
 KEYRING_SERVICE = "buzon"
 _KEYRING_S = 10.0
+_TRIES = 3
 
 Ask = Callable[[str], str]
 
@@ -27,8 +28,8 @@ def fill(
     """`settings` with every missing password filled in.
 
     Order: environment (`BUZON_PASSWORD_<ACCOUNT>`, `BUZON_PASSWORD`, `BUZON_WIFI_PASSWORD`), keyring (service
-    "buzon", user `user@host` or `wifi:<ssid>`), then `ask` (default: a prompt, when stdin is a terminal).
-    Raises UsageError that names the variable to set when nobody can be asked.
+    "buzon", user `user@host` or `wifi:<ssid>`), then `ask` (default: a prompt, if stdin is a terminal). If
+    nobody can be asked, raises UsageError, which names the variable to set.
     """
     environment = os.environ if env is None else env
     prompt = ask if ask is not None else _prompt if sys.stdin is not None and sys.stdin.isatty() else None
@@ -58,6 +59,18 @@ def of_wifi(ssid: str, env: Mapping[str, str], keyring: bool = True) -> str | No
     return found
 
 
+def typed(ask: Ask, question: str, say: Callable[[str], None]) -> str:
+    """What a person types at `question`, unseen; an empty answer is asked again. Raises UsageError after the
+    third time."""
+    for left in range(_TRIES - 1, -1, -1):
+        found = ask(question)
+        if found:
+            return found
+        if left:
+            say("No password was typed: try again. It stays hidden while you type.")
+    raise UsageError("No password was typed: run the same command again when you have it at hand.")
+
+
 def _fill_account(account: Account, env: Mapping[str, str], prompt: Ask | None, keyring: bool) -> Account:
     if account.password is not None or account.oauth is not None:
         return account
@@ -68,7 +81,8 @@ def _fill_account(account: Account, env: Mapping[str, str], prompt: Ask | None, 
                 f"The password of {account.user} on {account.host} is missing, and there is no terminal to ask on: "
                 f"set {variable(account.id)} in the environment, or write it in the settings file."
             )
-        found = prompt(f"Password of {account.user} on {account.host}: ")
+        question = f"Password of {account.user} on {account.host}: "
+        found = typed(prompt, question, lambda text: print(text, file=sys.stderr))
     secret = parse_secret(Account, found, "account.password")
     return account.model_copy(update={"password": secret})
 
@@ -96,7 +110,7 @@ def _prompt(question: str) -> str:
 def from_keyring(user: str) -> str | None:
     """The keyring's password for `user`, or None: a missing, locked or broken keyring is no error.
 
-    Waits 10 s at most: a keyring may want to be unlocked by somebody who is not there.
+    Waits 10 s at most, as nobody may be there to unlock the keyring.
     """
 
     def look() -> SecretStr | None:
@@ -106,7 +120,7 @@ def from_keyring(user: str) -> str | None:
             password = keyring.get_password(KEYRING_SERVICE, user)
             return SecretStr(password) if password else None
         except BaseException:
-            # Backends raise whatever they like; each means that there is no password here.
+            # Backends raise all kinds of errors; each means that there is no password here.
             return None
 
     try:

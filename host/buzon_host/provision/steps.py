@@ -1,7 +1,7 @@
 """Puts settings on a board: clock, CA, stage, test on the board, ask before mail may be deleted, commit.
 
-A plain function over the typed client; it asks and tells through what it is given. Whatever fails leaves the
-settings in force that were there before.
+It is a plain function over the typed client; it asks and reports through its arguments. If anything fails,
+the old settings stay in force.
 """
 
 import time
@@ -14,8 +14,8 @@ from . import ca as certificates
 from . import names, words
 from .schema import Account, Settings, to_cbor
 
-TEST_S = 180.0
-"""Seconds the board's own test may take: each of its steps has a deadline of its own, shorter than this."""
+TEST_S = 420.0
+"""Seconds for one step of the board's own test: a slow server gets 5 minutes for each answer."""
 _POLL_S = 0.3
 _BUSY_S = 60.0
 _E_BUSY = 705
@@ -27,7 +27,7 @@ Confirm = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Mailbox:
-    """What the board found at its test: on the server, before anything was fetched."""
+    """What the board's test found on the server, before anything was fetched."""
 
     account: str
     messages: int
@@ -57,11 +57,11 @@ def provision(
     progress: Progress,
     root: Callable[[Account], bytes] = root,
 ) -> Result:
-    """Provisions the board behind `client`; all passwords in `settings` must be there.
+    """Provisions the board behind `client`; `settings` must have all passwords.
 
-    `ca`: DER of the CA of every account that verifies, or None: then the public root of each server is found
-    from here, by `root`. `confirm` gets a question and answers whether mail may be deleted from a server; `progress`
-    gets short sentences. Raises BuzonError; the old settings are then in force.
+    `ca`: DER of the CA of every account that verifies; None: `root` finds each server's public root from this
+    PC. `confirm` gets a question and answers whether mail may be deleted from a server; `progress` gets short
+    sentences. Raises BuzonError; the old settings are then still in force.
     """
     info = client.info or client.hello()
     settings, files = _with_ca(settings, ca, progress, root)
@@ -76,11 +76,11 @@ def provision(
         state = _test(client, progress)
         settings, unconfirmed = _confirm(settings, state, room(client), confirm)
         if unconfirmed is not None:
-            # Only `delete_confirmed` differs from what was tested, and one login more may be one too many.
+            # Only `delete_confirmed` differs from what was tested, and another login may be one too many.
             stage(client, to_cbor(settings))
         client.commit(untested=unconfirmed is not None)
     except NoBoard:
-        raise  # nobody is there to be told
+        raise  # there is no board to discard them
     except BoardRefused as error:
         _discard(client)
         ssids, ids = [one.ssid for one in settings.wifi], [one.id for one in settings.account]
@@ -95,8 +95,8 @@ def provision(
 
 
 def stage(client: Client, data: bytes) -> None:
-    """Sends settings (CBOR); waits while the board still tests others that were given up, or while its heap is full
-    beside a TLS handshake."""
+    """Sends settings (CBOR); waits while the board is still testing others that were abandoned, or while a
+    TLS handshake fills its heap."""
     deadline = time.monotonic() + _BUSY_S
     while True:
         try:
@@ -136,11 +136,15 @@ _STEPS = {
 
 
 def _test(client: Client, progress: Progress) -> TestState:
-    """Polls the board's test to its end. Raises BoardRefused with the board's sentence when it failed."""
+    """Polls the board's test until it ends. Raises BoardRefused with the board's sentence if it failed."""
     deadline = time.monotonic() + TEST_S
     shown = ""
+    at = None
     while True:
         state = client.test()
+        if at != (state.account, state.step):
+            at = (state.account, state.step)
+            deadline = time.monotonic() + TEST_S
         if state.state == "ok":
             return state
         if state.state == "failed":
@@ -156,7 +160,7 @@ def _test(client: Client, progress: Progress) -> TestState:
             shown = text
         if time.monotonic() > deadline:
             raise BuzonError(
-                f"The board's test took more than {TEST_S:.0f} s: restart the board, and provision it again."
+                f"The board's test got no further for {TEST_S:.0f} s: restart the board, and provision it again."
             )
         time.sleep(_POLL_S)
 
@@ -164,7 +168,7 @@ def _test(client: Client, progress: Progress) -> TestState:
 def _confirm(
     settings: Settings, state: TestState, room: int | None, confirm: Confirm
 ) -> tuple[Settings, list[str] | None]:
-    """Asks for each account that would delete. The second value is None when nothing changed."""
+    """Asks about each account that would delete mail. The second value is None if nothing changed."""
     found = {one.id: one for one in state.accounts}
     accounts: list[Account] = []
     changed: list[str] = []
@@ -215,13 +219,13 @@ def human(size: int) -> str:
 
 
 def room(client: Client) -> int | None:
-    """Bytes that are free on the board's flash; None when it does not say."""
+    """How many bytes are free on the board's flash; None if it does not say."""
     flash = client.status().flash
     return flash[0] if flash else None
 
 
 def _discard(client: Client) -> None:
-    """Takes the staged settings back as well as it goes; the error that led here is the one that matters."""
+    """Withdraws the staged settings if possible; the error that led here is what matters."""
     try:
         client.discard()
     except Exception:

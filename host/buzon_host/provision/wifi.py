@@ -1,4 +1,4 @@
-"""The wizard's questions on the Wi-Fi: a network that the board sees, or a name that is typed, and its password."""
+"""The wizard's questions about the Wi-Fi: a network that the board sees or a typed name, and its password."""
 
 import time
 
@@ -16,7 +16,7 @@ _SCAN_S = 1.0
 
 
 def network(draft: Draft) -> bool:
-    """The choice by Enter is the last one, or the strongest."""
+    """Asks for the network. Enter takes the last one, or the strongest."""
     ask, known = draft.ask, draft.known
     with ask.working() as progress:
         progress("The board looks for Wi-Fi networks")
@@ -48,7 +48,7 @@ def network(draft: Draft) -> bool:
 
 
 def _hidden(draft: Draft, typed: str) -> bool:
-    """Whether a name that is not in sight is meant: mostly it is a typing error."""
+    """Whether the person means a network that is not in sight: usually it is a typing error."""
     try:
         return draft.ask.yes(f"The board does not see a Wi-Fi named {typed} now. Is that its name?", False)
     except Back:
@@ -56,7 +56,7 @@ def _hidden(draft: Draft, typed: str) -> bool:
 
 
 def password(draft: Draft) -> bool:
-    """Asked where one is wanted and none is stored; sets `draft.wifi`."""
+    """Asked if a password is required and none is stored; sets `draft.wifi`."""
     ask, ssid, options = draft.ask, draft.ssid, draft.options
     if draft.secure is False:
         draft.wifi = schema.Wifi.model_validate({"ssid": ssid, "password": SecretStr("")})
@@ -82,12 +82,12 @@ def password(draft: Draft) -> bool:
 
 
 def _scan(client: Client) -> list[tuple[str, int, bool]] | None:
-    """What the board sees, the strongest first, each name once; None when it cannot look now."""
+    """What the board sees, strongest first, each name once; None if it cannot look now."""
     for left in range(_SCAN_TRIES, 0, -1):
         try:
             found = client.wifi_scan()
             break
-        except BoardRefused:  # while it joins one a chip may refuse to look for others
+        except BoardRefused:  # a chip that is joining a network may refuse to look for others
             if left == 1:
                 return None
             time.sleep(_SCAN_S)

@@ -1,13 +1,13 @@
 """The dialogue of `buzon provision`: from an e-mail address to a board that has collected its first mail.
 
-Plain functions over an `Ask`: they ask, look and decide; `steps.provision` alone changes the board, so that its old
-settings stay in force until it has tested the new ones. What is asked is asked again until it can be used.
+Plain functions over an `Ask`: they ask, look and decide; only `steps.provision` changes the board, so that
+its old settings stay in force until it has tested the new ones. A question is repeated until its answer can
+be used.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import cbor2
@@ -16,13 +16,14 @@ from ..board.client import AccountStatus, Client
 from ..board.follow import follow
 from ..errors import BoardRefused, BuzonError
 from . import answers as remembered
-from . import discover, policy, schema, steps, wifi, words
+from . import discover, policy, schema, steps, wifi, words, zones
 from .account import login as find_login
 from .account import use
 from .ask import BACK, Ask, Options, in_turn
 from .draft import Draft
+from .purpose import SAID, Purpose, storage_for
 
-# Of the firmware's error tree: the PC's own session may be open there still; a temporary problem.
+# From the firmware's error tree: the PC's own session may still be open there; a temporary problem.
 _SOON = (503, 505)
 _SOON_S = 10.0
 _AGAIN = 3
@@ -31,24 +32,27 @@ _ALERT_S = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """`settings`: with passwords. `pinned`: a certificate that only a person vouches for, DER."""
+    """`settings`: with passwords. `purpose`: what was chosen. `pinned`: a certificate that only a person vouches for,
+    DER."""
 
     result: steps.Result
     settings: schema.Settings
     accounts: list[AccountStatus]
+    purpose: Purpose
     pinned: bytes | None
 
 
 def run(client: Client, ask: Ask, options: Options) -> Outcome:
     """Asks, provisions the board behind `client`, and waits for its first mail.
 
-    Raises BuzonError when the board is not provisioned, or its first collection fails; KeyboardInterrupt at any time.
+    Raises BuzonError if the board is not provisioned or its first collection fails; KeyboardInterrupt at any
+    time.
     """
     known = remembered.load()
     before = _before(client)
     if options.email is not None:
         use(known, options.email)
-    # Not the address that the board names: it may be somebody's who waits for a password there.
+    # Not the address that the board names: somebody may be waiting for a password there.
     known.ssid = known.ssid or before.ssid[:32]
     ask.say(
         f"Enter takes what is in brackets, {BACK} goes back, Ctrl-C ends: what was answered is offered next time."
@@ -57,7 +61,11 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
     in_turn(_QUESTIONS, talk)
     login = talk.draft.login
     return Outcome(
-        talk.result, talk.tree, _first(client, ask, talk.tree), login.root if login.pinned else None
+        talk.result,
+        talk.tree,
+        _first(client, ask, talk.tree),
+        talk.draft.purpose,
+        login.root if login.pinned else None,
     )
 
 
@@ -73,7 +81,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Before:
-    """The board's settings in force, as far as they are kept or told."""
+    """The board's settings in force, as far as they are kept or shown."""
 
     parts: dict[str, Any] = field(default_factory=dict)
     accounts: list[_Seen] = field(default_factory=list)
@@ -93,8 +101,11 @@ def _before(client: Client) -> _Before:
             name: tree[name] for name in ("device", "display", "notify", "storage", "time") if name in tree
         }
         ssid = str(tree["wifi"][0]["ssid"]) if tree.get("wifi") else ""
+        if "time" in parts:
+            time = zones.from_board(parts["time"])
+            parts["time"] = {**time, "zone": zones.kept(time.get("zone", 0))}
     except (BoardRefused, cbor2.CBORDecodeError, AttributeError, LookupError, TypeError):
-        return _Before()  # nothing that could be kept
+        return _Before()  # nothing can be kept
     return _Before(parts, accounts, ssid)
 
 
@@ -123,7 +134,7 @@ def _login(talk: _Talk) -> bool:
 def _summary(talk: _Talk) -> bool:
     draft = talk.draft
     client, ask, login, account = draft.client, draft.ask, draft.login, draft.account
-    talk.tree = _settings(talk.before, account, draft.wifi)
+    talk.tree = _settings(talk.before, account, draft.wifi, draft.purpose)
     board = client.info.board if client.info is not None else ""
     ask.say()
     ask.say(f"Board    {board} on {client.link.port}")
@@ -132,19 +143,18 @@ def _summary(talk: _Talk) -> bool:
             ask.say(f"         it collects {old.user} from {old.host} now, and no longer then")
     ask.say(f"Mail     {account.user} from {account.host}:{account.effective_port}")
     ask.say(f"Server   {'the pinned certificate, and no other' if login.pinned else 'verified, with its CA'}")
-    ask.say(
-        "Copies   " + ("deleted from the server once stored" if account.deletes else "stay on the server")
-    )
+    ask.say(f"Purpose  {SAID[draft.purpose]}")
     ask.say("Begins   " + ("with what comes from now on" if account.start == "now" else "with what is there"))
     locked = draft.wifi.password is not None and draft.wifi.password.get_secret_value()
     ask.say(f"Wi-Fi    {draft.wifi.ssid}{'' if locked else ' (no password)'}")
+    ask.say(f"Clock    {zones.said(talk.tree.time.zone)}")
     if not ask.yes("Put this on the board?", True):
         raise BuzonError("Nothing was changed on the board: run buzon provision again when you like.")
     return True
 
 
 def _provision(talk: _Talk) -> bool:
-    """`steps.provision`, and again after what the board's own test found wrong was asked again."""
+    """Runs `steps.provision`, and repeats it after asking again for what the board's own test found wrong."""
     draft, ask = talk.draft, talk.draft.ask
     again = 0
     while True:
@@ -163,7 +173,7 @@ def _provision(talk: _Talk) -> bool:
             said = words.of_board(error, draft.wifi.ssid, draft.account.host)
             if error.code in words.WIFI:
                 ask.say(said)
-                draft.stored = False  # what was wrong once is not taken again
+                draft.stored = False  # a password that was wrong is not used again
                 in_turn((wifi.network, wifi.password), draft)
             elif error.code in _SOON and again < _AGAIN:
                 ask.say(said)
@@ -181,7 +191,7 @@ def _of(question: Callable[[Draft], bool]) -> Callable[[_Talk], bool]:
 
 _QUESTIONS = (
     _login,
-    *map(_of, (policy.shared, policy.copies, policy.only_new, policy.deleting, wifi.network, wifi.password)),
+    *map(_of, (policy.purpose, policy.deleting, wifi.network, wifi.password)),
     _summary,
     _provision,
 )
@@ -190,22 +200,25 @@ _QUESTIONS = (
 # The board
 
 
-def _settings(before: _Before, account: schema.Account, network: schema.Wifi) -> schema.Settings:
-    """The whole tree: what the board has of other settings is kept, as far as this version knows them."""
+def _settings(
+    before: _Before, account: schema.Account, network: schema.Wifi, purpose: Purpose
+) -> schema.Settings:
+    """The whole tree: the board's other settings are kept, as far as this version knows them."""
     blank = {"wifi": [{"ssid": "x"}], "account": [{"host": "x", "user": "x"}]}
-    zone = datetime.now().astimezone().utcoffset()
-    parts: dict[str, Any] = {"time": {"zone": int(zone.total_seconds() // 60) if zone else 0}}
+    parts: dict[str, Any] = {"time": {"zone": zones.system()}}
     for name, value in before.parts.items():
         try:
             schema.parse({**blank, name: value})
             parts[name] = value
         except schema.SettingsError:
             continue
-    return schema.parse({**blank, **parts}).model_copy(update={"wifi": [network], "account": [account]})
+    tree = schema.parse({**blank, **parts})
+    storage = storage_for(tree.storage, purpose)
+    return tree.model_copy(update={"wifi": [network], "account": [account], "storage": storage})
 
 
 def _first(client: Client, ask: Ask, tree: schema.Settings) -> list[AccountStatus]:
-    """Waits for the first collection, and says what came of it."""
+    """Waits for the first collection, and reports its result."""
     account = tree.account[0]
     try:
         with ask.working() as progress:

@@ -1,6 +1,6 @@
-"""What is said of errors while a board is provisioned; by the wizard in words of the question that was asked.
+"""What is said about errors while a board is provisioned; the wizard uses the words of its question.
 
-The sentences of the firmware are for a board on a wall; here a person sits at the keyboard.
+The firmware's sentences are for a board on a wall; here a person sits at the keyboard.
 """
 
 import re
@@ -9,8 +9,8 @@ from ..errors import BoardRefused, ServerRefused
 
 LOGIN = (501, 502)  # the codes of the firmware's error tree: refused; the password is wrong
 WIFI = (200, 201, 202)
-SOON = (203, 204, 205, 206, 503, 504, 505)  # may be over when it is tried again
-_CERTIFICATE = (208, 209, 210, 211, 212, 217, 218)
+SOON = (203, 204, 205, 206, 221, 503, 504, 505)  # may be gone at the next try
+_CERTIFICATE = (208, 209, 210, 211, 212, 217, 218, 219, 220, 222)
 
 _SERVER = {
     204: "The server does not answer now.",
@@ -21,17 +21,18 @@ _SERVER = {
     503: "Another program has the mailbox open: close it, or wait a minute.",
     504: "The server wants more time between two logins: wait a few minutes.",
     505: "The server has trouble of its own{}: wait a few minutes.",
-    506: "The server will not work without you{}: ask your provider.",
+    506: "The server says that you must act first{}: ask your provider.",
 }
 
 _BOARD = {
-    200: "The board could not join the Wi-Fi {ssid}: see that the access point is on and near.",
+    200: "The board could not join the Wi-Fi {ssid}: check that the access point is on and within reach.",
     201: "The Wi-Fi {ssid} refused the password.",
     202: "The board sees no Wi-Fi {ssid}: look at its name; a board knows 2.4 GHz only.",
     203: "This PC finds the server {host}, but the board does not: the Wi-Fi {ssid} may be a guest network.",
     204: "This PC reaches the server {host}, but the board does not: the Wi-Fi {ssid} may let no mail through.",
     205: "The server stopped answering the board: run buzon provision again in a few minutes.",
     206: "The server closed the board's connection: run buzon provision again in a few minutes.",
+    221: "The board's connection was lost while TLS began: run buzon provision again in a few minutes.",
     501: "The server let this PC in, but not the board: run buzon provision again in a few minutes.",
     502: "The server let this PC in, but not the board: run buzon provision again in a few minutes.",
     503: "Another program has the mailbox open: close it, or wait a minute.",
@@ -44,7 +45,7 @@ _OTHER = (
 )
 
 
-# What to do, where the firmware's sentence says that it is to be provisioned: that is what is being done.
+# What to do where the firmware's sentence says to provision the board, as that is being done.
 _INSTEAD = {
     201: "correct it, and run this again.",
     211: "give the server's CA with --ca FILE.",
@@ -55,7 +56,7 @@ _INSTEAD = {
 
 
 def of_test(error: BoardRefused) -> str:
-    """The board's sentence on settings that it tests, for somebody who is provisioning it."""
+    """The board's sentence about the settings that it tests, for the person who is provisioning it."""
     text, colon, _ = error.sentence.rpartition(": ")
     if error.code not in _INSTEAD or not colon:
         return error.sentence
@@ -63,19 +64,19 @@ def of_test(error: BoardRefused) -> str:
 
 
 def of_server(error: ServerRefused) -> str:
-    """A sentence on what the server did when this PC asked it."""
+    """A sentence about what the server did when this PC asked it."""
     text = _SERVER.get(error.code)
     return text.format(_said(error.detail)) if text is not None else str(error)
 
 
 def of_board(error: BoardRefused, ssid: str, host: str) -> str:
-    """A sentence on what the board's own test found wrong."""
+    """A sentence about what the board's own test found wrong."""
     text = _OTHER if error.code in _CERTIFICATE else _BOARD.get(error.code)
     return text.format(ssid=ssid, host=host) if text is not None else error.sentence
 
 
 def _said(detail: str) -> str:
-    """The server's own words in brackets; a code alone, such as AUTH, is none."""
+    """The server's own words in brackets; a code alone, such as AUTH, does not count."""
     if not detail or re.fullmatch(r"[A-Z0-9/_.-]+|\?+", detail):
         return ""
     return f' (the server says: "{detail}")'

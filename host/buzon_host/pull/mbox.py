@@ -1,20 +1,24 @@
-"""Copies into an mbox file (mboxrd: "From " lines quoted with ">", LF line ends). The From_ line before a message
-says that it was copied.
+"""Copies into an mbox file (mboxrd: "From " lines quoted with ">", LF line ends). The From_ line before a
+message shows that it was copied.
 
-Beside FILE lie, while they are needed: FILE.<tag>.part, the bytes of a message that is being copied; FILE.buzon,
-what is being appended and where, so that an append that was cut off is undone and done again.
+While they are needed, two files are beside FILE: FILE.<tag>.part, the bytes of a message that is being
+copied, and FILE.buzon, what is being appended and where, so that an interrupted append is undone and
+repeated.
 """
 
 import os
 import re
 import time as clock
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from ..board.client import Item
 from ..errors import BuzonError, UsageError
 from .target import TAG, private, sync_folder
 
 _FROM = re.compile(rf"From ({TAG})@buzon ".encode())
+_UNQUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _QUOTED = re.compile(rb"^(>*From )", re.MULTILINE)
 
 
@@ -25,10 +29,11 @@ class Mbox:
         self.path = path
         self.there: set[str] = set()
         self._file: BinaryIO | None = None
+        self._where: dict[str, tuple[int, int]] = {}  # where each message's text begins and ends
         self._redo = path.with_name(path.name + ".buzon")
 
     def __enter__(self) -> Self:
-        """Makes the file when it is missing, and ends what was cut off. Raises UsageError when it is no mbox."""
+        """Makes a missing file, or finishes an interrupted append. Raises UsageError if it is not an mbox."""
         if self.path.exists() and not self.path.is_file():
             raise UsageError(f"{self.path} is not a file: name an mbox file, or a file to be made.")
         if not self.path.parent.is_dir():
@@ -41,7 +46,8 @@ class Mbox:
             if file.read(5) not in (b"", b"From "):
                 raise UsageError(f"{self.path} is no mbox file: name another one, or a file to be made.")
             file.seek(0)
-            self.there = {found[1].decode() for line in file if (found := _FROM.match(line))}
+            self._find(file)
+            self.there = set(self._where)
         except BaseException:
             file.close()
             raise
@@ -67,8 +73,48 @@ class Mbox:
         part.unlink()
         self.there.add(tag)
 
+    def holds(self, tag: str, item: Item) -> bool:
+        text = self._read(tag)
+        if text is None:
+            return False
+        message = _UNQUOTED.sub(rb"\1", text.removesuffix(b"\n")).replace(b"\n", b"\r\n")
+        # An mbox does not keep the kind of line ends, and it may have added the last one.
+        return any(
+            (len(each), zlib.crc32(each)) == (item.size, item.crc)
+            for each in (message, message.removesuffix(b"\r\n"))
+        )
+
+    def is_copy(self, tag: str, message: bytes) -> bool:
+        return self._read(tag) == rendered(tag, 0, message).partition(b"\n")[2]
+
+    def _read(self, tag: str) -> bytes | None:
+        """The text of a copy from an earlier run, or None."""
+        begin, end = self._where.get(tag, (0, 0))
+        if self._file is None or not end:
+            return None
+        self._file.seek(begin)
+        return self._file.read(end - begin)
+
+    def _find(self, file: BinaryIO) -> None:
+        """Finds where the copies are: each from the end of its From_ line up to the next one."""
+        at = 0
+        tag = ""
+        empty = True
+        for line in file:
+            found = _FROM.match(line)
+            if tag and (found or (empty and line.startswith(b"From "))):
+                self._where[tag] = (self._where[tag][0], at)
+                tag = ""
+            at += len(line)
+            if found:
+                tag = found[1].decode()
+                self._where[tag] = (at, at)
+            empty = line == b"\n"
+        if tag:
+            self._where[tag] = (self._where[tag][0], at)
+
     def _recover(self, file: BinaryIO) -> None:
-        """Ends an append that was cut off: what stands there of it is removed, and all of it written."""
+        """Finishes an interrupted append: what was written is removed, and all of it is written again."""
         _aside(self._redo).unlink(missing_ok=True)
         try:
             head, _, text = self._redo.read_bytes().partition(b"\n")
@@ -87,12 +133,12 @@ class Mbox:
         elif size >= at and tail.startswith(text):
             self._redo.unlink()  # nothing is missing, and another program has added to it
             return
-        # Else another program has changed the file meanwhile: rather twice than half.
+        # Otherwise another program has changed the file meanwhile: better twice than half.
         _append(file, self._redo, text)
 
 
 def rendered(tag: str, time: int, message: bytes) -> bytes:
-    """A message as it stands in an mbox, with its From_ line and the empty line behind it."""
+    """A message as it is in an mbox, with its From_ line and the empty line after it."""
     text = _QUOTED.sub(rb">\1", message.replace(b"\r\n", b"\n"))
     if not text.endswith(b"\n"):
         text += b"\n"
@@ -125,7 +171,7 @@ def _aside(redo: Path) -> Path:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """As mail programs lock an mbox file, where the system can."""
+    """Locks an mbox file as mail programs do, if the system can."""
     try:
         import fcntl
     except ImportError:  # Windows

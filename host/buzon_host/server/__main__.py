@@ -1,9 +1,9 @@
 """`python -m buzon_host.server`: the server as a process for `run.LocalServer`; never used by hand.
 
-The first line on stdin is a JSON map of `serve_forever`'s parameters (there, not in the arguments, so that
-no password shows in a list of processes), and `work`, a temporary folder that it removes when it ends. One
-JSON line on stdout says that it is ready, or gives an error: `{"error": sentence, "no_mail": bool}`.
-It ends when stdin closes, so it cannot outlive who started it.
+The first line on stdin is a JSON map of `serve_forever`'s parameters (not arguments, so that no password
+shows in a list of processes) and `work`, a temporary folder that it removes when it ends. One JSON line on
+stdout says that it is ready, or gives an error: `{"error": sentence, "no_mail": bool}`. It ends when stdin
+closes, so that it cannot outlive the process that started it.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
-"""Certificates made on the spot: a CA of the server's own, and good or deliberately bad certificates from it.
+"""Certificates made on the spot: the server's own CA, and good or deliberately bad certificates from it.
 
-It never touches the computer's own list of CAs.
+The computer's own list of CAs is never touched.
 """
 
 # mypy: allow-untyped-calls
@@ -15,7 +15,7 @@ import trustme
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 
 Certificate = Literal["good", "expired", "other-name", "other-ca"]
-"""Which certificate a server shows: three of them must be refused by a client that verifies."""
+"""Which certificate a server shows: a client that verifies must refuse all but "good"."""
 
 CERTIFICATES: tuple[Certificate, ...] = get_args(Certificate)
 NAMES = ("localhost", "127.0.0.1", "mail.example.org")
@@ -47,20 +47,20 @@ def good(ca: trustme.CA, names: tuple[str, ...] = ()) -> trustme.LeafCert:
 
 
 def expired(ca: trustme.CA, names: tuple[str, ...] = ()) -> trustme.LeafCert:
-    """As `good`, but it ended 30 days ago."""
+    """As `good`, but it expired 30 days ago."""
     now = datetime.datetime.now(datetime.UTC)
     every = dict.fromkeys(NAMES + names)
     return ca.issue_cert(*every, not_before=now - 60 * _DAY, not_after=now - 30 * _DAY)
 
 
 def for_other_name(ca: trustme.CA) -> trustme.LeafCert:
-    """Valid, of the right CA, but only for `OTHER_NAME`."""
+    """Valid and from the right CA, but only for `OTHER_NAME`."""
     now = datetime.datetime.now(datetime.UTC)
     return ca.issue_cert(OTHER_NAME, not_before=now - _DAY, not_after=now + 365 * _DAY)
 
 
 def of_other_ca(names: tuple[str, ...] = ()) -> trustme.LeafCert:
-    """As `good`, but of a CA that nobody knows."""
+    """As `good`, but from a CA that nobody knows."""
     return good(trustme.CA(organization_name="Another CA"), names)
 
 

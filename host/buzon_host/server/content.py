@@ -1,6 +1,6 @@
-"""Message content as streams of chunks: CRLF line ends, TOP's part, dot-stuffing.
+"""Message content as streams of chunks: CRLF line ends, the part that TOP sends, dot-stuffing.
 
-Bytes only: never opens a file or a socket, and never holds more than the chunk it was given.
+It handles bytes only: it never opens a file or a socket, and never holds more than the chunk it was given.
 """
 
 import re
@@ -22,7 +22,7 @@ def read_chunks(file: BinaryIO) -> Iterator[bytes]:
 def with_crlf(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The content as it goes over the wire: LF becomes CRLF, and a missing last line end is added.
 
-    Lone CRs and all other bytes are left alone. Content that has this form already passes unchanged.
+    Lone CRs and all other bytes are left alone. Content that already has this form passes unchanged.
     """
     last = b""
     for chunk in chunks:
@@ -30,7 +30,7 @@ def with_crlf(chunks: Iterable[bytes]) -> Iterator[bytes]:
             continue
         out = _BARE_LF.sub(b"\r\n", chunk)
         if last == b"\r" and chunk[:1] == b"\n":
-            out = out[1:]  # its CR went out at the end of the chunk before
+            out = out[1:]  # its CR went out at the end of the previous chunk
         last = chunk[-1:]
         yield out
     if last not in (b"", b"\n"):

@@ -1,6 +1,7 @@
-"""Debian's Dovecot (2.3) as a POP3 server in a temporary folder of its own: no root, no system files touched.
+"""Debian's Dovecot (2.3) as a POP3 server in its own temporary folder: no root, no system files touched.
 
-From root it is started as uid 65534, as its login process refuses root; from any other user as that user.
+When started by root it runs as uid 65534, as its login process refuses root; otherwise it runs as the current
+user.
 """
 
 import contextlib
@@ -82,7 +83,7 @@ class Dovecot:
     """A running Dovecot; a context manager, or `start()` and `stop()`.
 
     Mechanisms: see `MECHANISMS`; for XOAUTH2 and OAUTHBEARER the token is the password.
-    tls_only: refuse logins that show the password on a connection without TLS.
+    tls_only: refuse logins that would reveal the password on a connection without TLS.
     After the start: the ports `pop3` (with STLS) and `pop3s` on `host`, `ca_pem`, `ca_der`, `maildir`.
     """
 
@@ -105,13 +106,13 @@ class Dovecot:
         program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         if program is None:
             raise RuntimeError("dovecot is not installed (Debian: apt-get install dovecot-pop3d)")
-        # Not below pytest's folders, which only their owner may enter; and short, for its sockets' names.
+        # Not below pytest's folders, which only their owner may enter; short because of its sockets' names.
         self._folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
         try:
             self._configure()
             ids = [f"--reuid={self._uid}", f"--regid={self._gid}", "--clear-groups"] if self._as_root else []
             self._process = subprocess.Popen(
-                # pdeathsig: it ends with the tests, even if they are killed.
+                # pdeathsig: it ends with the tests, even if those are killed.
                 [
                     "setpriv",
                     "--pdeathsig=TERM",
@@ -150,7 +151,7 @@ class Dovecot:
             self._folder = Path()
 
     def add(self, message: bytes) -> None:
-        """Put a message into the Maildir, with these bytes; Dovecot sends LF as CRLF."""
+        """Put a message with these bytes into the Maildir; Dovecot sends LF as CRLF."""
         self._count += 1
         name = f"{int(time.time())}.M{self._count:06}P{os.getpid()}.buzon"
         aside = self.maildir / "tmp" / name
@@ -163,7 +164,7 @@ class Dovecot:
         return sum(1 for name in ("new", "cur") for _ in (self.maildir / name).iterdir())
 
     def uids(self) -> list[bytes]:
-        """What it calls its messages in UIDL, in its order."""
+        """The UIDLs of its messages, in its order."""
         client = poplib.POP3(self.host, self.pop3, timeout=60)
         client.user(self.user)
         client.pass_(self.password)

@@ -1,6 +1,6 @@
 """The server's mail: a Maildir on disk, and loading a folder of messages into it.
 
-It never reads a message into memory as a whole, and never renames or rewrites what is in the Maildir.
+What is in the Maildir is never renamed or rewritten, and messages are delivered and listed in chunks.
 """
 
 import email.parser
@@ -26,11 +26,11 @@ _OUR_NAME = re.compile(r"\.buzon,S=(\d+),W=(\d+)")
 
 
 class LocalServerError(Exception):
-    """The local mail server cannot do what was asked. Its text is one sentence for a person."""
+    """The local mail server cannot do what it was asked. The text is one sentence for a person."""
 
 
 class NoMailError(LocalServerError):
-    """The folder that was given holds no message, or cannot be read."""
+    """The given folder has no messages, or cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Message:
 def is_message(path: Path) -> bool:
     """Whether `path` is a regular file in which Python's email parser finds a header field.
 
-    A header is looked for in the first MiB only. Raises OSError when the file cannot be read.
+    It looks for a header in the first MiB only. Raises OSError if the file cannot be read.
     """
     if not path.is_file():
         return False
@@ -54,7 +54,7 @@ def is_message(path: Path) -> bool:
 
 
 def messages_in(folder: Path) -> list[Path]:
-    """The messages directly in `folder`, by file name. Raises NoMailError when there is none."""
+    """The messages directly in `folder`, by file name. Raises NoMailError if there are none."""
     try:
         found = [path for path in sorted(folder.iterdir()) if is_message(path)]
     except FileNotFoundError:
@@ -72,9 +72,9 @@ def messages_in(folder: Path) -> list[Path]:
 
 
 class Maildir:
-    """A Maildir (`new`, `cur`, `tmp`), made when it is missing.
+    """A Maildir (`new`, `cur`, `tmp`), made if it is missing.
 
-    A message keeps its UIDL for as long as its file keeps its name, so also when the server starts again.
+    A message keeps its UIDL for as long as its file keeps its name, even across restarts of the server.
     """
 
     _lock = threading.Lock()
@@ -89,7 +89,7 @@ class Maildir:
             (path / name).mkdir(parents=True, exist_ok=True)
 
     def deliver(self, content: bytes | Iterable[bytes]) -> str:
-        """Add a message, made CRLF by `with_crlf`: it appears whole, or not at all. Returns its UIDL."""
+        """Add a message, with CRLF from `with_crlf`: it appears whole or not at all. Returns its UIDL."""
         base = self._unique()
         aside = self.path / "tmp" / base
         size = 0
@@ -104,7 +104,7 @@ class Maildir:
         return base
 
     def load(self, folder: Path) -> int:
-        """Deliver all messages of `folder`, by file name; returns how many. Raises NoMailError."""
+        """Deliver all messages in `folder`, by file name; returns how many there were. Raises NoMailError."""
         found = messages_in(folder)
         for path in found:
             with path.open("rb") as file:
@@ -130,7 +130,7 @@ class Maildir:
         return len(self._files())
 
     def open(self, message: Message) -> BinaryIO:
-        """The message's file, to be read through `with_crlf`. Raises OSError when it is gone."""
+        """The message's file, to be read through `with_crlf`. Raises OSError if it is gone."""
         return message.path.open("rb")
 
     def read(self, message: Message) -> bytes:
@@ -160,7 +160,7 @@ class Maildir:
 
     @classmethod
     def _unique(cls) -> str:
-        """A name never used before, that sorts after the ones before it even if the clock stands still."""
+        """An unused name, which sorts after all earlier ones even if the clock stands still."""
         with cls._lock:
             cls._last_us = max(cls._last_us + 1, time.time_ns() // 1000)
             seconds, micros = divmod(cls._last_us, 1_000_000)

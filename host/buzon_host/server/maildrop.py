@@ -1,6 +1,6 @@
-"""A server's maildrop: its Maildir, its login, its lock, and the faults asked for; and those of other users.
+"""A server's maildrop: its Maildir, login and lock, and the faults asked for; and those of other users.
 
-It is what all POP3 sessions of a server share; it knows nothing of connections.
+All POP3 sessions of a server share it; it knows nothing about connections.
 """
 
 import hmac
@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from .maildir import Maildir
 
 FAULTS = ("close_in_message", "refuse_retr", "stall")
-"""What can be made to befall a RETR: cut off in the middle, answered -ERR, silent from the middle on."""
+"""How a RETR can be made to fail: cut off in the middle, answered -ERR, silent from the middle on."""
 
 IDLE_S = 600
 """Seconds without a command before a connection is dropped, deleting nothing (RFC 1939 section 3)."""
 
 
 class Maildrop:
-    """`locked` while a session has it open.
+    """`locked`: a session has it open.
 
-    `others`: maildrops of other users, which log in by the same ports.
-    `faults`: name in `FAULTS` -> number of the RETR, counted from 1 over the server's life, that it befalls.
+    `others`: maildrops of other users, who log in on the same ports.
+    `faults`: name in `FAULTS` -> number of the RETR that fails, counted from 1 over the server's life.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Maildrop:
         self._retrieved = 0
 
     def login(self, user: bytes, password: bytes) -> "Maildrop | None":
-        """The maildrop that user (without its domain too) and password open, or None; a wrong one takes as long."""
+        """The maildrop that user (with or without domain) and password open, or None, which takes as long."""
         found = [drop for drop in (self, *self._others) if drop._opens(user, password)]
         return found[0] if found else None
 
     def _opens(self, user: bytes, password: bytes) -> bool:
-        # Whole or without the domain, as providers take it: this server's domain is localhost.
+        # With or without the domain, as providers accept it: this server's domain is localhost.
         known = hmac.compare_digest(user.removesuffix(b"@localhost"), self._user)
         return hmac.compare_digest(password, self._password) and known
 
     def next_fault(self) -> str:
-        """Counts one RETR; the fault it is to suffer, or ""."""
+        """Counts one RETR; returns its fault, or ""."""
         self._retrieved += 1
         return self._faults.get(self._retrieved, "")

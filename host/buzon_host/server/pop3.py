@@ -1,7 +1,7 @@
 """The POP3 server: RFC 1939, CAPA (RFC 2449), STLS (RFC 2595), AUTH PLAIN (RFC 5034), true PIPELINING.
 
-Serves one maildrop out of a Maildir, byte for byte and with bounded memory. It never changes a message,
-and deletes only at QUIT. One Twisted protocol per connection; the `Maildrop` is what they share.
+It serves one maildrop from a Maildir, byte for byte and with bounded memory. It never changes a message, and
+deletes only at QUIT. There is one Twisted protocol per connection; they share the `Maildrop`.
 """
 
 # Twisted's protocol classes are not annotated.
@@ -50,7 +50,7 @@ class _Download:
         try:
             chunk = next(self._chunks, None)
         except OSError:
-            # Nothing but the end of the connection tells the client that the message is not whole.
+            # Only the end of the connection tells the client that the message is incomplete.
             self._end()
             self._session.close()
             return
@@ -131,7 +131,7 @@ class Pop3(LineReceiver, TimeoutMixin):
             self._err(b"unknown command")
 
     def close(self) -> None:
-        """End the session; close once all is sent, even if the peer ignores TLS's closing alert."""
+        """End the session; close once everything is sent, even if the peer ignores TLS's closing alert."""
         self._silent = True
         self._unlock()
         if self.paused:
@@ -168,7 +168,7 @@ class Pop3(LineReceiver, TimeoutMixin):
                 self._messages[index].path.unlink(missing_ok=True)
             except OSError:
                 failed += 1
-        self._unlock()  # first: who reads the answer may log in again at once
+        self._unlock()  # first: a client that has the answer may log in again at once
         if failed:
             self._err(b"[SYS/TEMP] %d of %d messages could not be deleted" % (failed, len(self._deleted)))
         else:
@@ -184,7 +184,7 @@ class Pop3(LineReceiver, TimeoutMixin):
         if not self._may_stls():
             self._err(b"TLS is active already, or not to be had")
             return
-        # Whatever came in plain text after STLS was not said by who will speak in TLS.
+        # Plain text that came after STLS may not be from the client that will speak TLS.
         self.clearLineBuffer()
         self._user = None
         self._in_tls = True
@@ -339,13 +339,13 @@ class Pop3(LineReceiver, TimeoutMixin):
         self.transport.registerProducer(_Download(self, file, chunks, then), False)
 
     def _stall(self) -> None:
-        """Say nothing more, but notice when the client leaves."""
+        """Send nothing more, but notice when the client leaves."""
         self._silent = True
         self.resumeProducing()
 
 
 class Pop3Factory(Factory):
-    """Makes the connections of one port. `tls`: for STLS, or None; `in_tls`: the port speaks TLS already."""
+    """Makes the connections of one port. `tls`: for STLS, or None; `in_tls`: the port already speaks TLS."""
 
     noisy = False
 

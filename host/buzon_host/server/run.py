@@ -1,6 +1,6 @@
-"""`LocalServer`: a local mail server in a process of its own, for the demo and for tests.
+"""`LocalServer`: a local mail server in its own process, for the demo and for tests.
 
-It leaves nothing behind: neither process nor temporary folder, even if the caller dies.
+It leaves neither a process nor a temporary folder behind, even if the caller dies.
 """
 
 import json
@@ -24,13 +24,14 @@ _STOP_S = 5
 class LocalServer:
     """A running server; a context manager, or `start()` and `stop()`.
 
-    mail: folder of messages to serve; None: the project's samples, when `samples` and the Maildir is new.
+    mail: folder of messages to serve; None: the project's samples, if `samples` is set and the Maildir is
+    new.
     maildir: where the mail is kept (it stays there); None: a temporary one.
     pop3, pop3s, smtp: ports, 0 for any free one.
     certificate: "good", "expired", "other-name" or "other-ca". names: more names for the certificate.
-    certificates: a folder that keeps the CA, so that a server started again there is trusted still.
+    certificates: a folder that keeps the CA, so that a server that is started there again is still trusted.
     faults: {"close_in_message": n} closes the connection in the middle of the n-th RETR of the server's life,
-    {"refuse_retr": n} answers it -ERR, {"stall": n} goes silent in it.
+    {"refuse_retr": n} answers it with -ERR, {"stall": n} goes silent in the middle of it.
     mailboxes: users and passwords of more mailboxes, which are empty; only logins reach them.
 
     After the start: `host`, the ports `pop3`, `pop3s`, `smtp`, `user`, `password`, the paths `ca_pem`,
@@ -96,7 +97,7 @@ class LocalServer:
     def start(self) -> None:
         """Start it, and wait until its ports listen (at most 30 s).
 
-        Raises NoMailError when there is no mail in `mail`, LocalServerError for all else.
+        Raises NoMailError if there is no mail in `mail`, LocalServerError for anything else.
         """
         if self._process is not None:
             raise LocalServerError("This server runs already.")
@@ -109,7 +110,7 @@ class LocalServer:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
             )
-            # Both sides remove the folder: whichever is killed, the other one cleans up.
+            # Both sides remove the folder: if one is killed, the other one cleans up.
             ready = self._handshake(self._process, {"work": str(self._temporary), **self._parameters})
         except BaseException:
             self.stop()
@@ -143,7 +144,7 @@ class LocalServer:
         self._box = None
 
     def left(self) -> int:
-        """How many messages the server has now."""
+        """How many messages the server has at the moment."""
         return self._open_box().count()
 
     def deliver(self, message: bytes) -> None:
@@ -151,7 +152,7 @@ class LocalServer:
         self._open_box().deliver(message)
 
     def expected(self) -> dict[str, bytes]:
-        """UIDL -> what RETR sends (un-stuffed) for all messages the server has now."""
+        """UIDL -> what RETR sends (without dot-stuffing), for all messages that the server has now."""
         box = self._open_box()
         return {message.uidl: box.read(message) for message in box.messages()}
 
@@ -165,14 +166,14 @@ class LocalServer:
         assert process.stdout is not None
         output = process.stdout
         lines: list[bytes] = []
-        # A thread, as a pipe cannot be waited for with a deadline on Windows.
+        # A thread, as Windows cannot wait for a pipe with a deadline.
         reader = threading.Thread(target=lambda: lines.append(output.readline()), daemon=True)
         reader.start()
         try:
             process.stdin.write(json.dumps(parameters).encode("ascii") + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
-            pass  # it ended at once; below its last words are shown
+            pass  # it ended at once; its last words are shown below
         reader.join(_START_S)
         try:
             answer: dict[str, Any] = json.loads(lines[0])

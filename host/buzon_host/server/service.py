@@ -1,7 +1,7 @@
 """All ports of the local mail server in one process, until it is told to stop.
 
-`serve_forever` owns the process's one event loop, so it can be called once; `run.LocalServer` starts as many
-servers as one likes, each in a process of its own.
+`serve_forever` owns the process's only event loop, so it can be called only once; `run.LocalServer` starts
+any number of servers, each in its own process.
 """
 
 # mypy: allow-untyped-calls
@@ -67,13 +67,12 @@ def serve_forever(
 ) -> bool:
     """Serve until SIGINT (Ctrl-C) or SIGTERM; returns whether it was SIGINT. Main thread only, once.
 
-    mail: a folder whose messages are loaded first. maildir: where the mail is kept; None is a temporary
-    folder, removed at the end. samples: a Maildir that did not exist gets the project's samples if `mail` is
-    None. host: the address to listen on. Ports: 0 any free one, None off. names: more names or addresses for
-    the certificate. certificates: a folder that keeps the CA for the next time; None makes a new CA.
-    faults: see `pop3.Maildrop`. mailboxes: users and passwords of more mailboxes, empty ones.
-    on_ready is called once all ports listen.
-    Raises NoMailError, and LocalServerError when a port or an address cannot be had.
+    mail: a folder whose messages are loaded first. maildir: where the mail is kept; None: a temporary folder,
+    which is removed at the end. samples: a new Maildir gets the project's samples if `mail` is None. host:
+    the address to listen on. Ports: 0: any free one, None: off. names: more names or addresses for the
+    certificate. certificates: a folder that keeps the CA for the next time; None makes a new CA. faults: see
+    `maildrop.Maildrop`. mailboxes: users and passwords of more mailboxes, which are empty. on_ready is called
+    once all ports listen. Raises NoMailError, and LocalServerError if a port or an address cannot be used.
     """
     if unknown := set(faults or ()) - set(FAULTS):
         raise LocalServerError(
@@ -121,7 +120,7 @@ def serve_forever(
 
 
 def _reactor() -> Any:
-    # Imported late: `serve_forever` chooses which one it is.
+    # Imported late: `serve_forever` chooses the reactor.
     from twisted.internet import reactor
 
     return reactor
@@ -178,7 +177,7 @@ def _run(on_ready: Callable[[], None], until_stdin_closes: bool) -> bool:
         reactor.callFromThread(stop)
 
     def watch_stdin() -> None:
-        # os.read: a thread inside sys.stdin's lock would trouble the interpreter when it ends.
+        # os.read: a thread that holds sys.stdin's lock would cause trouble when the interpreter ends.
         fd = sys.stdin.fileno()
         try:
             while os.read(fd, 4096):

@@ -1,6 +1,6 @@
-"""Mail in over SMTP: what anybody sends to anybody is delivered into the one Maildir.
+"""Incoming mail over SMTP: whatever anybody sends to anybody is delivered into the one Maildir.
 
-For a demo on one's own computer: it asks for no login, and never passes a message on.
+It is for a demo on one's own computer: it asks for no login, and never passes a message on.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ _MAX_LINE = 1024 * 1024
 
 
 class _Smtp(SMTP):  # type: ignore[misc,unused-ignore]
-    # RFC 5321 allows 1,000 octets a line; real senders exceed that, and so should test mail.
+    # RFC 5321 allows 1,000 octets per line; real senders exceed that, and so should test mail.
     line_length_limit = _MAX_LINE
 
 
 class Delivery:
-    """The handler aiosmtpd calls (its names)."""
+    """The handler that aiosmtpd calls; the method names are aiosmtpd's."""
 
     def __init__(self, maildir: Maildir) -> None:
         self._maildir = maildir
@@ -39,7 +39,7 @@ async def listen(
 ) -> asyncio.Server:
     """Serve SMTP with STARTTLS on `host`:`port` (0: any free port) in the running loop.
 
-    A message of more than `max_bytes` is refused with 552. Raises OSError when the port cannot be had.
+    A message of more than `max_bytes` is refused with 552. Raises OSError if the port cannot be used.
     """
     loop = asyncio.get_running_loop()
     handler = Delivery(maildir)

@@ -1,6 +1,6 @@
 """A virtual board: runs the interpreter, restarts it as a board does, and bridges serial port and hardware.
 
-One thread serves everything; the public methods may be called from any other.
+One thread serves everything; the public methods may be called from any other thread.
 """
 
 import os
@@ -42,19 +42,21 @@ _RESET_NAMES = {
     CAUSE_DEEPSLEEP: b"DEEPSLEEP_RESET",
 }
 WIFI = (("Buzon-Demo", "correct horse"),)
+HEAP_KIB = 136
+"""The app's heap by default; its words are twice as long as a board's."""
 
 
 class VirtualBoard:
     """A board that runs until `close()`. It is a context manager.
 
-    `board`: a name, or the path of a `board.toml`. `flash`: the image; made when it is not there, with
-    `flash_size` bytes. `heap_kib`: what the firmware gets. `link`: a path at which the serial port is linked.
-    `wifi`: (name, password) of the networks in reach. `cut_at`: the power goes in the middle of that flash
-    operation (1 is the first program or erase), after `cut_torn` of 0.0..1.0 of it. `firmware`: the source
-    tree (default: ours). `bare`: MicroPython alone, and what is on the flash.
-    `log`: a file that gets all the board prints. `env`: for the interpreter.
-    `ring`: whether what the board does not read is lost. `erase_us`, `program_us`: how long those take.
-    Raises VirtualBoardError, BoardError, CompileError.
+    `board`: a name, or the path of a `board.toml`. `flash`: the image; made with `flash_size` bytes if it
+    does not exist. `heap_kib`: what the firmware gets. `link`: a path at which the serial port is linked.
+    `wifi`: (name, password) of the networks in reach. `cut_at`: the power is cut in the middle of that flash
+    operation (1 is the first program or erase), after the part `cut_torn` (0.0 to 1.0) of it. `firmware`: the
+    source tree (default: ours). `bare`: MicroPython alone, and what is on the flash. `log`: a file that gets
+    everything the board prints. `env`: for the interpreter. `ring`: whether input that the board does not
+    read is lost. `erase_us`, `program_us`: how long these operations take. Raises VirtualBoardError,
+    BoardError, CompileError.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class VirtualBoard:
         *,
         flash: Path,
         flash_size: int | None = None,
-        heap_kib: int = 128,
+        heap_kib: int = HEAP_KIB,
         link: Path | None = None,
         wifi: Sequence[tuple[str, str]] = WIFI,
         cut_at: int | None = None,
@@ -152,23 +154,28 @@ class VirtualBoard:
         return self._call(self._hardware.picture)
 
     def press(self, button: int | None = None, hold_s: float = 0.15) -> None:
-        """Press a button (a pin number; default: the board's) and let it go after `hold_s` seconds."""
+        """Press a button (a pin number; default: the board's) and release it after `hold_s` seconds."""
         pin = self.board.pins.button if button is None else button
         if pin is None or not 0 <= pin < 40:
             raise VirtualBoardError("This board has no such button.")
         self._call(lambda: self._hardware.press(pin, time.monotonic(), hold_s))
 
     def pin(self, number: int) -> int | None:
-        """The level the board drives a pin to (a LED, say); None: it does not."""
+        """The level that the board drives a pin to (an LED, say); None: it does not drive it."""
         return self._call(lambda: self._hardware.pins.get(number))
 
     def wifi_up(self, on: bool) -> None:
-        """Switch the access point on or off. Off: every connection of the board's breaks."""
+        """Switch the access point on or off. Off: every connection of the board breaks."""
         self._call(lambda: self._hardware.switch_wifi(on, time.monotonic()))
 
+    def wifi_dead(self) -> None:
+        """The board stays connected to the access point, and nothing goes through until it joins anew: what a router
+        does that has forgotten it."""
+        self._call(lambda: self._hardware.kill_wifi())
+
     def cut(self, operations: int, torn: float = 0.5) -> None:
-        """Cut the power in the middle of a flash operation after the next start: the `operations`-th
-        since the board was made (`stats()["operations"]` have been done)."""
+        """Cut the power in the middle of a flash operation after the next start: the `operations`-th since
+        the board was made (`stats()["operations"]` have been done so far)."""
         self._cut = operations
         self._torn = min(255, max(0, int(torn * 256)))
 
@@ -191,7 +198,7 @@ class VirtualBoard:
         }
 
     def power_cycle(self) -> None:
-        """Take the power away, if it is there, and give it back. Returns when the board is up."""
+        """Switch the power off, if it is on, and on again. Returns when the board is up."""
         self._ready.clear()
         self._call(self._power_on)
         if not self._ready.wait(_BOOT_S):
@@ -200,7 +207,7 @@ class VirtualBoard:
             raise VirtualBoardError(f"The virtual board does not boot: {self._failure}")
 
     def kill(self) -> None:
-        """Take the power away; the board is off until `power_cycle()`."""
+        """Switch the power off; the board is off until `power_cycle()`."""
         self._call(self._power_off)
 
     def wait_exit(self, timeout: float = 60.0) -> bool:
@@ -230,10 +237,10 @@ class VirtualBoard:
     ) -> None:
         self.close()
 
-    # The thread. Everything below runs in it, but for `_call`, `_make_link` and `_tidy`.
+    # The thread. Everything below runs in it, except for `_call`, `_make_link` and `_tidy`.
 
     def _call(self, what: Callable[[], _T]) -> _T:
-        """Have the thread do something, and wait for it."""
+        """Have the thread do something, and return its result."""
         if self._closing:
             raise VirtualBoardError("The virtual board was closed.")
         done = threading.Event()
@@ -266,14 +273,14 @@ class VirtualBoard:
     def _serve(self) -> None:
         while not self._closing:
             for key, _ in self._selector.select(self._timeout()):
-                # A restart closes descriptors that this round has reported, too.
+                # A restart may have closed a descriptor that this round reported.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
             self._show()
         self._power_off()
 
     def _timeout(self) -> float:
-        """Do what time asks for; returns how long nothing is due, in seconds."""
+        """Do what is due by now; returns the seconds until something is due again."""
         now = time.monotonic()
         due = [now + 1.0]
         if self._process and self._up:
@@ -305,7 +312,7 @@ class VirtualBoard:
         return max(0.0, min(due) - now)
 
     def _show(self) -> None:
-        """Output to whoever reads; the display's file, not too often."""
+        """Pass output on to the reader, and write the display's file, but not too often."""
         if self._output.pending:
             try:
                 sent = os.write(self._user, self._output.pending)
@@ -377,7 +384,7 @@ class VirtualBoard:
                 return
 
     def _ended(self) -> None:
-        """The interpreter went by itself: Ctrl-D at the REPL, or sys.exit()."""
+        """The interpreter ended by itself: Ctrl-D at the REPL, or sys.exit()."""
         self._from_bus()
         if not self._process or self._process.process.poll() is None:
             return
@@ -488,5 +495,5 @@ def _nothing() -> Path:
 
 
 def _unique_id(flash: Path) -> bytes:
-    """Six bytes, the same for the same flash file: a MAC address of the locally administered kind."""
+    """Six bytes, always the same for a flash file: a locally administered MAC address."""
     return b"\x02" + sha256(str(flash.resolve()).encode()).digest()[:5]

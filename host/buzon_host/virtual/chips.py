@@ -1,11 +1,11 @@
-"""Emulated display controllers: decode the bytes of the bus as the datasheet says into what a person sees.
+"""Emulated display controllers: they decode the bus's bytes, as the datasheet says, into what a person sees.
 
-They know nothing of our drivers: what a driver gets wrong is wrong on the picture too.
+They know nothing about our drivers: what a driver gets wrong is wrong in the picture too.
 """
 
 import random
 
-# Commands of the SSD1306 (datasheet rev 1.5, table 9-1) that are longer than one byte: arguments each takes.
+# SSD1306 commands longer than one byte (datasheet rev 1.5, table 9-1), and how many arguments each has.
 _ARGUMENTS = {
     0x20: 1,
     0x21: 2,
@@ -30,13 +30,14 @@ _HORIZONTAL, _VERTICAL, _PAGE = 0, 1, 2
 
 
 class Ssd1306Chip:
-    """An SSD1306 with the glass of a common module: 128x64, 72x40 (COM lines alternate) or 128x32 (in sequence).
+    """An SSD1306 with the glass of a common module: 128x64, 72x40 (COM lines alternate) or 128x32 (in
+    sequence).
 
-    The small glass hangs on the middle 72 segments and on COM0 to COM39, and its module leaves the resistor for the
-    segment current out: it stays dark until the chip's own reference is on. As on those modules the glass is mounted
-    so that segment 127 is on the left and the highest COM on top: the picture is upright with both remaps (A1, C8).
-    `write` takes one I2C write transaction; `pixels` is what a person sees. `errors` names everything the datasheet
-    does not allow.
+    The small glass is connected to the middle 72 segments and to COM0 to COM39, and its module omits the
+    resistor for the segment current: it stays dark until the chip's own reference is on. As on those modules,
+    the glass is mounted so that segment 127 is on the left and the highest COM on top: the picture is upright
+    with both remaps (A1, C8). `write` takes one I2C write transaction; `pixels` is what a person sees.
+    `errors` names everything that the datasheet does not allow.
     """
 
     def __init__(self, width: int = 128, height: int = 64) -> None:
@@ -77,7 +78,7 @@ class Ssd1306Chip:
             i += 1
             if control & 0x3F:
                 self.errors.append(f"control byte 0x{control:02x}: the lower six bits must be 0")
-            if control & 0x80:  # Co: one byte follows, then a control byte again
+            if control & 0x80:  # Co: one byte follows, then another control byte
                 part = data[i : i + 1]
             else:
                 part = data[i:]
@@ -89,7 +90,7 @@ class Ssd1306Chip:
                     self._byte(byte)
 
     def pixels(self) -> list[list[int]]:
-        """Rows from the top, each pixel 1 (lit) or 0. All dark when off or without the charge pump."""
+        """Rows from the top, each pixel 1 (lit) or 0. All dark if the chip or its charge pump is off."""
         dark = [[0] * self.width for _ in range(self.height)]
         if not self._powered():
             return dark
@@ -109,13 +110,13 @@ class Ssd1306Chip:
         return self.on and self.pump and self.reference
 
     def _column(self, x: int) -> int:
-        """The column of the memory that is shown at x."""
+        """The memory column that is shown at x."""
         return _COLUMNS - 1 - (_COLUMNS - self.width) // 2 - x
 
     def _com(self, line: int) -> int:
-        """The COM signal that reaches a line of the glass (0: lowest), given how COM pins are configured.
+        """The COM signal that reaches a line of the glass (0: lowest), given how the COM pins are configured.
 
-        The glass is wired for its right configuration (table 10-3), the chip drives the pins as configured.
+        The glass is wired for its correct configuration (table 10-3); the chip drives the pins as configured.
         """
         alternate = self.height != 32
         pin = line // 2 + 32 * (line % 2) if alternate else line
@@ -137,7 +138,7 @@ class Ssd1306Chip:
             self._command = []
         for byte in part:
             self.writes += 1
-            # The remap acts on what is written, not on what is there (section 10.1.8).
+            # The remap affects what is written, not what is already there (section 10.1.8).
             self.ram[self.page][_COLUMNS - 1 - self.column if self.remap else self.column] = byte
             if self.mode == _VERTICAL:
                 if self._next_page():
@@ -146,7 +147,7 @@ class Ssd1306Chip:
                 self._next_page()
 
     def _next_column(self) -> bool:
-        """Step the column; True when it wrapped around."""
+        """Advance the column; True if it wrapped around."""
         first, last = self.columns
         wrapped = self.column == last
         self.column = first if wrapped else (self.column + 1) % _COLUMNS
@@ -159,7 +160,7 @@ class Ssd1306Chip:
         return wrapped
 
     def _byte(self, byte: int) -> None:
-        """One command byte. A command may go on in a later transaction."""
+        """One command byte. A command may continue in a later transaction."""
         self._command.append(byte)
         code, *args = self._command
         if len(args) < (1 if code == 0xAD and self.width < _COLUMNS else _ARGUMENTS.get(code, 0)):
@@ -220,7 +221,7 @@ class Ssd1306Chip:
             self.pump = bool(arg & 0x04)
             if arg & 0x3B != 0x10:
                 self.errors.append(f"charge pump setting 0x{arg:02x}")
-        elif code == 0xAD:  # of the SSD1306B only, which is on the small modules
+        elif code == 0xAD:  # only on the SSD1306B, which is on the small modules
             self.reference = arg & 0x10 != 0
         elif code == 0xA8:
             if arg & 0x3F < 15:
@@ -233,7 +234,7 @@ class Ssd1306Chip:
             self.com_pins = arg
             if arg & 0xCF != 0x02:
                 self.errors.append(f"COM pins setting 0x{arg:02x}")
-        # D5, D9, DB (clock, precharge, VCOMH) and the scroll setups change nothing that can be seen.
+        # D5, D9, DB (clock, precharge, VCOMH) and the scroll setups change nothing visible.
 
 
 _SH1106_COLUMNS = 132
@@ -261,8 +262,8 @@ class Sh1106Chip(Ssd1306Chip):
         return self.on and self.pump
 
     def _column(self, x: int) -> int:
-        # What the segment remap does to the picture, here when it is shown: as the datasheet says, the relation
-        # between column address and segment is what turns.
+        # The segment remap applies here, when the picture is shown: as the datasheet says, it reverses the
+        # relation between column address and segment.
         segment = _SH1106_COLUMNS - 1 - 2 - x
         return _SH1106_COLUMNS - 1 - segment if self.remap else segment
 
@@ -307,5 +308,5 @@ class Sh1106Chip(Ssd1306Chip):
 
 
 def chip(driver: str, width: int, height: int) -> Ssd1306Chip:
-    """The chip that a driver is for."""
+    """The chip that belongs to a driver."""
     return Sh1106Chip(width, height) if driver == "sh1106" else Ssd1306Chip(width, height)

@@ -1,6 +1,6 @@
-"""Other processes and a running virtual board: the list of those that run, and a channel to each.
+"""Virtual boards for other processes: a list of those that are running, and a channel to each.
 
-The channel is a Unix socket: a line of JSON asks, a line of JSON answers.
+The channel is a Unix socket: the request is a line of JSON, and so is the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_LINE = 65536
 
 @dataclass(frozen=True)
 class Entry:
-    """A virtual board that runs. `port` and `link` are its serial port, `screen` a PNG that is kept up to
+    """A running virtual board. `port` and `link` are its serial port, `screen` is a PNG that is kept up to
     date, `control` its socket."""
 
     board: str
@@ -43,7 +43,7 @@ class Entry:
 
 
 def folder() -> Path:
-    """Where running virtual boards register themselves; only this user can look into it."""
+    """Where running virtual boards register themselves; only this user has access."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base and os.access(base, os.W_OK):
         path = Path(base) / "buzon"
@@ -56,7 +56,7 @@ def folder() -> Path:
 
 
 def running() -> list[Entry]:
-    """The virtual boards that run, oldest first. What crashed ones left behind is removed."""
+    """The running virtual boards, oldest first. What crashed ones have left behind is removed."""
     if os.name != "posix":
         return []
     found = []
@@ -93,7 +93,7 @@ def _alive(pid: int) -> bool:
 
 
 class Client:
-    """Asks a running virtual board, a request at a time. Raises BuzonError with the board's sentence."""
+    """Asks a running virtual board, one request at a time. Raises BuzonError with the board's sentence."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -153,7 +153,7 @@ class Client:
 
 
 def connect(port_or_link: str | Path) -> Client:
-    """The channel to the virtual board behind that serial port. Raises NoBoard when there is none."""
+    """The channel to the virtual board behind that serial port. Raises NoBoard if there is none."""
     wanted = os.path.realpath(port_or_link)
     for entry in running():
         if os.path.realpath(entry.port) == wanted:
@@ -162,7 +162,7 @@ def connect(port_or_link: str | Path) -> Client:
 
 
 class Server:
-    """The board's end: registers it, and answers until closed."""
+    """The board's end: registers the board, and answers until closed."""
 
     def __init__(self, board: VirtualBoard, scratch: Path) -> None:
         self._board = board

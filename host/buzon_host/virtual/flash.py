@@ -1,4 +1,4 @@
-"""The flash image of a virtual board: made here with littlefs, and its counters read. No board runs here."""
+"""The flash image of a virtual board: makes it with littlefs, and reads its counters. No board runs here."""
 
 import fcntl
 import os
@@ -16,13 +16,13 @@ from .interpreter import VirtualBoardError
 BLOCK = 4096
 MIN_SIZE = 16 * BLOCK
 MAX_SIZE = 1 << 30
-"""An image is held in memory while it is made or looked at."""
+"""Bounded, as an image is held in memory while it is made or read."""
 _COUNTERS = struct.Struct("<6I")
 _HEADER = 64  # bytes before the erases per block in the counters' file
 
 
 def _file_system(size: int) -> LittleFS:
-    """littlefs as MicroPython's VfsLfs2 has it by default (reads and programs of 32 bytes)."""
+    """A littlefs as MicroPython's VfsLfs2 has it by default (reads and programs of 32 bytes)."""
     return LittleFS(
         context=UserContext(size),
         mount=False,
@@ -36,8 +36,8 @@ def _file_system(size: int) -> LittleFS:
 
 
 def check(path: Path) -> None:
-    """Raises VirtualBoardError when `path` is there and cannot be a flash file: reading a device or a FIFO
-    would take for ever."""
+    """Raises VirtualBoardError if `path` exists and cannot be a flash file: reading a device or a FIFO would
+    take forever."""
     if path.exists() and not path.is_file():
         raise VirtualBoardError(f"{path} is not a file: name another one for the board's flash.")
     if path.exists() and path.stat().st_size > MAX_SIZE:
@@ -49,7 +49,7 @@ def check(path: Path) -> None:
 def open_image(path: Path) -> LittleFS:
     """The file system in a flash image, read into memory (changes stay there).
 
-    Raises VirtualBoardError when the file is no flash image or damaged.
+    Raises VirtualBoardError if the file is not a flash image or is damaged.
     """
     check(path)
     try:
@@ -72,7 +72,7 @@ def open_image(path: Path) -> LittleFS:
 
 
 def new_image(size: int, fill: Callable[[LittleFS], object] = lambda fs: None) -> bytes:
-    """A new file system of so many bytes, and what `fill` puts into it."""
+    """A new file system of `size` bytes, with what `fill` puts into it."""
     fs = _file_system(size)
     fs.format()
     fs.mount()
@@ -82,9 +82,9 @@ def new_image(size: int, fill: Callable[[LittleFS], object] = lambda fs: None) -
 
 
 def prepare(path: Path, board: Board, size: int | None = None, bare: bool = False) -> int:
-    """See that `path` is a flash image with `/board.cbor` in it (not with `bare`); returns its size in bytes.
+    """Make sure that `path` is a flash image with `/board.cbor` (not with `bare`); returns its size in bytes.
 
-    A new one gets `size` bytes (default: the board's partition); one that is there keeps its size and files.
+    A new one gets `size` bytes (default: the board's partition); an existing one keeps its size and files.
     Raises VirtualBoardError.
     """
     check(path)
@@ -117,8 +117,8 @@ def prepare(path: Path, board: Board, size: int | None = None, bare: bool = Fals
 
 
 def has_own_code(path: Path) -> bool:
-    """Whether a board with this image runs what is on it (`/main.py`), or nothing: one that was made bare, or what
-    `buzon image` has made. The others have Buzón in place, and its `/board.cbor`. False when there is no image."""
+    """Whether a board with this image runs only what is on it (`/main.py`, or nothing): it was made bare, or
+    by `buzon image`. Others run Buzón in place and have its `/board.cbor`. False if there is no image."""
     check(path)
     if not path.exists() or not path.stat().st_size:
         return False
@@ -129,7 +129,7 @@ def has_own_code(path: Path) -> bool:
 def lock(path: Path) -> int:
     """A descriptor that keeps other virtual boards away from the image until it is closed.
 
-    Raises VirtualBoardError when another has it.
+    Raises VirtualBoardError if another one has it.
     """
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -144,7 +144,7 @@ def lock(path: Path) -> int:
 
 @dataclass(frozen=True)
 class Counters:
-    """What was done to the flash since its virtual board was made. `operations` are programs and erases."""
+    """What has been done to the flash since its virtual board was made. `operations`: programs and erases."""
 
     reads: int = 0
     programs: int = 0
@@ -155,7 +155,7 @@ class Counters:
 
 
 def new_counters(path: Path, size: int) -> None:
-    """The counters' file: the six numbers (32 bits), then the erases of each block (32 bits)."""
+    """Make the counters' file: the six numbers, then the erases of each block, in 32 bits each."""
     path.write_bytes(bytes(_HEADER + 4 * (size // BLOCK)))
 
 

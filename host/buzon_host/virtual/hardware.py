@@ -1,6 +1,6 @@
-"""What is around the virtual board's chip: display, pins, Wi-Fi, watchdog. It takes the board's packets.
+"""What is around the virtual board's chip: display, pins, Wi-Fi, watchdog. It handles the board's packets.
 
-Time is given to it; it owns no descriptors and no processes.
+Its callers pass the time; it owns no descriptors and no processes.
 """
 
 import json
@@ -39,7 +39,7 @@ class Event(Enum):
 
 
 class Hardware:
-    """`send` hands a record to the board. `now` is seconds of a clock that never goes back."""
+    """`send` hands a record to the board. `now` is in seconds of a clock that never goes back."""
 
     def __init__(self, board: Board, wifi: Sequence[tuple[str, str]], send: Callable[[bytes], None]) -> None:
         self.board = board
@@ -53,7 +53,7 @@ class Hardware:
         self.power_on()
 
     def power_on(self) -> None:
-        """As after the power came back: nothing is remembered."""
+        """The state after the power came on: nothing is remembered."""
         self.memory = b""
         self.heap = 0
         self.sleep_ms = 0
@@ -63,7 +63,7 @@ class Hardware:
         self.changed = True
 
     def hard_reset(self) -> None:
-        """The chip starts again: the clock too, which is board time minus ours, in ns."""
+        """The chip starts again, and so does its clock; `clock` is the board's time minus ours, in ns."""
         self.clock = -time.time_ns()
         self.deadline: float | None = None  # of the watchdog, which only a reset of the chip stops
         self.timeout = 0.0
@@ -71,14 +71,14 @@ class Hardware:
         self.reset()
 
     def reset(self) -> None:
-        """What every start of the interpreter puts back."""
+        """Resets what every start of the interpreter resets."""
         self.pins: dict[int, int] = {}
         self._wanted: tuple[int, str, str] | None = None
         self._status = 0
         self._timers.clear()
 
     def config(self) -> dict[str, object]:
-        """What the fakes on the board must know at boot."""
+        """What the board's fakes must know at boot."""
         display = self.board.display
         chips = []
         if display.driver != "null":
@@ -86,7 +86,7 @@ class Hardware:
         return {"i2c": chips, "memory": b64encode(self.memory).decode(), "clock": self.clock}
 
     def packet(self, data: bytes, now: float) -> Event:
-        """One packet of the board's: a letter, a byte, and its data."""
+        """Handles one packet from the board: a letter, a byte, and its data."""
         letter, a, body = data[:1], data[1], data[2:]
         if letter == b"I":
             if a == self.board.display.addr:
@@ -130,7 +130,7 @@ class Hardware:
         heappush(self._timers, (when, next(self._order), what))
 
     def run_timers(self, now: float) -> float | None:
-        """Do what is due; returns when the next thing is, the watchdog's end among them."""
+        """Do what is due; returns when the next thing is due, including the watchdog's deadline."""
         while self._timers and self._timers[0][0] <= now:
             heappop(self._timers)[2](now)
         times = [self._timers[0][0]] if self._timers else []
@@ -148,7 +148,11 @@ class Hardware:
         if not on and self._wanted and self._status == STAT_GOT_IP:
             self._tell(STAT_BEACON_TIMEOUT)
         elif on and self._wanted and self._status != STAT_GOT_IP:
-            self.after(now + _JOIN_S, self._join)  # as the ESP32's driver: it tries until told otherwise
+            self.after(now + _JOIN_S, self._join)  # like the ESP32's driver, which tries until told otherwise
+
+    def kill_wifi(self) -> None:
+        """The link stays up, and nothing goes through it until the board leaves it."""
+        self._record(b"D", 0, 0)
 
     def picture(self) -> Image.Image:
         """The display as a person sees it, white on black."""

@@ -1,4 +1,4 @@
-"""Finds the MicroPython program that a virtual board runs. It starts nothing."""
+"""Finds the MicroPython program that a virtual board runs, without starting it."""
 
 import importlib.util
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from ..errors import BuzonError
 
 # The package's interpreter runs inside Python's process, where the flash can be mapped into memory first:
-# BUZON_MAPS names files, and then holds the addresses for boards/virtual/lib/_flash.py. Its own handler of SIGINT
-# raises at once, in the middle of an allocation or a collection too, which leaves the heap broken. As on a board, an
-# interrupt must wait for the next bytecode: that is what SAFE_INTERRUPT does.
+# BUZON_MAPS names files, and then holds the addresses for boards/virtual/lib/_flash.py. Its own handler of
+# SIGINT raises at once, even in the middle of an allocation or a collection, which leaves the heap broken. As
+# on a board, an interrupt must wait for the next bytecode: that is what SAFE_INTERRUPT does.
 SAFE_INTERRUPT = getattr(signal, "SIGUSR1", signal.SIGINT)  # Windows has none
 _LAUNCH = f"""
 import ctypes, micropython_run, mmap, os, sys
@@ -33,14 +33,14 @@ sys.exit(main())
 
 
 class VirtualBoardError(BuzonError):
-    """A virtual board cannot be started, or is not in the state that was asked for."""
+    """A virtual board cannot be started, or is not in the requested state."""
 
 
 def command() -> list[str]:
     """The command that starts MicroPython, without arguments.
 
-    The environment variable BUZON_MICROPYTHON names a program; else it is the installed package's.
-    Raises VirtualBoardError when there is none.
+    The environment variable BUZON_MICROPYTHON names a program; otherwise it is the installed package's.
+    Raises VirtualBoardError if there is none.
     """
     if os.name != "posix":
         raise VirtualBoardError(
@@ -62,8 +62,8 @@ def command() -> list[str]:
 
 
 def mapping_command() -> tuple[list[str], bool]:
-    """As `command`, but one that maps the files BUZON_MAPS names into memory, where that is possible; the
-    second value says whether it is."""
+    """As `command`, but it maps the files that BUZON_MAPS names into memory, if possible; the second value
+    says whether it does."""
     plain = command()
     if os.environ.get("BUZON_MICROPYTHON"):
         return plain, False

@@ -25,7 +25,7 @@ _MEASURE_S = 10.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What does not change from one start to the next."""
+    """What stays the same from one start to the next."""
 
     command: list[str]
     maps: bool  # the command maps the flash into memory
@@ -40,8 +40,7 @@ class Machine:
 
 
 class Process:
-    """A running interpreter. `heap` is its limit in bytes; `boot` goes to the fakes, besides what
-    `machine` says."""
+    """A running interpreter. `heap`: its limit in bytes; the fakes get `boot` besides what `machine` says."""
 
     def __init__(self, machine: Machine, heap: int, boot: Mapping[str, object]) -> None:
         self.master, self.slave = pty.openpty()
@@ -106,18 +105,18 @@ class Process:
         return self.process.pid
 
     def type(self, data: bytes) -> None:
-        """Bytes to the board's serial input, whatever its ring says."""
+        """Send bytes to the board's serial input, regardless of its ring."""
         os.write(self.master, data)
 
     def record(self, data: bytes) -> None:
-        """A record to the board; lost when it does not read them (the pipe holds thousands)."""
+        """Send a record to the board; lost if the board does not read them (the pipe holds thousands)."""
         try:
             os.write(self._wire, data)
         except OSError:
             pass
 
     def packets(self) -> list[bytes]:
-        """What came from the board since."""
+        """What has come from the board since the last call."""
         found = []
         while True:
             try:
@@ -126,7 +125,7 @@ class Process:
                 return found
 
     def output(self) -> bytes:
-        """What the board printed since."""
+        """What the board has printed since the last call."""
         found = b""
         while len(found) < 65536:
             try:
@@ -139,7 +138,7 @@ class Process:
         return found
 
     def kill(self) -> None:
-        """The power goes. Harmless when the process has ended; everything of it is closed."""
+        """Cut the power, and close everything. Harmless if the process has already ended."""
         self.process.kill()
         self.process.wait()
         self._close()
@@ -151,7 +150,7 @@ class Process:
 
 
 def fakes() -> Path:
-    """The compiled stand-ins for a board's modules. Machine code in them is for x86-64 only."""
+    """The compiled stand-ins for a board's modules. Their machine code is for x86-64 only."""
     return compiled_library(paths.boards() / "virtual" / "lib", march="x64")
 
 
@@ -161,7 +160,7 @@ _shares: dict[tuple[str, ...], int] = {}
 def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
     """Bytes of heap the virtual hardware takes (fakes, mounted flash), measured by a boot that stops there.
 
-    Measured once for each interpreter and set of fakes. Raises VirtualBoardError when nothing boots.
+    Measured once for each interpreter and set of fakes. Raises VirtualBoardError if it does not boot.
     """
     lib = fakes()
     stamps = [str(path.stat().st_mtime_ns) for path in sorted(lib.glob("*.mpy"))]

@@ -1,7 +1,7 @@
 """An emulated ESP32 in its ROM loader, on a pty: what esptool talks to with `--no-stub`. Its flash is a file.
 
-The loader's commands are those of Espressif's "Serial Protocol". The flash behaves as NOR flash does: erasing sets a
-sector to 0xFF, programming only clears bits. It can be told to fail: see `RomLoader`.
+The loader's commands are those of Espressif's "Serial Protocol". The flash behaves like NOR flash: erasing
+sets a sector to 0xFF, programming only clears bits. It can be made to fail: see `RomLoader`.
 """
 
 import os
@@ -23,7 +23,7 @@ _OK, _INVALID, _BAD_CHECKSUM, _WRITE_FAILED = b"\0\0\0\0", b"\x01\x05\0\0", b"\x
 _RDID = 0x9F
 _MAGIC_REG = 0x40001000
 
-# Number in GET_SECURITY_INFO (None: it has no such command), magic, SPI1's base and its W0 and USR2, MAC's fuses.
+# Number in GET_SECURITY_INFO (None: no such command), magic, SPI1's base, W0 and USR2, and the MAC's fuses.
 _CHIPS = {
     "esp32": (None, 0x00F01D83, 0x3FF42000, 0x80, 0x24, 0x3FF5A004),
     "esp32s3": (9, 0x9, 0x60002000, 0x58, 0x20, 0x60007044),
@@ -37,9 +37,9 @@ class RomLoader:
     """A chip that waits for a download. `port` is its serial port; use it with `with`.
 
     `chip`: esp32, esp32s3 or esp32c3. `flash`: the file; its size is the flash's (1 MB times a power of two).
-    `pull_at`: the cable is pulled at this block of data (counted from 1). `fail_at`: programming this block and all
-    later ones fails. `stuck`: a byte of the flash whose lowest bit stays 0. `silent`: it does not answer. `link`: the
-    port gets this name too. `blocks` counts the blocks of data that came.
+    `pull_at`: the cable is pulled at this block of data (counted from 1). `fail_at`: programming this block
+    and all later ones fails. `stuck`: a byte of the flash whose lowest bit stays 0. `silent`: it does not
+    answer. `link`: another name for the port. `blocks` counts the blocks of data that were received.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class RomLoader:
         self._file.write_bytes(self.flash)
 
     def _pull(self) -> None:
-        """The port is gone."""
+        """Take the port away."""
         if self._link is not None:
             self._link.unlink(missing_ok=True)
         for handle in (self._slave, self._master):
@@ -151,7 +151,7 @@ class RomLoader:
 
     def _read_register(self, data: bytes, _: int) -> tuple[int, bytes]:
         address = struct.unpack("<I", data)[0]
-        # The command register is 0 when a command is done, and it is at once. Fuses that nobody blew are 0.
+        # The command register is 0 when a command is done, which is at once. Unblown fuses are 0.
         return (0 if address == self._spi else self._registers.get(address, 0)), _OK
 
     def _write_register(self, data: bytes, _: int) -> tuple[int, bytes]:

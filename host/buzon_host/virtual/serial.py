@@ -1,6 +1,6 @@
 """The serial side of a virtual board: a receive ring, Ctrl-C, and what a REPL's output looks like.
 
-Bytes in, bytes out; the file descriptors and the processes are the board's (`board.py`).
+Bytes in, bytes out; the file descriptors and the processes belong to the board (`board.py`).
 """
 
 import os
@@ -18,13 +18,13 @@ _BANNER_START = b"MicroPython "
 _INTERRUPT = 3
 _INTERRUPT_PAUSE_S = 0.5
 _INTERRUPT_TAKEN_S = 0.05
-_BACKLOG = 16 * 1024  # bytes kept for a reader that does not come
+_BACKLOG = 16 * 1024  # bytes kept while nobody reads
 _TYPED = 64 * 1024  # bytes kept while the board starts
 
 
 def make_raw(fd: int, marker: bool = False) -> None:
-    """Every byte passes both ways. `marker` leaves ISIG on, without an interrupt character: MicroPython
-    switches it off while the REPL reads, so that it tells whether a program runs."""
+    """Lets every byte pass both ways. `marker` leaves ISIG on, without an interrupt character: MicroPython
+    switches it off while the REPL reads, so that it shows whether a program is running."""
     tty.setraw(fd)
     mode = termios.tcgetattr(fd)
     if marker:
@@ -36,8 +36,8 @@ def make_raw(fd: int, marker: bool = False) -> None:
 
 
 def catches_interrupts(pid: int, master: int) -> bool:
-    """Whether a program runs on the board that Ctrl-C ends. At the REPL, or while a program has switched
-    it off (`micropython.kbd_intr(-1)`), 0x03 is a character instead."""
+    """Whether Ctrl-C would end a program that is running on the board. At the REPL, or while a program has
+    switched it off (`micropython.kbd_intr(-1)`), 0x03 is a character instead."""
     if not termios.tcgetattr(master)[3] & termios.ISIG:
         return False
     if sys.platform == "linux":
@@ -54,7 +54,7 @@ def catches_interrupts(pid: int, master: int) -> bool:
 class Input:
     """What the user sent, on its way to the board: at most `ring` bytes wait unread, the rest is lost.
 
-    `interrupt`: the signal that Ctrl-C becomes."""
+    `interrupt`: the signal that Ctrl-C is turned into."""
 
     def __init__(self, ring: int | None, interrupt: int = signal.SIGINT) -> None:
         self.ring = ring
@@ -73,10 +73,10 @@ class Input:
         self._typed.clear()
 
     def feed(self, pid: int, master: int, slave: int) -> float | None:
-        """Hand on what can be. Returns in how many seconds to try again, None: when there is more."""
+        """Pass on what is possible. Returns in how many seconds to try again; None: nothing is waiting."""
         while self._typed:
-            # On a board, no program reads what comes behind a Ctrl-C before it was interrupted. Here that takes a
-            # moment, or two when the flash was at work.
+            # On a board, no program reads what follows a Ctrl-C before it is interrupted. Here that takes a
+            # moment, or two if the flash was at work.
             if time.monotonic() < self._interrupted + _INTERRUPT_TAKEN_S and catches_interrupts(pid, master):
                 return 0.002
             if self._typed[0] != _INTERRUPT:
@@ -88,7 +88,7 @@ class Input:
                 del self._typed[0]
                 self._write(bytes([_INTERRUPT]), master, slave)
             else:
-                # A second interrupt before the first was taken would end the interpreter.
+                # A second interrupt before the first is handled would end the interpreter.
                 wait = self._interrupted + _INTERRUPT_PAUSE_S - time.monotonic()
                 if wait > 0:
                     return min(wait, 0.005)
@@ -114,7 +114,7 @@ class Input:
 
 
 class Output:
-    """What the board sent, on its way to the user: the newest bytes are kept for who does not read."""
+    """What the board sent, on its way to the user: the newest bytes are kept while nobody reads."""
 
     def __init__(self) -> None:
         self.raw = False  # the REPL is the raw one
@@ -125,7 +125,7 @@ class Output:
         self._held: bytearray | None = None
 
     def restart(self, enters_raw: bool) -> None:
-        """The board starts anew; if it goes to the raw REPL, the friendly one's banner is not shown."""
+        """The board restarts; if it goes to the raw REPL, the friendly one's banner is not shown."""
         self._friendly = False
         self.raw = False
         self._tail = b""
@@ -137,11 +137,11 @@ class Output:
         return self._held is not None
 
     def say(self, text: bytes) -> None:
-        """The runner's own words, as a boot loader has them."""
+        """Adds the runner's own text, like that of a boot loader."""
         self._put(text)
 
     def feed(self, data: bytes) -> bytes:
-        """Takes what the board wrote; returns it as the user will see it."""
+        """Takes what the board wrote; returns it as the user sees it."""
         if self._held is not None:
             self._held += data
             end = self._held.find(_RAW_BANNER)
@@ -161,7 +161,7 @@ class Output:
         return shown
 
     def _next_banner(self, data: bytes) -> tuple[int, bool | None]:
-        """Where in `data` the first REPL's banner ends, and whether it is the raw one's; else its length."""
+        """(where the first REPL banner in `data` ends, whether it is the raw one), or (its length, None)."""
         scan = self._tail + data
         found: list[tuple[int, bool]] = []
         for banner, raw in ((_RAW_BANNER, True), (_FRIENDLY_BANNER, False)):
@@ -175,7 +175,7 @@ class Output:
         return min(found)
 
     def _cook(self, data: bytes) -> bytes:
-        """At the friendly REPL a person reads: a board's `print` ends lines with CR LF."""
+        """For the friendly REPL, ends lines with CR LF, as a board's `print` does."""
         if not self._friendly:
             self._last = data[-1] if data else self._last
             return data

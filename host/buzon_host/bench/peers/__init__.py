@@ -1,7 +1,7 @@
 """The programs that people would use instead, each with its settings in a file here, and how to run them.
 
-All of them: no TLS, PLAIN or USER and PASS, one file a message, synced to the disk, nothing added to the message where
-that can be switched off.
+All of them: no TLS, PLAIN or USER and PASS, one file per message, synced to the disk. What they would add to
+the message is switched off where possible.
 """
 
 import os
@@ -27,8 +27,8 @@ class PeerError(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """`program`: what must be installed for it; `settings`: its template here, and how it is written: keep or delete;
-    `command(settings file, folder)`: what starts it; `stores`: where, below its folder."""
+    """`program`: what must be installed; `settings`: its template here; `words`: its words for keep and for
+    delete; `command(settings file, folder)`: what starts it; `stores`: where it stores, below its folder."""
 
     name: str
     program: str
@@ -39,7 +39,7 @@ class Peer:
 
     @property
     def missing(self) -> str:
-        """Why it cannot be run, or nothing."""
+        """Why it cannot be run, or an empty text."""
         if shutil.which(self.program):
             return ""
         return f"{self.name} is not installed: make bench-deps"
@@ -89,7 +89,7 @@ class Peer:
 
 
 def _own(message: bytes) -> bytes:
-    """The message without the line that getmail puts before it whatever its settings are."""
+    """The message without the line that getmail puts before it, whatever its settings."""
     line = b"Return-Path: <unknown>\n"
     return message.removeprefix(line)
 

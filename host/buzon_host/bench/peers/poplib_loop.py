@@ -1,4 +1,4 @@
-"""The loop over Python's poplib that everybody writes, with what makes it durable: list, retr, write, fsync, rename."""
+"""The usual loop over Python's poplib, made durable: list, retr, write, fsync, rename."""
 
 import json
 import os

@@ -1,9 +1,9 @@
-"""Runs on MicroPython: counts the bytes of heap that a message takes on its way, with the collector switched off.
+"""Runs on MicroPython: counts the bytes of heap that collecting a message allocates, with the collector off.
 
-A job is a line of JSON on stdin, its result one on stdout. `what`: `chunks` ({"bytes", "chunks", "locked"}: while data
-is there; `locked` tells whether it went with the heap locked), `waits` ({"bytes", "waits"}) or `messages`
-({"bytes", "messages"}). `driver`: `blocking` or `asyncio`. `sink`: `file` or `spool`, in the folder `path`, which
-becomes the current one: names are as long as on a board then.
+A job is a line of JSON on stdin, its result one on stdout. `what`: `chunks` ({"bytes", "chunks", "locked"}:
+while data is there; `locked` tells whether it worked with the heap locked), `waits` ({"bytes", "waits"}) or
+`messages` ({"bytes", "messages"}). `driver`: `blocking` or `asyncio`. `sink`: `file` or `spool`, in the
+folder `path`, which becomes the current one, so that names are as long as on a board.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ NAMED = b"bench-id"  # eight bytes
 
 
 class Counting:
-    """A sink that counts, from its third chunk to its last one. It may lock the heap meanwhile.
+    """A sink that counts from its third chunk to its last one. It may lock the heap meanwhile.
 
-    The first one shares the buffer with the reply, and what of it fills no block is written with the second: that takes
-    a slice, which counts as something around the message.
+    The first chunk shares the buffer with the reply, and the part of it that does not fill a block is written
+    with the second: that takes a slice, which belongs to what is allocated around a message.
     """
 
     def __init__(self, sink, octets, lock):
@@ -83,10 +83,11 @@ def spool_of(job):
 
 
 async def retr(job, lock):
-    """One message to a counting sink, which is returned."""
+    """Fetch one message into a counting sink; returns the sink."""
     driver = Driver(job)
     await driver.open(job)
-    session = Session(driver.pop, account(job), spool_of(job), None, nothing, epoch)
+    spool = spool_of(job)
+    session = Session(driver.pop, account(job), spool, Journal(spool.folder), nothing, epoch)
     await driver.run(session.login())
     if job["sink"] == "spool":
         place = session.spool
@@ -97,7 +98,7 @@ async def retr(job, lock):
     await driver.run(driver.pop.post("RETR ", 1))
     await driver.run(driver.pop.reply())
     if job["what"] == "chunks":
-        time.sleep_ms(50)  # all of it is there: the kernel holds it
+        time.sleep_ms(50)  # then the kernel holds all of it
     gc.collect()
     try:
         await driver.run(driver.pop.content(sink))

@@ -1,9 +1,9 @@
-"""Runs on MicroPython: sessions of a `Mailbox`, as docs/library.md has them. Argument: the first line of JSON, with
-`driver` (blocking or asyncio), `rx` (bytes), `root` (a folder of this computer), or `flash` (bytes of it; the fakes of
-the virtual board are in MICROPYPATH then, and BUZON_MAPS names the chip) and `settings`.
+"""Runs on MicroPython: sessions of a `Mailbox` as in docs/library.md. The first line on stdin is JSON with
+`driver` (blocking or asyncio), `rx` (bytes), `settings`, and either `root` (a folder of this computer) or
+`flash` (its bytes; then `fakes` is the folder with the virtual board's fakes, and BUZON_MAPS names the chip).
 
-Each further line on stdin is a job: an object whose `settings` are set before the session. Its answer is a line:
-what the mailbox says, the heap in use after it, and with a flash the bytes programmed in it.
+Each further line on stdin is a job: an object whose `settings` are set before the session. Its answer is a
+line: what the mailbox says, the heap in use afterwards, and with a flash the bytes programmed in it.
 """
 
 import gc
@@ -19,8 +19,8 @@ first = json.loads(sys.stdin.readline())
 
 
 class Durable:
-    """A folder of this computer, in which a file that gets its name is on the disk, as the peers' are: MicroPython's
-    own `close` does not sync there, as it does on littlefs."""
+    """A folder of this computer in which a file is synced before it gets its name, as with the peers:
+    MicroPython's own `close` syncs on littlefs, but not here."""
 
     def __init__(self, root):
         fs = vfs.VfsPosix(root)
@@ -46,7 +46,7 @@ if "flash" in first:
             pass
 
     sys.modules["_hw"] = Wire()
-    sys.path.insert(0, first["fakes"])  # no longer than needed: there are fakes of `time` and `socket` in it
+    sys.path.insert(0, first["fakes"])  # only briefly: it also has fakes of `time` and `socket`
     from _flash import MappedFlash
 
     sys.path.pop(0)

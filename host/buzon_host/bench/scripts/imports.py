@@ -1,6 +1,7 @@
-"""What importing modules takes of the heap, from `.mpy` files. Arguments: `a,b`, and then each module before them.
+"""The heap that importing modules from `.mpy` files takes. Arguments: `a,b`, then what to load before them.
 
-`boot` instead of `a,b`: all that the app loads at its start. Prints the bytes, then the modules that are loaded.
+`boot` instead of `a,b`: everything that the app loads at its start. Prints the bytes, then the loaded
+modules.
 """
 
 import gc
@@ -8,7 +9,7 @@ import sys
 
 
 class Chip:
-    """Stands for what a board has in its ROM; nothing of it is used."""
+    """Stands for the modules that a board has in its ROM; nothing of them is used."""
 
     WDT = I2C = Pin = None
 

@@ -1,6 +1,8 @@
-"""A block device in memory, for littlefs: the one of MicroPython's documentation ("Working with filesystems").
+"""A block device in memory, for littlefs: the one in MicroPython's documentation ("Working with
+filesystems").
 
-Its memory is lent, and should not be of the heap: every allocation would look for room behind such a large block.
+The caller provides its memory, preferably outside the heap: every allocation would look for room behind such
+a large block.
 """
 
 

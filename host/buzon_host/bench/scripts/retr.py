@@ -1,9 +1,10 @@
-"""Runs on MicroPython: takes one message from the server and stores it, in one of the ways that are compared.
+"""Runs on MicroPython: fetches one message and stores it, in one of the ways that are compared.
 
-A job is a line of JSON on stdin, its result one on stdout: {"s": seconds from the command to the closed file}.
-`how`: `raw` and `readline` are what others write; `ours` goes to a bare file, `sync` is a whole session. `path`: the
-new file, or the folder of the session's spool. `clock`: `cpu`, the processor time of this process (it counts
-milliseconds), or `wall`. `hash`: also tell the SHA-256 of what is stored ({"hashes": [...]}).
+A job is a line of JSON on stdin, its result one on stdout: {"s": seconds from the command to the closed
+file}. `how`: `raw` and `readline` are what others write; `ours` stores into a bare file, `sync` is a whole
+session. `path`: the new file, or the folder of the session's spool. `clock`: `cpu`, the processor time of
+this process (it counts milliseconds), or `wall`. `hash`: also return the SHA-256 of what is stored
+({"hashes": [...]}).
 """
 
 import gc
@@ -50,7 +51,7 @@ def talk(job):
 
 
 def raw(job):
-    """The limit: what comes is written, whatever it is."""
+    """The limit: what arrives is written, whatever it is."""
     sock = talk(job)
     buf = bytearray(job["buffer"])
     start = clock()
@@ -68,7 +69,7 @@ def raw(job):
 
 
 def readline(job):
-    """What everybody writes."""
+    """The usual loop."""
     sock = talk(job)
     start = clock()
     sock.write(b"RETR 1\r\n")
@@ -130,7 +131,7 @@ def ours_asyncio(job):
 
 
 def sync(job):
-    """All of it, as on a board: a session that finds the messages, stores them in the spool and deletes them."""
+    """Everything, as on a board: a session that finds messages, stores them in the spool and deletes them."""
     import asyncio
 
     from buzon.core.pop3 import Pop3

@@ -1,0 +1,70 @@
+"""Runs after a session that had no room for a message. Says so if there can never be any; with
+`storage.full = "evict"` the account that takes most of the flash makes room. A message that goes is never
+fetched again.
+"""
+
+from micropython import const
+
+from ..errors import E_FLASH_FULL, E_TOO_LARGE, MailError, StoreError
+from ..store.journal import ABSENT, LEFT, WANTED, here
+from ..store.leave import leave
+from ..store.quota import taken
+from ..store.spool import Window, size_of
+from .evict import OVER, longest
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any, List
+
+_MANY = const(32)  # messages that go at most; the next time, others have been here longest
+_PART = const(4)  # at least a quarter of the difference is freed, so that not every message has to ask again
+
+
+def seek(accounts: "List[Any]", poor: "Any") -> None:
+    """Make room for what `poor` (an `account.Account`) lacks. If that works, its next session comes at once.
+
+    The other account is not left with less than `poor` has now, give or take one message.
+    """
+    mine = most = total = taken(poor.spool.folder)
+    rich = poor
+    for account in accounts:
+        if account is not poor:
+            octets = taken(account.spool.folder)
+            total += octets
+            if octets > most:
+                rich = account
+                most = octets
+    poor.spool.forget()
+    room = poor.spool.room(OVER)
+    if poor.lacks > room + total:
+        if poor.error and poor.error.code == E_FLASH_FULL:
+            poor.error = StoreError(E_TOO_LARGE, "%d KB" % (poor.lacks // 1024))
+        return
+    if poor.spool.full != "evict" or most - mine < poor.lacks - room:
+        return
+    if _give(rich, max(poor.lacks - room, (most - mine) // _PART)):
+        poor.error = None
+        poor.more = True
+    poor.spool.forget()
+
+
+def _give(rich: "Any", octets: int) -> int:
+    """Remove about `octets` of what has been in `rich` longest, as far as possible; returns the bytes freed."""
+    journal = rich.journal
+    spool = rich.spool
+    # A message that may yet be deleted on the server because it is here must stay here.
+    free = rich.settings.get("keep", "delete") == "forever" or journal.closed
+    window = Window(_MANY)
+    longest(window, journal)
+    freed = 0
+    for i in range(window.n):
+        kind = journal.state(window.key(i))
+        if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT):
+            try:
+                size = size_of(spool.name(window.key(i)))
+                leave(journal, spool, window.key(i), LEFT | kind & ABSENT, kind)
+            except MailError as err:
+                rich.error = rich.error or err
+                break
+            freed += size
+    return freed

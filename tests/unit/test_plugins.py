@@ -1,0 +1,32 @@
+"""plugins.py: which modules go again."""
+
+import sys
+
+from buzon import plugins
+
+
+class Module:
+    pass
+
+
+def test_a_module_whose_name_is_the_end_of_anothers_stays():
+    """As a plug-in of somebody's in /lib may be called."""
+    for name in ("room", "scan", "policy.room"):
+        sys.modules[name] = Module()
+    plugins.unload("buzon.policy.room buzon.console.scan ")
+    for name in ("room", "scan", "policy.room"):
+        assert sys.modules.pop(name)
+
+
+def test_what_is_named_goes_from_its_package_too():
+    package = Module()
+    package.seldom = Module()
+    package.seldomly = Module()
+    sys.modules["kit"] = package
+    sys.modules["kit.seldom"] = package.seldom
+    sys.modules["kit.seldomly"] = package.seldomly
+    plugins.unload("other.kit.seldom kit.seldom ")
+    assert "kit.seldom" not in sys.modules
+    assert not hasattr(package, "seldom")
+    assert sys.modules.pop("kit.seldomly") is package.seldomly
+    del sys.modules["kit"]

@@ -1,0 +1,13 @@
+"""All of test_sync_evidence.py again, against a maildrop that takes several commands at once."""
+
+import os
+import sys
+
+sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
+
+import test_sync_evidence as evidence
+from pipelined import again
+
+for _name in dir(evidence):
+    if _name.startswith("test_"):
+        globals()[_name] = again(getattr(evidence, _name))
