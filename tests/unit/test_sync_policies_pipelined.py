@@ -3,6 +3,8 @@
 import os
 import sys
 
+ONLY = "cpython"  # the real MicroPython runs the first file, and test_sync_pipelined.py
+
 sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
 
 import test_sync_policies as policies
