@@ -41,6 +41,34 @@ def test_only_what_changed_is_compiled_and_what_vanished_goes(tmp_path: Path) ->
     assert not (out / "main.py").exists()
 
 
+def test_a_firmware_is_folded_again_only_after_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+    src = _tree(tmp_path)
+    read: list[Path] = []
+    analyse = mpy.analyse
+    monkeypatch.setattr(mpy, "analyse", lambda src, files: read.append(src) or analyse(src, files))
+    for _ in range(2):
+        out = mpy.compiled_firmware(src)
+    assert read == [src]
+    (src / "pkg/one.py").write_text("X = 'changed'\n")
+    assert mpy.compiled_firmware(src) == out
+    assert b"changed" in (out / "pkg/one.mpy").read_bytes()
+    (src / "pkg/two.py").write_text("Y = 1\n")
+    mpy.compiled_firmware(src)
+    assert (out / "pkg/two.mpy").exists()
+    (src / "pkg/two.py").unlink()
+    mpy.compiled_firmware(src)
+    assert not (out / "pkg/two.mpy").exists()
+    assert len(read) == 4
+    (src / "pkg/one.py").write_text("def broken(:\n")
+    for _ in range(2):
+        with pytest.raises((mpy.CompileError, SyntaxError)):
+            mpy.compiled_firmware(src)
+
+
 def test_an_error_names_the_file_and_leaves_the_old_one(tmp_path: Path) -> None:
     src, out = _tree(tmp_path), tmp_path / "out"
     mpy.compile_tree(src, out)

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from .. import paths
+from .. import files, paths
 from ..errors import BuzonError
 from .fold import Program, analyse, fold_tree
 
@@ -114,7 +114,7 @@ def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
 def compiled_firmware(src: Path, march: str | None = None) -> Path:
     """The firmware in `src`, folded and compiled as boards get it, in a folder of the cache."""
     with _ONE:
-        return _compiled_folded(src, march, analyse(src, sources(src)))
+        return _compiled_folded(src, march, lambda: analyse(src, sources(src)))
 
 
 def compiled_library(src: Path, march: str | None = None) -> Path:
@@ -123,13 +123,26 @@ def compiled_library(src: Path, march: str | None = None) -> Path:
         return _compiled_folded(src, march, None)
 
 
-def _compiled_folded(src: Path, march: str | None, program: Program | None) -> Path:
+def _compiled_folded(src: Path, march: str | None, program: Callable[[], Program] | None) -> Path:
     out = _place(src, march, "folded")
+    stamp = out.with_name(out.name + ".stamp")
+    state = _state(src)
+    if out.is_dir() and stamp.exists() and stamp.read_text("utf-8") == state:
+        return out  # folding takes longer than a board's start
     folded = out.with_name(out.name + ".src")
-    fold_tree(src, folded, sources(src), _AS_SOURCE, program)
+    stamp.unlink(missing_ok=True)
+    fold_tree(src, folded, sources(src), _AS_SOURCE, program and program())
     # All tracebacks show one file name: any other would cost heap, and there are no line numbers.
     compile_tree(folded, out, march, 3, src.name)
+    files.write(stamp, state.encode())
     return out
+
+
+def _state(src: Path) -> str:
+    """Changes with any file of the tree, and of the build itself."""
+    found = [*(src / relative for relative in sources(src)), *sorted(Path(__file__).parent.glob("*.py"))]
+    lines = (f"{path}\0{info.st_mtime_ns}\0{info.st_size}" for path in found for info in (path.stat(),))
+    return sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _place(src: Path, march: str | None, kind: object) -> Path:
