@@ -39,23 +39,18 @@ def update():
 
 
 def run():
+    import asyncio  # noqa: F401  (first, so that it leaves no hole in the heap)
+
+    from buzon import boot
+
     try:
-        import asyncio  # noqa: F401  (first, so that it leaves no hole in the heap)
-
-        import buzon.boot
-
-        buzon.boot.load()
-        from buzon.app import main
-
-        if main() == "reboot":
+        if boot.start() == "reboot":
             import machine
 
             machine.reset()
         print("Buzón has stopped. Ctrl-D starts it again.")
     finally:
-        from buzon import watchdog
-
-        watchdog.rest()  # once more: a second Ctrl-C may have interrupted the end of the app
+        boot.rest()
 
 
 start()

@@ -8,7 +8,6 @@ from binascii import hexlify
 from micropython import const
 
 from . import log
-from .core.pop3 import Pop3
 from .errors import (
     E_BUG,
     E_LOGIN_DELAY,
@@ -23,10 +22,9 @@ from .errors import (
     ServerError,
 )
 from .net import clock
-from .plugins import unload
+from .plugins import SESSION, hold, unload
 from .store.journal import Journal
 from .store.spool import Spool
-from .sync import Session
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from .net.link import Link
     from .store.quota import Quota
     from .store.spool import Buffers
+    from .sync import Session
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
 _BACKOFF_MAX_S = const(900)
@@ -104,8 +103,12 @@ class Account:
 
     def dialogue(
         self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool] | None" = None
-    ) -> Session:
-        """A session for `link`, not yet begun."""
+    ) -> "Session":
+        """A session for `link`, not yet begun. Its modules stay in memory until `rest` is called."""
+        hold(SESSION)
+        from .core.pop3 import Pop3
+        from .sync import Session
+
         pop = Pop3(link.rx, link.tx)
         nonce = hexlify(os.urandom(12))
         return Session(
@@ -145,6 +148,7 @@ class Account:
         error: "MailError | None" = None
         self.minor = False
         raised: "MailError | None" = None
+        session: "Session | None" = None
         try:
             self._sift(arrived)  # messages that an interrupted session left to be judged
             await self.connect(link)
@@ -181,8 +185,8 @@ class Account:
                 self.lacks = self.session.lacks
                 self.session = None
             self.state = "idle"
-            unload()
-            gc.collect()
+            session = None
+            self.rest()
         try:
             if raised:
                 raised, _ = self.learn(raised)
@@ -195,6 +199,12 @@ class Account:
             self._reserve()
         # A copy: the error that was raised holds on to its traceback.
         self.error = error and type(error)(error.code, error.detail)
+
+    def rest(self) -> None:
+        """Let go of what a session needs in memory."""
+        hold("")
+        unload()
+        gc.collect()
 
     def learn(self, error: "MailError") -> "tuple[MailError, bool]":
         """What `core.learn.failed` makes of the error that ended a session."""

@@ -12,7 +12,7 @@ from micropython import const
 from .core.pop3 import Pop3
 from .errors import MailError, RemoteProtocolError
 from .net import clock
-from .plugins import unload
+from .plugins import hold, unload
 from .server import server
 from .store.journal import Journal
 from .store.spool import Buffers, Spool
@@ -25,19 +25,17 @@ if TYPE_CHECKING:
     from .net.blocking import BlockingLink
     from .net.link import Link
 
-# These are unloaded too: one part of a session, and the sentences about its errors.
-_MORE = (
-    "buzon.sentences.s1 buzon.sentences.s2 buzon.sentences.s3 buzon.sentences.s4 buzon.sentences.s5 buzon.sentences.s6 "
-    "buzon.sync "
-)
+_KEPT = "buzon.core.pop3 "  # loaded with this module: it never goes
+_SYNC = "buzon.sync "  # needed only after the login
 
 
 def _ignore(key: bytes) -> None:
     pass
 
 
-def _tidy() -> None:
-    unload(_MORE)
+def _tidy(more: str = "") -> None:
+    hold(_KEPT + more)
+    unload()
     gc.collect()
 
 
@@ -115,7 +113,7 @@ class Mailbox:
         session = None
         try:
             yield from self._login(pop)
-            _tidy()
+            _tidy(_SYNC)
             from .sync import Session
 
             gc.collect()

@@ -14,25 +14,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 _API = const(1)  # what a plug-in must state
+_PACKAGE = "buzon."
 
-# Modules that are loaded for one task and then unloaded, because a session with TLS leaves little of the heap.
-# Sorted: a name comes before those that begin with it.
-SELDOM = (
-    "buzon.boot buzon.console.base buzon.console.change buzon.console.config buzon.console.files "
-    "buzon.console.improv buzon.console.listing buzon.console.mailbox buzon.console.scan buzon.console.search "
-    "buzon.core.auth buzon.core.learn buzon.core.login buzon.core.sasl buzon.display.null buzon.envelope "
-    "buzon.net.cert buzon.net.ntp buzon.net.trouble buzon.net.zone buzon.notify.explain buzon.notify.log "
-    "buzon.notify.seen buzon.policy.again buzon.policy.baseline buzon.policy.collect buzon.policy.compare "
-    "buzon.policy.doubt buzon.policy.evict buzon.policy.moved buzon.policy.prove buzon.policy.purge "
-    "buzon.policy.room buzon.policy.sift buzon.policy.unlisted buzon.sentences.s1 buzon.sentences.s2 "
-    "buzon.sentences.s4 buzon.sentences.s5 buzon.sentences.s6 buzon.sentences.s8 buzon.server buzon.setup "
-    "buzon.store.alike buzon.store.clear buzon.store.convert buzon.store.cut buzon.store.halves buzon.store.head "
-    "buzon.store.leave buzon.store.mend buzon.store.merged buzon.store.quota buzon.store.rekey "
-    "buzon.store.reserve buzon.store.rewrite buzon.store.staging buzon.store.twin buzon.store.walk "
-    "buzon.store.witness buzon.text.address buzon.text.charsets buzon.text.fold buzon.text.headers "
-    "buzon.text.words buzon.timekeeper buzon.trial "
+# The modules that stay in memory, each followed by a space. All others are loaded for one task and unloaded again,
+# because a session with TLS leaves little of the heap. The build makes one module of those that the app needs.
+STAYS = (
+    "buzon.account buzon.app buzon.console.server buzon.console.status buzon.core.cbor buzon.core.client "
+    "buzon.core.frames buzon.core.wire buzon.display.draw buzon.display.font6x12 "
+    "buzon.display.layout buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
+    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.notify.pages buzon.plugins "
+    "buzon.store.fs buzon.store.journal buzon.store.settings buzon.store.spool buzon.text.escape "
+    "buzon.text.utf8 buzon.ui buzon.watchdog "
 )
+# What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
+# handshake has its memory before. The build makes one module of these too.
+SESSION = "buzon.core.pop3 buzon.sync "
 
+_held = ""
 _FOLDER = {"display": "display", "notifier": "notify"}  # ours: one module each, with a `Plugin` in it
 
 
@@ -50,21 +48,32 @@ def load(kind: str, name: str) -> "Any":
     return implementation
 
 
+def hold(names: str) -> None:
+    """`unload` spares the modules that are in `names`, each followed by a space, until this is called again."""
+    global _held
+    _held = names
+
+
 def unload(more: str = "") -> None:
-    """Free the heap that seldom-used modules take, and that of `more` (names, each followed by a space); the
+    """Free the heap that modules take which do not stay, and that of `more` (names, each followed by a space); the
     next import loads them again. Code of theirs that is running goes on; nothing of theirs may be kept.
 
     Allocates nothing if none is loaded: there may be no room for it.
     """
     while True:
         for name in sys.modules:
-            if _in(name, SELDOM) or _in(name, more):
+            if _in(name, more) or (_ours(name) and not _in(name, STAYS) and not _in(name, _held)):
                 break
         else:
             return
         del sys.modules[name]
         package, _, last = name.rpartition(".")
         delattr(sys.modules[package], last)
+
+
+def _ours(name: str) -> bool:
+    """Whether it is a module of the package, and no package."""
+    return name.startswith(_PACKAGE) and not hasattr(sys.modules[name], "__path__")
 
 
 def _in(name: str, names: str) -> bool:

@@ -68,7 +68,10 @@ class Trial:
             self.account = accounts[i]["id"]
             self.path = "account[%d]" % i
             account = Account(accounts[i])
-            await self._account(account, link)
+            try:
+                await self._account(account, link)
+            finally:
+                account.rest()
 
     async def _account(self, account: Account, link: "Link") -> None:
         """Connect, log in, count. What `core.learn.failed` learns about the server is applied at once."""

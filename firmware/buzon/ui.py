@@ -78,10 +78,10 @@ class Ui:
             return
         self._shown = what
         self.page = what[0]
-        from .notify import pages
+        from .notify.pages import PAGES
 
         try:
-            getattr(pages, what[0])(self.display, *what[1:])
+            PAGES[what[0]](self.display, *what[1:])
             if not self._replaced:
                 self.error = None
         except DeviceError as err:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from buzon_host import paths
-from buzon_host.build.mpy import compiled_firmware
+from buzon_host.build.mpy import compiled_modules
 from buzon_host.virtual.interpreter import command
 
 SCRIPT = Path(__file__).parents[1] / "servers" / "session.py"
@@ -34,7 +34,7 @@ class Interpreter:
                 "-X",
                 f"heapsize={heap}",
                 str(script),
-                str(compiled_firmware(paths.firmware())),
+                str(compiled_modules(paths.firmware())),
                 *arguments,
             ],
             stdin=subprocess.PIPE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from buzon_host import paths
-from buzon_host.build.fold import analyse, fold, fold_tree
+from buzon_host.build.fold import analyse, fold, fold_files, write_tree
 from buzon_host.build.mpy import sources
 from buzon_host.virtual.interpreter import command
 
@@ -102,7 +102,7 @@ def test_a_folded_program_prints_the_same(tmp_path: Path) -> None:
         (src / name).write_text(text)
     wanted = run(src)
     (src / "pkg/sub/user.py").write_text(PROGRAM["pkg/sub/user.py"].replace("base._private", "[1, 1, 2]"))
-    fold_tree(src, out, sources(src), ("main.py",), analyse(src, sources(src)))
+    write_tree(out, fold_files(src, sources(src), ("main.py",), analyse(src, sources(src))))
     assert run(out) == wanted
     user = (out / "pkg/sub/user.py").read_text()
     for gone in ("E_ONE", "MOST", "_mine", "micropython", "TYPE_CHECKING"):
@@ -125,10 +125,10 @@ def test_what_did_not_change_is_not_written_again_and_what_vanished_goes(tmp_pat
     (src / "a").mkdir(parents=True)
     (src / "a/one.py").write_text("X = 1\n")
     (src / "a/two.py").write_text("Y = 2\n")
-    fold_tree(src, out, sources(src), (), analyse(src, sources(src)))
+    write_tree(out, fold_files(src, sources(src), (), analyse(src, sources(src))))
     before = (out / "a/one.py").stat().st_mtime_ns
     (src / "a/two.py").unlink()
-    fold_tree(src, out, sources(src), (), analyse(src, sources(src)))
+    write_tree(out, fold_files(src, sources(src), (), analyse(src, sources(src))))
     assert (out / "a/one.py").stat().st_mtime_ns == before
     assert not (out / "a/two.py").exists()
 
@@ -140,7 +140,7 @@ def test_a_constant_that_is_set_again_is_refused(tmp_path: Path) -> None:
         "from micropython import const\nN = const(1)\ndef f():\n    global N\n    N = 2\n"
     )
     with pytest.raises(ValueError, match="N is a constant"):
-        fold_tree(src, tmp_path / "out", sources(src), (), analyse(src, sources(src)))
+        fold_files(src, sources(src), (), analyse(src, sources(src)))
 
 
 def test_no_firmware_module_looks_into_another_ones_private_names() -> None:

@@ -85,7 +85,7 @@ def test_micropython_mounts_it_and_finds_every_byte(name: str, tmp_path: Path) -
     assert {file: size for file, (size, _) in found.items()} == made.files
     assert found["main.py"][1] == sha256((paths.firmware() / "main.py").read_bytes()).hexdigest()
     assert found["board.cbor"][1] == sha256(cbor2.dumps(board.cbor_map())).hexdigest()
-    assert "lib/buzon/core/pop3.mpy" in found
+    assert "lib/buzon/base.mpy" in found
     assert (stat[0], stat[2]) == (4096, board.filesystem.size // 4096)
     # What it wrote there can be read here again.
     fs = image.file_system(board, board.filesystem.size)
@@ -157,11 +157,11 @@ def test_the_code_is_in_the_romfs_where_there_is_one(tmp_path: Path) -> None:
         f"with open({str(tmp_path / 'rom')!r}, 'rb') as f: data = f.read()\n"
         "vfs.mount(vfs.VfsRom(data), '/rom')\n"
         "sys.path[:] = ['/rom/lib']\n"
-        "from buzon.core import pop3\n"
-        "print(pop3.__file__)\n"
+        "from buzon.sentences import s1\n"
+        "print(s1.__file__)\n"
     )
     done = subprocess.run([*command(), "-c", script], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "/rom/lib/buzon/core/pop3.mpy", done.stdout + done.stderr
+    assert done.stdout.strip() == "/rom/lib/buzon/sentences/s1.mpy", done.stdout + done.stderr
     path.write_bytes(esp32_file(("romfs", 1, 0x8F, 0x1E0000, 0x10000), VFS, chip=9))
     with pytest.raises(BuzonError, match=r"The code takes \d+ KB, and the partition 'romfs' .* has 64 KB"):
         image.build(board, firmware.load(path, board))

@@ -27,7 +27,7 @@ TOP = {
 
 # The parts of the firmware, from the bottom up. One imports from the lines below its own, and from itself.
 LAYERS = (
-    ("errors", "log", "sentences", "watchdog"),
+    ("errors", "log", "names", "sentences", "watchdog"),
     ("core",),
     ("net", "store", "text", "display", "plugins"),
     ("policy", "envelope", "notify", "server"),
@@ -199,6 +199,16 @@ def test_what_the_readme_makes_people_put_here_is_no_part_of_the_project(tmp_pat
     assert set(run.stdout.split()) == {".gitignore", "pyproject.toml", "boards/X/board.toml"}
     readme = (ROOT / "README.md").read_text("utf-8")
     assert {"settings.toml", "boards.csv"} <= set(re.findall(r"[a-z]+\.(?:toml|csv)", readme))
+
+
+def test_what_stays_in_memory_is_there() -> None:
+    """The table of `plugins` names modules, each once; a name that is none would keep nothing."""
+    from buzon.plugins import STAYS
+
+    stays = STAYS.split()
+    assert " ".join(stays) + " " == STAYS
+    assert stays == sorted(set(stays))
+    assert set(stays) <= {module_name(path, FIRMWARE) for path in (FIRMWARE / "buzon").rglob("*.py")}
 
 
 # -- who imports whom

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from buzon_host import paths
-from buzon_host.build.mpy import compiled_firmware
+from buzon_host.build.mpy import compiled_modules
 from buzon_host.virtual.interpreter import command
 
 _SCRIPT = Path(__file__).with_name("session.py")
@@ -17,7 +17,7 @@ _HEAP = 192  # KB: room for the script itself, which is compiled there; the boun
 @functools.cache
 def _firmware() -> Path:
     """Compiled once for each run of the tests: even finding that nothing changed takes most of a session's time."""
-    return compiled_firmware(paths.firmware())
+    return compiled_modules(paths.firmware())
 
 
 def session(

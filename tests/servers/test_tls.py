@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 from buzon_host import paths
-from buzon_host.build.mpy import compiled_firmware
+from buzon_host.build.mpy import compiled_modules
 from buzon_host.virtual.interpreter import command
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -38,7 +38,7 @@ def connect(ca: bytes, port: int, folder: Path, times: int = 1, **job: Any) -> d
         **job,
     }
     done = subprocess.run(
-        [*command(), "-X", "heapsize=160k", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
+        [*command(), "-X", "heapsize=160k", str(_SCRIPT), str(compiled_modules(paths.firmware()))],
         input=json.dumps(job) + "\n",
         capture_output=True,
         text=True,

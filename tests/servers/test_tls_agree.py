@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from buzon_host import check, paths
-from buzon_host.build.mpy import compiled_firmware
+from buzon_host.build.mpy import compiled_modules
 from buzon_host.errors import ServerRefused
 from buzon_host.provision import ca as certificates
 from buzon_host.provision import schema, tryout, why
@@ -186,7 +186,7 @@ class Board:
     def __init__(self, folder: Path) -> None:
         self._ca = folder / "ca.der"
         self._process = subprocess.Popen(
-            [*command(), "-X", "heapsize=160k", str(_SCRIPT), str(compiled_firmware(paths.firmware()))],
+            [*command(), "-X", "heapsize=160k", str(_SCRIPT), str(compiled_modules(paths.firmware()))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -210,7 +210,7 @@ def test_an_update_sends_what_changed_and_no_more(
     source = tmp_path / "firmware"
     shutil.copytree(old.source, source)
     s1 = source / "buzon" / "sentences" / "s1.py"
-    s1.write_text(s1.read_text() + "\nLATER = 'x'\n")
+    s1.write_text(s1.read_text() + "\nTEXT += '199 This came later.'\n")
     with bare(flash) as board:
         result = steps.install(board.port, Progress(), source=source)
         assert (result.sent, result.removed) == ([CHANGED], [])

@@ -7,7 +7,7 @@ from ..display.layout import cut, glyphs, wrap
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Dict
 
     Display = Any  # a driver of `buzon.display`: a FrameBuffer with `w`, `h` and `show()`
 
@@ -175,3 +175,7 @@ def _envelope(d: "Display", x: int, y: int, w: int, h: int, color: int) -> None:
     d.rect(x, y, w, h, color)
     d.line(x, y, x + w // 2, y + h // 2, color)
     d.line(x + w - 1, y, x + w // 2, y + h // 2, color)
+
+
+PAGES: "Dict[str, Any]" = {"idle": idle, "alert": alert, "notice": notice, "progress": progress}
+"""What `status` calls each page -> what draws it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import paths
 from ..build import library
 from ..build.fold import module_name
-from ..build.mpy import compiled_firmware, sources
+from ..build.mpy import compiled_firmware, compiled_modules, sources
 from .interpreter import lines
 from .rows import Bench, Goal, Row
 
@@ -79,10 +79,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         yield _bytes(f"library, {driver}: heap after import", heap)
 
     firmware = compiled_firmware(paths.firmware())
-    size = {
-        module_name(path.relative_to(firmware)): path.stat().st_size
-        for path in sorted(firmware.rglob("*.mpy"))
-    }
+    size = _sizes(firmware)
     bench.say("Loading the app's modules")
     heap, stays = heap_of(firmware, "boot")
     used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS_ONLY]
@@ -94,11 +91,19 @@ def rows(bench: Bench) -> Iterator[Row]:
     if bench.check:
         return
     needs = imports(paths.firmware())
+    alone_ = compiled_modules(paths.firmware())
+    size = _sizes(alone_)
     for name in size:
         bench.say(f"Loading {name}")
-        heap, _ = heap_of(firmware, name, needs[name])
+        heap, _ = heap_of(alone_, name, needs[name])
         yield _bytes(f"module {name}: .mpy", size[name])
         yield _bytes(f"module {name}: heap", heap)
+
+
+def _sizes(modules: Path) -> dict[str, int]:
+    return {
+        module_name(path.relative_to(modules)): path.stat().st_size for path in sorted(modules.rglob("*.mpy"))
+    }
 
 
 def heap_of(modules: Path, what: str, before: list[str] | None = None) -> tuple[int, list[str]]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from littlefs import LittleFS
 
 from .. import paths
-from ..build.mpy import compiled_firmware
+from ..build.mpy import compiled_modules
 from ..virtual.flash import new_counters, new_image
 from ..virtual.interpreter import mapping_command
 
@@ -42,7 +42,7 @@ class Collector:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         job: dict[str, Any] = {"settings": settings, "driver": driver, "rx": rx}
-        env = {"MICROPYPATH": f"{compiled_firmware(paths.firmware())}:.frozen", "BUZON_MAPS": ""}
+        env = {"MICROPYPATH": f"{compiled_modules(paths.firmware())}:.frozen", "BUZON_MAPS": ""}
         program, mapped = mapping_command()
         if flash:
             if not mapped:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .. import paths
-from ..build.mpy import compiled_firmware
+from ..build.mpy import compiled_modules
 from ..errors import BuzonError
 from ..virtual import flash, interpreter
 from ..virtual.process import fakes
@@ -24,7 +24,7 @@ class Worker:
 
     def __init__(self, name: str, heap: str = "512k", chip: Path | None = None) -> None:
         command = interpreter.command()
-        env = {**os.environ, "MICROPYPATH": f"{compiled_firmware(paths.firmware())}:.frozen"}
+        env = {**os.environ, "MICROPYPATH": f"{compiled_modules(paths.firmware())}:.frozen"}
         if chip is not None:
             image, counters, memory = chip / "flash.img", chip / "counters", chip / "memory"
             image.write_bytes(b"\xff" * _FLASH_SIZE)

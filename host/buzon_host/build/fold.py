@@ -7,7 +7,7 @@ its parameters `a_`, `b_`, ..., which all modules share, and a module has only i
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -27,27 +27,32 @@ class Program:
     keywords: set[str]
 
 
-def fold_tree(
-    src: Path, out: Path, files: Iterable[Path], as_is: Collection[str], program: Program | None
-) -> None:
-    """Fold `files` (relative to `src`) into `out`; a file whose text stays the same is not written again.
+def fold_files(
+    src: Path, files: Iterable[Path], as_is: Collection[str], program: Program | None
+) -> dict[Path, str]:
+    """`files` (relative to `src`), folded; those of which nothing is left are not in it.
 
-    `as_is`: files that are only copied. `program`: None for a library, whose public names others use. Any
-    other file in `out` is removed.
+    `as_is`: files that stay as they are. `program`: None for a library, whose public names others use.
     """
-    wanted = set()
+    texts = {}
     for relative in files:
         text = (src / relative).read_text("utf-8")
         if str(relative) not in as_is:
             text = fold(text, relative, program)
-        target = out / relative
         if text:
-            wanted.add(target)
-            if not target.exists() or target.read_text("utf-8") != text:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, "utf-8")
+            texts[relative] = text
+    return texts
+
+
+def write_tree(out: Path, texts: Mapping[Path, str]) -> None:
+    """Make `out` hold just these files; one whose text stays the same is not written again."""
+    for relative, text in texts.items():
+        target = out / relative
+        if not target.exists() or target.read_text("utf-8") != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, "utf-8")
     for path in list(out.rglob("*")):
-        if path.is_file() and path not in wanted:
+        if path.is_file() and path.relative_to(out) not in texts:
             path.unlink()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import BuzonError
-from .fold import analyse, fold_tree
+from .fold import analyse, fold_files, write_tree
 from .mpy import compile_file
 
 
@@ -33,7 +33,7 @@ def build(firmware: Path, out: Path) -> dict[str, int]:
         program.keywords |= _optional(ast.parse((firmware / source).read_text("utf-8")))
     sizes = {}
     with tempfile.TemporaryDirectory() as scratch:
-        fold_tree(firmware, Path(scratch), sources, (), program)
+        write_tree(Path(scratch), fold_files(firmware, sources, (), program))
         for source in sources:
             folded = Path(scratch, source)
             if folded.exists():

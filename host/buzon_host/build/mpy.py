@@ -16,7 +16,8 @@ from pathlib import Path
 
 from .. import files, paths
 from ..errors import BuzonError
-from .fold import Program, analyse, fold_tree
+from . import parts
+from .fold import analyse, fold_files, write_tree
 
 ARCHITECTURES = ("xtensawin", "rv32imc", "armv6m", "armv7emsp")
 # Files that the interpreter needs as source: `main.py` and a board's own boot code are run, not imported.
@@ -112,30 +113,49 @@ def compiled(src: Path, march: str | None = None, opt: int = 3) -> Path:
 
 
 def compiled_firmware(src: Path, march: str | None = None) -> Path:
-    """The firmware in `src`, folded and compiled as boards get it, in a folder of the cache."""
-    with _ONE:
-        return _compiled_folded(src, march, lambda: analyse(src, sources(src)))
+    """The firmware in `src` as boards get it, in a folder of the cache: folded, and what stays in memory in one
+    module (`parts`)."""
+
+    def make(out: Path) -> None:
+        texts = parts.assembled(_folded(src))
+        if parts.NAMES in texts:  # only compiled modules tell all of their names
+            _compile_texts(out, texts, march, src.name)
+            texts[parts.NAMES] = parts.names(out)
+        _compile_texts(out, texts, march, src.name)
+
+    return _cached(src, march, "board", make)
+
+
+def compiled_modules(src: Path, march: str | None = None) -> Path:
+    """The firmware in `src`, folded, each of its modules by itself, in a folder of the cache."""
+    return _cached(src, march, "folded", lambda out: _compile_texts(out, _folded(src), march, src.name))
 
 
 def compiled_library(src: Path, march: str | None = None) -> Path:
     """`src` compiled in a folder of the cache; its public names are kept, its private ones are short."""
+
+    def make(out: Path) -> None:
+        _compile_texts(out, fold_files(src, sources(src), _AS_SOURCE, None), march, src.name)
+
+    return _cached(src, march, "library", make)
+
+
+def _folded(src: Path) -> dict[Path, str]:
+    return fold_files(src, sources(src), _AS_SOURCE, analyse(src, sources(src)))
+
+
+def _cached(src: Path, march: str | None, kind: str, make: Callable[[Path], None]) -> Path:
+    """The folder of the cache that `make` fills; it is called only after a change, as it takes longer than a
+    board's start."""
     with _ONE:
-        return _compiled_folded(src, march, None)
-
-
-def _compiled_folded(src: Path, march: str | None, program: Callable[[], Program] | None) -> Path:
-    out = _place(src, march, "folded")
-    stamp = out.with_name(out.name + ".stamp")
-    state = _state(src)
-    if out.is_dir() and stamp.exists() and stamp.read_text("utf-8") == state:
-        return out  # folding takes longer than a board's start
-    folded = out.with_name(out.name + ".src")
-    stamp.unlink(missing_ok=True)
-    fold_tree(src, folded, sources(src), _AS_SOURCE, program and program())
-    # All tracebacks show one file name: any other would cost heap, and there are no line numbers.
-    compile_tree(folded, out, march, 3, src.name)
-    files.write(stamp, state.encode())
-    return out
+        out = _place(src, march, kind)
+        stamp = out.with_name(out.name + ".stamp")
+        state = _state(src)
+        if not (out.is_dir() and stamp.exists() and stamp.read_text("utf-8") == state):
+            stamp.unlink(missing_ok=True)
+            make(out)
+            files.write(stamp, state.encode())
+        return out
 
 
 def _state(src: Path) -> str:
@@ -143,6 +163,13 @@ def _state(src: Path) -> str:
     found = [*(src / relative for relative in sources(src)), *sorted(Path(__file__).parent.glob("*.py"))]
     lines = (f"{path}\0{info.st_mtime_ns}\0{info.st_size}" for path in found for info in (path.stat(),))
     return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _compile_texts(out: Path, texts: dict[Path, str], march: str | None, name: str) -> None:
+    folded = out.with_name(out.name + ".src")
+    write_tree(folded, texts)
+    # All tracebacks show one file name: any other would cost heap, and there are no line numbers.
+    compile_tree(folded, out, march, 3, name)
 
 
 def _place(src: Path, march: str | None, kind: object) -> Path:
@@ -165,7 +192,7 @@ def check(src: Path) -> bool:
     totals = [0] * len(ARCHITECTURES)
     with tempfile.TemporaryDirectory() as scratch:
         folded = Path(scratch, "folded")
-        fold_tree(src, folded, sources(src), (), analyse(src, sources(src)))
+        write_tree(folded, fold_files(src, sources(src), (), analyse(src, sources(src))))
         for column, march in enumerate(ARCHITECTURES):
             for relative in sources(folded):
                 try:

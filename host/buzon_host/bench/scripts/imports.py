@@ -1,6 +1,6 @@
 """The heap that importing modules from `.mpy` files takes. Arguments: `a,b`, then what to load before them.
 
-`boot` instead of `a,b`: everything that the app loads at its start. Prints the bytes, then the loaded
+`boot` instead of `a,b`: all that the default app has in memory while it waits. Prints the bytes, then the loaded
 modules.
 """
 
@@ -27,6 +27,8 @@ if what == "boot":
     import buzon.boot
 
     buzon.boot.load()
+    for name in ("display.ssd1306", "notify.display", "console.status"):
+        __import__("buzon." + name)
 else:
     for name in what.split(","):
         __import__(name)

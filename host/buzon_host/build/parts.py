@@ -1,0 +1,111 @@
+"""Which of the firmware's modules are one on a board, and the names of the others.
+
+The tables are in `buzon.plugins`: what the app needs of STAYS becomes `buzon.base`, and of SESSION `buzon.talk`.
+"""
+
+import ast
+from pathlib import Path
+
+from ..errors import BuzonError
+from .bundle import bundle, reachable
+from .fold import module_name
+
+BASE = "buzon.base"
+TALK = "buzon.talk"
+START = "buzon.boot"
+NAMES = Path("buzon/names.py")
+"""The file that holds the names of the modules that are loaded later."""
+SEPARATOR = "\0"
+PUBLIC = ("buzon.errors", "buzon.log", "buzon.net.link", "buzon.net.tls")
+"""What is in these and scripts and plug-ins of others may import too (docs/library.md)."""
+SCRIPTS = ("buzon", "buzon.core.client", "buzon.mailbox", "buzon.net.blocking")
+"""What only scripts import: its own names stay as they are."""
+BY_NAME = ("buzon.console.", "buzon.display.", "buzon.names", "buzon.notify.", "buzon.sentences.")
+"""The modules that are imported by a name that is made at run time, or that are filled in later."""
+_TABLES = "buzon.plugins"
+
+
+def assembled(texts: dict[Path, str]) -> dict[Path, str]:
+    """The folded files with what stays in memory as one module, and what a session needs as another. A tree
+    without the tables stays as it is."""
+    modules = {module_name(path): text for path, text in texts.items() if path.parts[0] == "buzon"}
+    paths = {module_name(path): path for path in texts}
+    if _TABLES not in modules:
+        return texts
+    needed = reachable(modules, START)
+    inside = {}
+    for table, name in (("STAYS", BASE), ("SESSION", TALK)):
+        there = _table(modules[_TABLES], table)
+        inside[name] = needed & set(there)
+        left = " ".join([name, *(each for each in there if each not in inside[name])]) + " "
+        modules[_TABLES] = modules[_TABLES].replace(repr(" ".join(there) + " "), repr(left))
+    # A module that stays alone gets short names too, unless it is imported by its name as text.
+    alone = set(modules) - set().union(*inside.values()) - {START, *SCRIPTS}
+    singles = {name: {name} for name in sorted(alone) if not name.startswith(BY_NAME)}
+    modules = bundle(modules, {**inside, **singles}, PUBLIC)
+    others = {path: text for path, text in texts.items() if path.parts[0] != "buzon"}
+    return others | {
+        paths.get(module) or Path(*module.split(".")).with_suffix(".py"): text
+        for module, text in modules.items()
+        if text.strip()
+    }
+
+
+def _table(source: str, wanted: str) -> list[str]:
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str() as table)) if (
+                name == wanted
+            ):
+                return table.split()
+    raise BuzonError(f"{_TABLES} has no table {wanted}.")
+
+
+def names(compiled: Path) -> str:
+    """The source of `NAMES`, for the modules in the folder `compiled` that the app loads later: the names in each,
+    its own, and its path, with a / before it."""
+    found: dict[str, None] = {}
+    for path in sorted((compiled / "buzon").rglob("*.mpy")):
+        relative = path.relative_to(compiled)
+        module = module_name(relative)
+        if module in (BASE, START, module_name(NAMES), *PUBLIC, *SCRIPTS):
+            continue
+        found |= dict.fromkeys(
+            (module, module.rpartition(".")[2], "/" + relative.as_posix(), *interned(path))
+        )
+    # A name in the base is there anyway.
+    for name in interned(compiled / "buzon" / "base.mpy"):
+        found.pop(name, None)
+    return f"NAMES = {SEPARATOR.join(name for name in found if name and SEPARATOR not in name)!r}\n"
+
+
+def interned(mpy: Path) -> list[str]:
+    """The names that loading a compiled module puts into memory, those that MicroPython has anyway left out.
+
+    MicroPython's docs, "MicroPython .mpy files": the header, then the table of names.
+    """
+    data = mpy.read_bytes()
+    at = 4
+
+    def number() -> int:
+        nonlocal at
+        value = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                return value
+
+    if data[2] & 0x40:  # flags: an extension of the architecture follows
+        number()
+    count = number()
+    number()  # objects
+    found = []
+    for _ in range(count):
+        length = number()
+        if length & 1:
+            continue  # one of MicroPython's own, by its number
+        found.append(data[at : at + (length >> 1)].decode("utf-8"))
+        at += (length >> 1) + 1
+    return found
