@@ -333,6 +333,8 @@ class _Examination:
         find_password: Password,
     ) -> None:
         """The same from this PC; with the login only if a password may go to the server the board names."""
+        if failed.code == _PIN:
+            return  # this PC does not know what is pinned
         self._say("Trying the same from this PC")
         plain = {name: tree[name] for name in _FOR_PC if name in tree}
         try:
@@ -400,7 +402,8 @@ _STAGES = ("DNS", "TCP", "TLS", "capabilities", "login", "mailbox")
 _FOR_PC = ("id", "protocol", "host", "port", "tls", "tls_verify", "user", "auth")
 _BEFORE_OPEN = (207, 213)  # found before a connection is tried
 _OF_TLS = (207, 208, 209, 210, 211, 212, 213, 214, 215, 217, 218, 219, 220, 221, 222, 402)
-_UNKNOWN_CA = (208, 211, 217, 218, 222)
+_PIN = 218
+_UNKNOWN_CA = (208, 211, 217, 222)
 _OF_LOGIN = (403, 501, 502, 503, 504, 505, 506)
 _BY_LINK = {"DNS": "DNS", "connect": "TCP", "TLS": "TLS", "reply": "capabilities"}
 

@@ -355,6 +355,9 @@ def test_mail_is_wiped_some_at_a_time_and_a_sync_between_is_waited_for() -> None
         done = buzon("wipe", "--what", "mail", "--yes", "--port", peer.port, "--json")
         assert one_document(done) == {"ok": True, "wiped": "mail"}
         assert answers == []
+        answers.append({})
+        said = buzon("wipe", "--what", "mail", "--yes", "--port", peer.port).stdout
+        assert said == f"The mail is erased ({peer.port}).\n"
         assert {r[2]["n"] for r in peer.requests if r[1] == "wipe"} == {16}
 
 

@@ -600,6 +600,19 @@ def test_a_file_that_finds_no_room_leaves_the_old_one_and_the_room(boot) -> None
 # Wipe, repl, Ctrl-C
 
 
+def test_wipe_of_all_forgets_the_last_error(boot, serve):
+    server = serve(samples=False)
+    rig = boot()
+    rig.provision(server)
+    rig.settled()
+    server.stop()
+    assert rig.sync().error
+    assert rig.status()["error"]
+    rig.client.wipe("all")
+    until(lambda: rig.status()["state"] == "unset", what="the state unset")
+    assert rig.status()["error"] is None
+
+
 def test_wipe_leaves_nothing_of_a_person_on_the_board(boot, serve) -> None:
     server = serve()
     rig = boot()

@@ -150,6 +150,17 @@ def test_another_ca_and_the_pc_knows_better(rig: Rig, serve: Any, server: Any) -
     assert report.checks[-1].text.startswith("It does not work from this PC either: ")
 
 
+def test_a_pinned_certificate_that_changed_has_one_remedy(rig: Rig, serve: Any, server: Any) -> None:
+    """This PC does not know what is pinned: what it would say of the server's CA is no help."""
+    other = serve(samples=False)
+    pinned = ca.fetch_certificate(other.host, other.pop3s, "implicit")
+    put(rig, tree_of(account_of(server)), pinned)
+    report = examine(rig)
+    check = failed_at(report, "TLS", 218)
+    assert "renewed" in check.remedy
+    assert "this PC" not in names(report)
+
+
 @pytest.mark.parametrize("tls", ["implicit", "starttls", "none"])
 def test_a_wrong_password(rig: Rig, server: Any, tls: str) -> None:
     port = server.pop3s if tls == "implicit" else server.pop3

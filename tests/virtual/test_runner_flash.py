@@ -81,6 +81,12 @@ def test_a_file_that_is_no_image_is_refused_and_left_alone(tmp_path: Path, conte
     assert image.read_bytes() == content
 
 
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(VirtualBoardError, match=r"There is no folder .*mistyped"):
+        VirtualBoard(flash=tmp_path / "mistyped" / "f.img")
+    assert not (tmp_path / "mistyped").exists()
+
+
 @pytest.mark.parametrize("size", [0, 4096, 100_001])
 def test_an_impossible_size_is_refused(tmp_path: Path, size: int) -> None:
     with pytest.raises(VirtualBoardError, match="multiple of 4096"):

@@ -93,6 +93,7 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         elif what == "all":
             _remove_below("/mail")
             fs.remove("/clock")
+            app.error = None  # it is about what is gone
     except OSError as err:
         raise fs.trouble(err)
     app.reload = True

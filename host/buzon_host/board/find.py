@@ -99,7 +99,7 @@ def virtual_at(port: str) -> "control.Client | None":
 
 
 def _virtual() -> list[tuple[str, str]]:
-    """Name and port of each running virtual board."""
+    """What tells each running virtual board from the others (its name and flash file), and its port."""
     from ..virtual import control
 
-    return [(entry.board, entry.link or entry.port) for entry in control.running()]
+    return [(f"{entry.board}, flash {entry.flash}", entry.link or entry.port) for entry in control.running()]

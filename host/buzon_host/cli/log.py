@@ -26,7 +26,7 @@ def run(port: Port = None, follow: Follow = False, json: Json = False) -> None:
         lines = client.log().splitlines()
         out.document({"ok": True, "lines": lines})
         if not lines and not follow:
-            out.say("The board's log is empty: nothing went wrong since it started.")
+            out.say("The board's log is empty.")
         for line in lines:
             out.say(line)
         while follow:

@@ -22,6 +22,11 @@ _WHAT = {
     What.settings: "The settings and passwords on the board are erased",
     What.all: "All mail, settings and passwords on the board are erased",
 }
+_DONE = {
+    What.mail: "The mail is erased",
+    What.settings: "The settings and passwords are erased",
+    What.all: "Mail, settings and passwords are erased",
+}
 _CHOICES = "mail, settings or all"
 
 Option = Annotated[
@@ -50,7 +55,7 @@ def run(what: Option = None, port: Port = None, yes: Yes = False, json: Json = F
             bar.say("Erasing")
             wiped = client.wipe(what.value, lambda done: bar.say(f"Erasing, {done} messages so far"))
     out.document({"ok": True, "wiped": wiped})
-    out.say("Erased.")
+    out.say(f"{_DONE[what]} ({client.link.port}).")
 
 
 def _asked(out: Out) -> What:

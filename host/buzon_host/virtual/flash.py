@@ -108,9 +108,12 @@ def prepare(path: Path, board: Board, size: int | None = None, bare: bool = Fals
             file.write(cbor2.dumps(board.cbor_map()))
     fs.unmount()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("r+b" if path.exists() else "xb") as file:
             file.write(fs.context.buffer)
+    except FileNotFoundError:
+        raise VirtualBoardError(
+            f"There is no folder {path.parent} for the flash file: make it, or name another."
+        ) from None
     except OSError as error:
         raise VirtualBoardError(f"The flash file {path} cannot be written: {error.strerror}.") from None
     return size
