@@ -157,7 +157,7 @@ class Engine:
                 break
             except RuntimeError:  # too little
                 pass
-        self.heap_kib += _STEP_KIB
+        self.heap_kib += 2 * _STEP_KIB  # each poll loads its modules anew, into what holes there are
         return self._run(polls, self._folder / "mail")
 
     def _run(self, polls: int, folder: Path) -> Figures:
