@@ -7,14 +7,13 @@ A job is a line of JSON, {"port": where}; what came of it is one too.
 import asyncio
 import gc
 import json
-import os
 import sys
 
 sys.path.append(sys.argv[1])
 from buzon.account import Account
 from buzon.core.wire import RxBuffer, TxBuffer
 from buzon.net.link import Link
-from buzon.plugins import STAYS, unload
+from buzon.plugins import unload
 from buzon.store.journal import Journal
 from buzon.store.spool import Spool
 
@@ -22,17 +21,21 @@ gc.threshold(4096)  # as the app has it
 
 
 def names():
-    """Put the names of the modules into memory that an account may load, as a board does at its start (`boot`):
-    those that come later would look like growth."""
-    for part in ("sync", "server", "core.", "net.cert", "net.trouble", "sentences.", "store."):
-        found = [part]
-        if part[-1] == ".":
-            found = [part + entry[0][:-4] for entry in os.ilistdir(sys.argv[1] + "/buzon/" + part[:-1])]
-        for name in found:
-            if "buzon." + name + " " not in STAYS:
-                __import__("buzon." + name)
-            unload()
-            gc.collect()
+    """Put the names of the modules into memory that the polls load, as a board does at its start (`boot`): those
+    that come late would look like growth."""
+    for name in (
+        "sync",
+        "server",
+        "core.auth",
+        "core.learn",
+        "core.login",
+        "core.sasl",
+        "net.cert",
+        "net.trouble",
+    ):
+        __import__("buzon." + name)
+        unload()
+        gc.collect()
 
 
 async def serve():
