@@ -24,9 +24,9 @@ def names():
     """Put the names of the modules into memory that the polls load, as a board does at its start (`boot`): those
     that come late would look like growth."""
     for name in (
-        *("sync", "server", "core.auth", "core.learn", "core.login", "core.sasl", "net.cert", "net.trouble"),
-        *("policy.again", "policy.compare", "policy.prove", "store.alike", "store.rewrite", "store.twin"),
-    ):
+        "sync server core.auth core.learn core.login core.sasl net.cert net.trouble policy.again policy.compare "
+        "policy.prove store.alike store.rewrite store.twin"
+    ).split():
         __import__("buzon." + name)
         unload()
         gc.collect()
