@@ -19,14 +19,16 @@ from buzon.store.spool import Spool
 
 gc.threshold(4096)  # as the app has it
 
+LATE = (
+    "sync server core.auth core.learn core.login core.sasl net.cert net.trouble policy.again policy.compare "
+    "policy.prove store.alike store.rewrite store.twin"
+)
+
 
 def names():
     """Put the names of the modules into memory that the polls load, as a board does at its start (`boot`): those
     that come late would look like growth."""
-    for name in (
-        "sync server core.auth core.learn core.login core.sasl net.cert net.trouble policy.again policy.compare "
-        "policy.prove store.alike store.rewrite store.twin"
-    ).split():
+    for name in LATE.split():
         __import__("buzon." + name)
         unload()
         gc.collect()
