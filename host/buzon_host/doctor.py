@@ -467,7 +467,7 @@ def _clock(status: Status, now: int) -> Check:
         return Check(
             "clock", "warn", text, "Set this PC's clock if it is wrong, or run `buzon provision`.", 207
         )
-    return Check("clock", "ok", "It goes as this PC's does.")
+    return Check("clock", "ok", "It agrees with this PC's.")
 
 
 def _number(n: int, what: str) -> str:

@@ -148,8 +148,8 @@ class Device(_Part):
     lock: Annotated[
         bool,
         _help(
-            "For products: is to switch Ctrl-C and the MicroPython prompt off on the serial port. So far it "
-            "only keeps a browser from changing the Wi-Fi: who has the cable still has everything."
+            "For products: will switch Ctrl-C and the MicroPython prompt off on the serial port. So far it only "
+            "keeps a browser from changing the Wi-Fi: whoever has the cable still has everything."
         ),
     ] = False
 

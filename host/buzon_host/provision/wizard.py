@@ -140,7 +140,7 @@ def _summary(talk: _Talk) -> bool:
     ask.say(f"Board    {board} on {client.link.port}")
     for old in talk.before.accounts:
         if (old.user, old.host) != (account.user, account.host):
-            ask.say(f"         it collects {old.user} from {old.host} now, and no longer then")
+            ask.say(f"         it stops collecting {old.user} from {old.host}")
     ask.say(f"Mail     {account.user} from {account.host}:{account.effective_port}")
     ask.say(f"Server   {'the pinned certificate, and no other' if login.pinned else 'verified, with its CA'}")
     ask.say(f"Purpose  {SAID[draft.purpose]}")
