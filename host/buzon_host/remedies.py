@@ -83,7 +83,7 @@ REMEDIES = {
     506: "From now on the board asks once a day; `buzon sync` asks at once, when your provider has fixed it.",
     507: "With these three settings no message has to be recognized from one session to the next.",
     508: 'Set `auth = "auto"` and use TLS. A provider that accepts OAuth alone needs `oauth`, a token.',
-    520: "Its TOP does not work, and it deletes what was retrieved: to fetch only the headers would lose the rest.",
+    520: "Its TOP does not work, and it deletes what was retrieved: fetching only the headers would lose the rest.",
     521: "It may be a mailbox that others may only read. Mail that is here is not fetched again.",
     600: "`buzon mail pull --move` moves the mail to the PC and frees the board, `buzon wipe --what mail` erases it; "
     "neither is fetched again. `storage.full` sets what happens when the board is full. If you have set "

@@ -50,7 +50,7 @@ def settings() -> str:
         "",
         "A settings file is TOML: `buzon provision SETTINGS.toml` puts it on a board, `buzon check SETTINGS.toml`",
         "tests its accounts from the PC. What is wrong is told with its line (`line 9: port in [[account]] must be",
-        "...`). Only networks and accounts must be there. A `–` under *left out* means that there is no value then.",
+        "...`). Only networks and accounts must be there. A `–` under *left out* means no default.",
         "",
         "| table | |",
         "|---|---|",
@@ -71,7 +71,7 @@ def settings() -> str:
                 )
     lines += [
         "",
-        f"At the top of the file may stand `v = 1`, {_lower(schema.Settings.model_fields['v'].description)}",
+        f"The file may begin with `v = 1`, {_lower(schema.Settings.model_fields['v'].description)}",
     ]
     return "\n".join(lines) + "\n"
 
