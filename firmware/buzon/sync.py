@@ -120,8 +120,10 @@ class Session:
         self.kept = 0  # listed messages that are here and stay there
         self.vain = False  # something is listed although it was deleted
         # All that is here has left the server, so any of it that is still listed was deleted in vain.
-        self.closed: bool = journal.closed or self.memory.pop("gone", False)
+        gone: bool = self.memory.pop("gone", False)  # of the last session only
+        self.closed = journal.closed or gone
         self.moved: "Any" = None  # messages that are here and may have another unique id now
+        self.renamed = 0  # of these, how many have got it
         self.leaving = False  # QUIT was sent
         self._all_listed = False  # messages that UIDL has no line for were looked for
         self._odd = (
@@ -200,7 +202,8 @@ class Session:
             self.more = True  # it left the rest to the next one
         elif self.doubts:
             memory["alone"] = True
-        memory["vain"] = self.vain
+        # What a session left to the next one was not deleted in vain: it was not deleted yet.
+        memory["vain"] = self.vain and not self.more
 
     def _quit(self) -> "Dialogue[None]":
         """QUIT, and record that everything that was deleted is gone."""
@@ -485,7 +488,7 @@ class Session:
             if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
                 window.state[i] = GOING
         if self.moved:
-            self.moved.finish()
+            self.renamed += self.moved.finish()
             self.moved = None
         if known or self.alone:
             yield from self._prove(window)
@@ -705,8 +708,10 @@ class Session:
                 self.journal.change(known | AGREED, key, known)
             elif doubt and known:
                 self.unsound(E_DOUBT, window.number[i])
-            if known:  # known by its uid: it stays until it alone has that, or the other would pass for it
-                return key != window.key(i) and not doubt
+            if (
+                known
+            ):  # if it is known by its uid it stays until it alone has that, unless all go: each is looked at
+                return (self._plain or key != window.key(i)) and not doubt
         if state == WHOLE:  # the record comes before the removal, which `mend` can finish
             was = self.journal.state(key)  # the person may have read or deleted it meanwhile
             if not was & PART:

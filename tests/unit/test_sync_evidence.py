@@ -19,6 +19,7 @@ from buzon.store.spool import key_of
 from buzon.store.witness import BEGINS, OTHER, SAME, Witness, headless, named
 from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
 
+MANY = 700 if sys.implementation.name == "cpython" else 330
 LINES = 400 if sys.implementation.name == "cpython" else 60
 
 
@@ -30,6 +31,19 @@ def cut_quit(board, drop, **account):
     except errors.ServerError:
         pass
     drop.quit_ok = True
+
+
+def cut_once_stored(board, drop):
+    """A session that ends when a message is stored and before it is deleted."""
+    held = len(stored(board.spool))
+    for cut in range(1, 90):
+        try:
+            board.session(drop, cut)
+        except Cut:
+            board.last.cut_off()
+        if len(stored(board.spool)) > held:
+            break
+    assert drop.mail and len(stored(board.spool)) > held
 
 
 def tries(board, drop, n):
@@ -142,6 +156,49 @@ def test_what_the_server_says_is_deleted_and_lists_again_is_left_there_and_said(
     now = len(drop.retrieved)
     board.session(drop)
     assert len(drop.retrieved) == now  # nor is it looked at for ever
+
+
+def test_many_that_come_back_with_their_ids_are_deleted_again():
+    """A server is restored from a backup: nothing of it was deleted in vain."""
+    texts = bodies(MANY)
+    mail = numbered(texts)
+    drop = Drop(list(mail))
+    board = Board()
+    while drop.mail:
+        board.session(drop)
+    drop = Drop(list(mail))
+    for _ in range(8):
+        session, _ = board.session(drop)
+        assert session.error is None
+    assert drop.mail == []
+    board.check(texts)
+
+
+def test_cut_after_the_mail_was_stored_it_is_deleted_by_the_next_session_each_time():
+    """What a session closed, two sessions ago, says nothing of what came since."""
+    board = Board()
+    want = []
+    for i in range(6):
+        drop = Drop([(1, b"id-%d" % i, text(i))])
+        want.append(text(i))
+        if i > 1:
+            cut_once_stored(board, drop)
+        session, _ = board.session(drop)
+        assert (session.error, drop.mail) == (None, []), i
+        board.check(want)
+
+
+def test_the_same_mail_twice_under_one_id_is_stored_once_and_deleted_twice():
+    """As with ids that are a hash of the message. A copy of it was here before, after a cut."""
+    for before in (False, True):
+        board = Board()
+        drop = Drop([(1, b"hash", text(1)), (2, b"hash", text(1))])
+        if before:
+            cut_once_stored(board, Drop([(1, b"hash", text(1))]))
+        for _ in range(3):
+            session, _ = board.session(drop)
+        assert (session.error, drop.mail) == (None, [])
+        board.check([text(1)])
 
 
 # -- the size is a witness
@@ -279,6 +336,19 @@ def test_a_mailbox_whose_ids_all_changed_doubles_nothing_and_hides_nothing():
             drop = Drop([m for m in drop.mail])
             board.session(drop, keep=keep)
             assert drop.retrieved == []  # by its new ids it is known from now on
+
+
+def test_more_than_a_window_of_ids_that_changed_doubles_nothing():
+    texts = [text(i, i) for i in range(MANY)]
+    for keep in ("forever", 30):
+        board = Board()
+        board.session(Drop(numbered(texts)), keep=keep)
+        drop = Drop(numbered(texts, b"moved-%d"))
+        for _ in range(4):
+            session, _ = board.session(drop, keep=keep)
+            assert session.error is None
+        board.check(texts)
+        assert len(drop.mail) == MANY
 
 
 def test_start_now_leaves_what_is_there_but_not_another_message_with_its_id():

@@ -88,6 +88,7 @@ class Collect:
             n = window.n
             yield from self._choose()
             fetched = session.fetched
+            renamed = session.renamed
             gone = session.deleted
             yield from session.handle(window)
             if session.more or last:
@@ -95,12 +96,12 @@ class Collect:
             yield from session.settle()
             gone = session.deleted - gone
             fetched = session.fetched - fetched
-            # What was fetched or deleted is settled from now on, and later messages move up.
+            # What was fetched, renamed or deleted is settled from now on, and later messages move up.
             done += n - (0 if session.delete else fetched)
             if still:
                 skip = done
             else:
-                skip = 0 if fetched or gone else skip + n
+                skip = 0 if fetched or gone or session.renamed > renamed else skip + n
 
     def _compare(self, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
         """Fill the window with the next messages that the walk does not call settled."""

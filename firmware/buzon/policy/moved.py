@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ..core.pop3 import Dialogue
 
-_MANY = const(64)
 _OUT = const(1)
 
 
@@ -25,7 +24,7 @@ class Moved:
     def __init__(self, session: "Any", window: Window) -> None:
         self._session = session
         self._window = window
-        self._found = Window(_MANY)
+        self._found = Window(window.size)
         self._pairs: "Dict[bytes, bytes]" = {}
 
     def look(self) -> "Dialogue[Moved | None]":
@@ -100,10 +99,12 @@ class Moved:
                 return True
         return False
 
-    def finish(self) -> None:
-        """From now on, messages left on the server are known by their new ids."""
-        if self._pairs:
+    def finish(self) -> int:
+        """From now on, messages left on the server are known by their new ids. Returns how many."""
+        pairs = self._pairs
+        if pairs:
             from ..store.rekey import rekey
 
-            rekey(self._session.journal, self._session.spool, self._pairs)
+            rekey(self._session.journal, self._session.spool, pairs)
             self._pairs = {}
+        return len(pairs)
