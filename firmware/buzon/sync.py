@@ -485,7 +485,11 @@ class Session:
             self._octets -= self.need(window, i)
             stored = yield from self.fetch(window, i)
             # LEFT: a message with the same uid must never be deleted, and it may be this one.
-            if stored and self.delete and window.kind[window.find(window.key(i))] & STATE != LEFT:
+            key = window.key(i)
+            left = window.kind[window.find(key)] & STATE == LEFT
+            if self.account.get("start") == "now" and key == window.number[i].to_bytes(8, "big"):
+                left = True  # without an id it may be one that was there before the board came
+            if stored and self.delete and not left:
                 window.state[i] = GOING
         if self.moved:
             self.renamed += self.moved.finish()

@@ -201,6 +201,19 @@ def test_the_same_mail_twice_under_one_id_is_stored_once_and_deleted_twice():
         board.check([text(1)])
 
 
+def test_start_now_deletes_nothing_that_has_no_id():
+    """It may have been there before the board came."""
+    mail = [(1, b"a", text(1)), (2, b"", text(2)), (3, b"c", text(3))]
+    drop = Drop(list(mail))
+    board = Board()
+    for _ in range(3):
+        session, _ = board.session(drop, start="now")
+        assert (session.error, drop.mail) == (None, mail)
+    drop.mail.append((4, b"d", text(4)))
+    board.session(drop, start="now")
+    assert drop.mail == mail
+
+
 # -- the size is a witness
 
 
