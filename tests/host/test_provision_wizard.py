@@ -300,7 +300,7 @@ def test_the_board_s_other_settings_are_kept_as_far_as_they_are_known(mail, tmp_
     assert settings["device"]["name"] == "hall"
     assert settings["storage"] == {"quota_bytes": 500_000, "full": "evict"}
     assert settings["notify"] == [{"kind": "display"}]
-    assert any("it collects bob@x.example" in line for line in person.said)
+    assert any("it stops collecting bob@x.example" in line for line in person.said)
     assert len(settings["account"]) == 1
 
 
