@@ -203,6 +203,7 @@ def test_what_the_readme_makes_people_put_here_is_no_part_of_the_project(tmp_pat
 
 def test_what_stays_in_memory_is_there() -> None:
     """The table of `plugins` names modules, each once; a name that is none would keep nothing."""
+    paths.use_firmware()
     from buzon.plugins import STAYS
 
     stays = STAYS.split()
