@@ -162,7 +162,7 @@ class Session:
             self._parts or self._most or spool.full == "headers" or account.get("start") == "now"
         )
         # Messages that are here may be listed under other ids than they came with.
-        self.past = bool(journal.unnamed or (delete and journal.stored and not self.closed))
+        self.past = bool(journal.unnamed or journal.moved or (delete and journal.stored and not self.closed))
 
     def login(self) -> "Dialogue[None]":
         """From the greeting to TRANSACTION state."""
@@ -211,7 +211,7 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
-        if not self.delete or self.kept or self.more or self.error:
+        if not self.delete or self.alone or self.kept or self.more or self.error:
             return
         self.memory["gone"] = True
         if self.deleted and self._plain:
@@ -427,18 +427,18 @@ class Session:
             yield from self._sizes(window)
         new = known = 0
         for i in range(window.n):
-            state = window.state[i]
-            new += state in (NEW, BY_CONTENT, WHOLE)
-            known += window.kind[i] > 0 or state == STORED
+            known += window.kind[i] > 0 or window.state[i] == STORED
         if known or self.alone:
             from .policy.prove import sort
 
             sort(self, window)
             del sort
             unload()
+        for i in range(window.n):
+            new += window.state[i] in (NEW, BY_CONTENT, WHOLE)
         self.todo += new
         self.moved = None
-        if new and (self.past or window.holds(BY_CONTENT)):
+        if new and (self.past or window.holds(BY_CONTENT) or window.holds(AGAIN)):
             from .policy.moved import Moved
 
             self.moved = yield from Moved(self, window).look()
@@ -448,7 +448,7 @@ class Session:
         while True:
             while at < window.n and not self.more and (not queue or (self.pipelined and not self._hurry())):
                 i = window.n - 1 - at if self.newest else at
-                if window.state[i] == NEW and self._heads(window.octets[i]):
+                if window.state[i] == NEW and self.heads(window.octets[i]):
                     window.state[i] = TOP
                 state = window.state[i]
                 need = self.need(window, i)
@@ -624,7 +624,12 @@ class Session:
                 sink = HeaderOnly(spool)
             yield from self.pop.content(sink)
             came = True
-            looks = [look or (state != TOP and self.moved and self.moved.is_here)]
+            end = "-%x.%s" % (octets, "top" if self._judged else "hdr") if state == TOP else ".eml"
+            moved = state != WHOLE and self.moved
+            new = b"" if by_content else key
+            looks = [
+                look or (moved and (lambda path, block: moved.is_here(path, block, spool.name_end(end), new)))
+            ]
             if state != TOP:
                 if not spool.written:
                     spool.abort()
@@ -655,8 +660,9 @@ class Session:
                 return here
 
             if state == TOP:
-                end = "-%x.%s" % (octets, "top" if self._judged else "hdr")
-                spool.commit(key, None, end, all_looks)
+                if not spool.commit(key, None, end, all_looks):
+                    self._coming = b""
+                    return False
             else:
                 stored = spool.commit(None if by_content else key, key, ".eml", all_looks)
                 if not stored:  # it is here already, so it came twice, the same both times
@@ -755,9 +761,9 @@ class Session:
         """Octets that the i-th message takes, or its headers if only those are fetched."""
         octets = window.octets[i]
         state = window.state[i]
-        return min(_HEAD, octets) if state == TOP or (state == NEW and self._heads(octets)) else octets
+        return min(_HEAD, octets) if state == TOP or (state == NEW and self.heads(octets)) else octets
 
-    def _heads(self, octets: int) -> bool:
+    def heads(self, octets: int) -> bool:
         """Whether only the headers of a message of that size are fetched."""
         return self._parts or 0 < self._most < octets
 
@@ -768,10 +774,6 @@ class Session:
     def fits(self, octets: int) -> bool:
         """Whether a message of that size can be fetched, with nothing else coming in."""
         return self._fits(octets + _BLOCKS, NEW)
-
-    def coming(self) -> bytes:
-        """The key of the message that is coming in."""
-        return self._coming
 
     def expires(self) -> bool:
         """Whether this server deletes at QUIT what was retrieved (RFC 2449 section 6.7)."""

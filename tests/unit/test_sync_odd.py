@@ -11,6 +11,7 @@ from pipelined import CAPS
 
 SEEDS = 60 if sys.implementation.name == "cpython" else 6
 KEEPS = ("delete", "forever")
+MIXED = ("delete", "forever", 3)
 
 
 def _right(ways, seed, keep, caps, **more):
@@ -52,7 +53,9 @@ def test_mixtures():
     for seed in range(1, SEEDS + 1):
         below = chance(seed)
         ways = tuple({ODDITIES[below(len(ODDITIES))] for _ in range(2 + below(3))})
-        found = campaign(ways, seed, KEEPS[seed % 2], caps=CAPS if seed % 3 else None)
+        keep = MIXED[seed % 3]
+        order = "newest" if seed % 5 > 2 else "oldest"
+        found = campaign(ways, seed, keep, caps=CAPS if seed % 4 else None, order=order)
         if found:
             wrong.append((seed, ways, found[0]))
     assert not wrong, wrong

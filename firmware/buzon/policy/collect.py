@@ -9,7 +9,7 @@ from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError, StoreEr
 from ..plugins import unload
 from ..store import fs
 from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, UNNAMED, WANTED
-from ..store.spool import BY_CONTENT, HEADERS, NEW, NOTHING, STORED, WHOLE, Window, key_of
+from ..store.spool import BY_CONTENT, HEADERS, KEY, NEW, NOTHING, STORED, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Collect:
         self._window = window
         self._undated = False  # some messages came when the clock was not set
         self._passed: "Window | None" = None if session.delete else Window(_PASSED)
+        self._absent = b""  # the keys of messages that the first listing does not name
+        self._moved = False  # all ids have changed at once, so all that is listed is new
         self._first = True  # the session's first listing is still to come
         self._known = 0  # octets of the messages that the walk knows
         self._blind = False  # the size of some is not known
@@ -41,12 +43,18 @@ class Collect:
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())
-        if not (yield from self._all()):
-            return False
-        if not (session.more or session.deleted or session.todo or session.pop.due):
-            yield from self._audit()
+        if not session.journal.moved:
+            if not (yield from self._all()):
+                return False
+            if not (session.more or session.deleted or session.todo or session.pop.due):
+                yield from self._audit()
+        if session.journal.moved and not (self._moved or session.more):
+            session.memory.pop("audit", None)
+            yield from session.settle()
+            if (yield from self._each(0, 0)) < 0:
+                return False
         if not session.more:
-            session.memory.pop("moved", None)
+            self._note()
         if self._undated:
             from ..store.mend import compact
 
@@ -91,7 +99,7 @@ class Collect:
             renamed = session.renamed
             gone = session.deleted
             yield from session.handle(window)
-            if session.more or last:
+            if session.more or last or (session.journal.moved and not self._moved):
                 return True
             yield from session.settle()
             gone = session.deleted - gone
@@ -136,9 +144,13 @@ class Collect:
         session = self._session
         journal = session.journal
         passed = self._passed
-        if session.memory.get("moved") or (count and not walk.found and journal.stored):
-            # All ids are new ones: perhaps it is the same mail that is here.
-            session.memory["moved"] = session.past = True
+        if count and not walk.found and journal.stored and not journal.moved:  # all ids are new ones
+            from .moved import begin
+
+            self._moved = True
+            begin(session)
+            del begin
+            unload()
         elif passed and passed.n and not walk.lost:
             if walk.strayed:  # then some of them may be listed all the same
 
@@ -151,17 +163,35 @@ class Collect:
             for i in range(passed.n):
                 kind = passed.kind[i]
                 if kind and not kind & (ABSENT | UNNAMED):
-                    journal.note(kind | ABSENT, passed.key(i), kind)
+                    self._absent += passed.key(i)
+        self._passed = None
+
+    def _note(self) -> None:
+        """All that is listed has been dealt with. Note what is absent: a session that was cut off does not count,
+        as it may have been renaming messages."""
+        session = self._session
+        journal = session.journal
+        if session.alone or session.memory.get("audit"):
+            return
+        if not (session.lacks or session.memory.get("stuck")):
+            journal.move(False)
+        if self._absent and not journal.moved:
+            absent = Window(len(self._absent) // KEY)
+            for at in range(0, len(self._absent), KEY):
+                absent.add(self._absent[at : at + KEY])
+            journal.mark(absent)
+            for i in range(absent.n):
+                kind = absent.kind[i]
+                if kind:
+                    journal.note(kind | ABSENT, absent.key(i), kind)
             journal.flush()
             journal.tidy()
-        self._passed = None
 
     def _audit(self) -> "Dialogue[None]":
         """If the server's total is not the sum of the known sizes, an id may name a different message than
         before: compare sizes, a few windows per session."""
         session = self._session
         memory = session.memory
-        window = self._window
         total = session.octets, self._known
         at = memory.get("audit", 0)
         if session.octets < 0 or self._blind or session.octets == self._known:
@@ -169,21 +199,44 @@ class Collect:
             return
         if not at and memory.get("total") == total:
             return  # all have been compared
-        for _ in range(_AUDITS):
-            by_uid, count, _ = yield from session.fill(window, at, True, window.size, _none)
+        at = yield from self._each(at, _AUDITS)
+        if at >= 0:
+            memory["audit"] = at
+            memory["total"] = total
+
+    def _each(self, at: int, windows: int) -> "Dialogue[int]":
+        """Compare the sizes of all listed messages from the `at`-th on (the newest first, if those come first).
+        Up to so many `windows` of them; 0: all. Returns where to go on, 0: all have been compared, -1: this
+        server gives messages no uids."""
+        session = self._session
+        window = self._window
+        moved = session.journal.moved
+        total = -1
+        while True:
+            first = at
+            most = window.size
+            if session.newest:
+                if total < 0:
+                    by_uid, total, _ = yield from session.fill(window, 0, True, 0, _none, self._first)
+                    self._first = False
+                most = max(0, min(most, total - at))
+                first = total - at - most
+            by_uid, count, _ = yield from session.fill(window, first, True, most, _none, self._first)
+            self._first = False
             if not by_uid:
-                return
-            at += window.n
-            if window.n:
+                return -1
+            n = window.n
+            if n:
                 yield from self._choose()
                 yield from session.handle(window)
                 yield from session.settle()
-            if session.more or at >= count or not window.n:
-                break
-        if at >= count and not session.more:
-            at = 0
-        memory["audit"] = at
-        memory["total"] = total
+            at += n - max(0, total - count)  # later ones move up where others were deleted
+            total = count
+            windows -= 1
+            if not session.more and (at >= count or not n):
+                return 0
+            if session.more or not windows or session.journal.moved != moved:
+                return at
 
     def _settled(self, kind: int, time: int, n: int) -> bool:
         """Whether there is nothing to do for the n-th message, given its `kind` and `time` in the journal."""

@@ -56,23 +56,28 @@ def _check(session: "Any", window: "Window", i: int, compare: Compare) -> "Dialo
         note(session, window, i, kind)
         window.state[i] = GOING if session.delete or kind & AGED else NOTHING
     else:
-        yield from _another(session, window, i, compare.longer)
+        yield from _another(session, window, i, compare)
 
 
-def _another(session: "Any", window: "Window", i: int, longer: bool) -> "Dialogue[None]":
-    """The second download differs from the first; `longer`: it begins with the first one."""
+def _another(session: "Any", window: "Window", i: int, compare: Compare) -> "Dialogue[None]":
+    """The second download differs from the first, or begins with it and is longer."""
     from ..store.rekey import rekey
-    from .again import unnamed
+    from .moved import begin, claim
 
     spool = session.spool
+    begin(session)
     aside = os.urandom(KEY)
 
     def look(part: str, block: bytearray) -> bool:
         rekey(session.journal, spool, {window.key(i): aside})
-        if longer:
+        if compare.longer:
             session.journal.change(DELETED, aside, session.journal.state(aside))
             spool.remove(spool.name(aside))
-        return unnamed(session, part, block)
+        other = claim(session, window, i, part, block)
+        at = window.find(other) if other else -1
+        if at >= 0:
+            compare.size[at] = 0  # it has no file any more
+        return bool(other)
 
     yield from session.pop.post("RETR ", window.number[i])
     stored = yield from session.fetch(window, i, look)

@@ -1,21 +1,48 @@
-"""Messages that are here under unique ids that the server no longer lists. All ids may have changed at once
-(the mailbox was moved), and a message that is here byte for byte must not be stored twice. Imported only if
-that may be.
+"""Messages that are here and may be listed under other unique ids now: the mailbox was moved, or its ids are
+message numbers. One that is here byte for byte must not be stored twice. Imported only if that may be.
 """
 
 from micropython import const
 
 from ..core.pop3 import ADVICE
-from ..store.journal import ABSENT, here
-from ..store.spool import BY_CONTENT, NEW, WHOLE, Window, is_whole, key_of, size_of
+from ..store.alike import alike
+from ..store.journal import ABSENT, CLOSED, UNNAMED, here
+from ..store.rekey import rekey
+from ..store.spool import AGAIN, BY_CONTENT, CHECK, NEW, NOTHING, UNSURE, Window, key_of, octets_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Callable, Dict
 
     from ..core.pop3 import Dialogue
+    from ..store.journal import Journal
 
+_SOME = const(32)  # files looked at together
 _OUT = const(1)
+
+
+def begin(session: "Any") -> None:
+    """From now on, until a session has dealt with all of the mail, what is here may have another id: the
+    journal says so, for the case that this session is cut off."""
+    if not (session.delete or session.journal.moved):
+        session.journal.move(True)
+        session.past = True
+
+
+def again(window: Window) -> bool:
+    """Whether an id in the window may name another message than before."""
+    for i in range(window.n):  # noqa: SIM110 (`any` would allocate)
+        if _open(window, i):
+            return True
+    return False
+
+
+def _open(window: Window, i: int) -> bool:
+    """Whether the i-th message's id may name another message than the one that is here."""
+    state = window.state[i]
+    said = window.said[i]
+    octets = window.octets[i]
+    return state in (AGAIN, CHECK, UNSURE) or (state == NOTHING and bool(said and octets and said != octets))
 
 
 class Moved:
@@ -24,87 +51,153 @@ class Moved:
     def __init__(self, session: "Any", window: Window) -> None:
         self._session = session
         self._window = window
-        self._found = Window(window.size)
+        self._content = window.holds(BY_CONTENT)
+        self._free = bytearray()  # a bit for each of the journal's messages: here, and not listed
         self._pairs: "Dict[bytes, bytes]" = {}
 
     def look(self) -> "Dialogue[Moved | None]":
         """Self, or None if no message here can be one of those listed."""
-        session = self._session
-        found = self._found
-        session.journal.flush()
-        for _, change, _, octets, _, key in session.journal.records():
-            if not change and octets and found.n < found.size and self._fits(key, octets):
-                found.add(key)
-        for key, name in session.spool.files():
-            if is_whole(name):
-                i = found.find(key)
-                if i < 0 and found.n < found.size and self._fits(key, size_of(name)):
-                    i = found.n
-                    found.add(key)
-                if i >= 0:
-                    found.number[i] = 1  # there is a file
-        if not found.n:
-            return None
-        session.journal.mark(found)
-        content = self._window.holds(
-            BY_CONTENT
-        )  # a message without an id may be one that an earlier listing left out
-        for i in range(found.n):
-            if not found.number[i] or not here(found.kind[i]) or (found.kind[i] & ABSENT and not content):
-                found.state[i] = _OUT
+        some = Window(_SOME)
+        found = Window(self._window.size)
+        for key, name in self._session.spool.files():
+            if self._window.find(key) < 0:
+                some.add(key)
+                some.octets[some.n - 1] = octets_of(name)
+                if some.n == some.size:
+                    yield from self._choose(some, found)
+        yield from self._choose(some, found)
+        if found.n:
+            yield from self._unlisted(found)
+        return self if self._free or again(self._window) else None
+
+    def _choose(self, some: Window, found: Window) -> "Dialogue[None]":
+        """Add to `found` what may be one of those to be fetched; when it is full, it is looked through."""
+        self._session.journal.mark(some)
+        for i in range(some.n):
+            kind = some.kind[i]
+            if not here(kind) or (kind & ABSENT and not self._content):
+                continue
+            if self._fits(some.said[i], some.octets[i]):
+                found.add(some.key(i))
+                if found.n == found.size:
+                    yield from self._unlisted(found)
+        some.clear()
+
+    def _fits(self, said: int, octets: int) -> bool:
+        """Whether a message may be one of those to be fetched, going by its size, as announced or as stored."""
+        window = self._window
+        advice = self._session.memory.get("flight") == ADVICE
+        for i in range(window.n):
+            size = window.octets[i]
+            if window.state[i] in (NEW, BY_CONTENT) and (advice or not size or size in (said, octets)):
+                return True
+        return False
+
+    def _unlisted(self, found: Window) -> "Dialogue[None]":
+        """Set the bits of those that the server does not list. Empties `found`."""
 
         def each(n: int, uid: bytes) -> None:
             i = found.find(key_of(uid)) if uid else -1
             if i >= 0:
                 found.state[i] = _OUT
 
-        if not (yield from session.pop.uidl(each)):
-            pass  # then no id names anything
-        for i in range(found.n):
-            if found.state[i] != _OUT:
-                return self
-        return None
+        yield from self._session.pop.uidl(each)  # if it is refused, no id names anything
+        at = 0
+        for kind, change, _, _, _, key in self._session.journal.records():
+            if kind and not change:
+                i = found.find(key)
+                if i >= 0 and found.state[i] != _OUT:
+                    self._mark(at)
+                at += 1
+        found.clear()
 
-    def _fits(self, key: bytes, size: int) -> bool:
-        """Whether the message may be one of those to be fetched, going by `size`, as announced or as stored."""
-        window = self._window
-        if window.find(key) >= 0:
+    def _mark(self, at: int) -> None:
+        free = self._free
+        while at >> 3 >= len(free):
+            free.append(0)
+        free[at >> 3] |= 1 << (at & 7)
+
+    def is_here(self, path: str, block: bytearray, end: str, new: bytes) -> bool:
+        """Whether the message that came is one of them; each can stand for one message only. `end`: of its
+        name; `new`: its key, or b"" if it is known by its content."""
+        named = bool(new)
+
+        def free(key: bytes) -> bool:
+            i = self._window.find(key)
+            if i >= 0:
+                return named and _open(self._window, i) and key not in self._pairs
+            return self._take(key, named, False)
+
+        key = find(self._session, path, block, end, free)
+        if key:
+            if named:
+                self._pairs[key] = new
+            if self._window.find(key) < 0:
+                self._take(key, named, True)
+        return bool(key)
+
+    def _take(self, key: bytes, named: bool, away: bool) -> bool:
+        """Whether its bit is set; `away`: then it is no more."""
+        at = 0
+        for kind, change, _, _, _, each in self._session.journal.records():
+            if kind and not change:
+                if each == key:
+                    break
+                at += 1
+        free = self._free
+        bit = 1 << (at & 7)
+        if (
+            at >> 3 >= len(free)
+            or not free[at >> 3] & bit
+            or (named and not fresh(self._session.journal, key))
+        ):
             return False
-        advice = self._session.memory.get("flight") == ADVICE
-        for i in range(window.n):
-            octets = window.octets[i]
-            if window.state[i] in (NEW, BY_CONTENT, WHOLE) and (advice or not octets or octets == size):
-                return True
-        return False
-
-    def is_here(self, path: str, block: bytearray) -> bool:
-        """Whether the message that came is one of them; each can stand for one message only."""
-        from ..store.alike import alike
-
-        session = self._session
-        spool = session.spool
-        end = spool.name_end(".eml")
-        found = self._found
-        new = session.coming()
-        at = self._window.find(new)
-        named = at >= 0 and self._window.state[at] != BY_CONTENT
-        for key, name in spool.files():
-            i = found.find(key)
-            if i < 0 or found.state[i] == _OUT or name[16:] != end or (named and found.kind[i] & ABSENT):
-                continue
-            if alike(spool.folder + "/" + name, path, block):
-                found.state[i] = _OUT
-                if named and not session.delete:
-                    self._pairs[key] = new
-                return True
-        return False
+        if away:
+            free[at >> 3] &= ~bit
+        return True
 
     def finish(self) -> int:
-        """From now on, messages left on the server are known by their new ids. Returns how many."""
+        """From now on, they are known by their new ids. Returns how many."""
         pairs = self._pairs
         if pairs:
-            from ..store.rekey import rekey
-
             rekey(self._session.journal, self._session.spool, pairs)
             self._pairs = {}
         return len(pairs)
+
+
+def claim(session: "Any", window: Window, i: int, path: str, block: bytearray) -> bytes:
+    """The key under which the i-th message, whose id used to name another, is here, or b"". From now on it has
+    its own. The other id may be one that is listed: what that names is fetched then."""
+
+    def free(key: bytes) -> bool:
+        at = window.find(key)
+        return fresh(session.journal, key) if at < 0 else _open(window, at)
+
+    key = find(session, path, block, session.spool.name_end(".eml"), free)
+    if key:
+        rekey(session.journal, session.spool, {key: window.key(i)})
+    return key
+
+
+def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[[bytes], bool]") -> bytes:
+    """The key of a message here that is the same as the one at `path`, or b"". `end`: of its name; `free(key)`:
+    whether it comes into question."""
+    spool = session.spool
+    for key, name in spool.files():
+        if name[16:-4] == end[:-4] and free(key) and alike(spool.folder + "/" + name, path, block):
+            return bytes(key)
+    return b""
+
+
+def fresh(journal: "Journal", key: bytes) -> bool:
+    """Whether a message here may still be on the server: no listing since lacked it, and no session since has
+    deleted everything. One that had no id is told by its content alone."""
+    known = absent = unnamed = False
+    for kind, change, _, _, _, each in journal.records():
+        if each == key:
+            known = known or not change
+            absent = bool(kind & ABSENT)
+            unnamed = bool(kind & UNNAMED)
+        elif each == CLOSED:
+            known = False
+    return unnamed or (known and not absent)

@@ -59,7 +59,9 @@ def sort(session: "Any", window: "Window") -> None:
                     window.state[i] = UNSURE
     if others:
         from ..store.rekey import rekey
+        from .moved import begin
 
+        begin(session)
         rekey(session.journal, session.spool, others)
 
 

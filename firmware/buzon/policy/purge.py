@@ -6,7 +6,7 @@ missed it.
 
 from micropython import const
 
-from ..store.journal import CLOSED, MISSED, MISSES, SEEN, STATE, pack
+from ..store.journal import MISSED, MISSES, SEEN, STATE, pack
 from ..store.mend import compact
 from ..store.rewrite import rewrite
 from ..store.spool import Window, key_of
@@ -81,7 +81,7 @@ def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterat
     n = 0
     yield pack(0, 0, now, _NOBODY)
     for kind, _, time, octets, crc, key in journal.records():
-        if not kind:
+        if key == _NOBODY:
             continue
         if _is_gone(kind):
             at = n - skip
@@ -94,5 +94,3 @@ def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterat
                 else:
                     kind += MISSED
         yield pack(kind, 0, time, key, octets, crc)
-    if journal.closed:
-        yield pack(0, 0, 0, CLOSED)

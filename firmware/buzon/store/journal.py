@@ -49,7 +49,9 @@ SEEN_ONLY = const(1)
 TURN = const(2)
 BATCH = const(16)  # records read or written at once
 NEAR = const(64)  # records that are looked at per message
-CLOSED = b"\xff\xff\xff\xff\xff\xff\xff\xff"  # the key of the record that says so
+# Marks: the keys of records about the messages before them, or all.
+CLOSED = b"\xff\xff\xff\xff\xff\xff\xff\xff"
+MOVED = b"\xfe\xff\xff\xff\xff\xff\xff\xff"  # octets: 1 or 0
 CHANGES = const(64)  # changing records after which the journal is rewritten without them
 
 
@@ -59,8 +61,9 @@ class Journal:
     `path`: its file; `pending`: records not written yet; `changes`: changing records in the file, of which
     `turns` say more than seen or not; `apart`: records (some counted twice) of messages that are not here as
     a whole, or are doubtful; `gone`: records of messages without a file; `unnamed`: records of messages that
-    came without a unique id. `closed`: the last session that deleted something ended with the
-    server's +OK, so no unique id known here is in use. `given`: `store.reserve` has been used up.
+    came without a unique id. `closed`: the last session that deleted something ended with the server's +OK,
+    so no unique id known here is in use. `moved`: messages that are here may be listed under other unique
+    ids now, and not all mail has been dealt with since. `given`: `store.reserve` has been used up.
     """
 
     def __init__(self, folder: str) -> None:
@@ -73,6 +76,7 @@ class Journal:
         self.gone = 0
         self.unnamed = 0
         self.closed = False
+        self.moved = False
         self.given = False
         self.pending = bytearray()
 
@@ -139,6 +143,13 @@ class Journal:
             self.pending += pack(0, 0, 0, CLOSED)
             self.flush()
             self.closed = True
+
+    def move(self, moved: bool) -> None:
+        """Record whether messages here may be listed under other unique ids now. Written when it changes."""
+        if moved != self.moved:
+            self.pending += pack(0, 0, 0, MOVED, int(moved))
+            self.flush()
+            self.moved = moved
 
     def _count(self, was: int, kind: int) -> None:
         self.stored += here(kind) - here(was)
@@ -296,12 +307,14 @@ class Journal:
         self.changes = sum(change > 0 for _, change, _, _, _, _ in self.records())
         self.tidy()
         self.turns = self.apart = self.gone = self.unnamed = 0
-        self.closed = False
-        for kind, change, _, _, _, key in self.records():
+        self.closed = self.moved = False
+        for kind, change, _, octets, _, key in self.records():
             self.turns += change == TURN
             self._count(kind, kind)
             if not change and (kind or key == CLOSED):
                 self.closed = not kind
+            if key == MOVED:
+                self.moved = octets > 0
         self.stored = self.new = 0
         for _, _, seen in self.newest():
             self.stored += 1

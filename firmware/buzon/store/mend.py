@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .journal import ARRIVED, CLOSED, PART, SEEN, STATE, pack
+from .journal import ARRIVED, PART, SEEN, STATE, pack
 from .rewrite import rewrite
 from .spool import Window, is_whole
 
@@ -62,12 +62,10 @@ def _compacted(journal: "Journal", now: int) -> "Iterator[bytes]":
             changed.said[at] = octets or changed.said[at]
             changed.octets[at] = crc or changed.octets[at]
     for kind, change, time, octets, crc, key in journal.records():
-        if not change and key != CLOSED:
+        if not change:
             at = changed.find(key)
             if at >= 0:
                 kind = changed.kind[at]
                 octets = changed.said[at] or octets
                 crc = changed.octets[at] or crc
             yield pack(kind, 0, time or now, key, octets, crc)
-    if journal.closed:
-        yield pack(0, 0, 0, CLOSED)

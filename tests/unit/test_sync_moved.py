@@ -1,0 +1,197 @@
+"""Ids that name other messages than before: a mailbox that was moved, and ids that are message numbers."""
+
+import os
+import sys
+
+sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
+
+from buzon import errors
+from buzon.store import fs
+from test_sync_model import Board, Cut, Drop, numbered, stored
+
+MANY = 300 if sys.implementation.name == "cpython" else 150
+
+
+def text(i, size=0):
+    return b"Subject: %04d\r\n\r\n" % i + b"x" * size + b"\r\n"
+
+
+def various(n):
+    return [text(i, i) for i in range(n)]
+
+
+def numbers(texts):
+    """Their unique ids are their numbers."""
+    return [(i + 1, b"%d" % (i + 1), texts[i]) for i in range(len(texts))]
+
+
+def heads(board):
+    return [name for name in fs.names(board.spool.folder) if name.endswith((".hdr", ".top"))]
+
+
+def settle(board, drop, **account):
+    """Sessions until nothing more is to be done; the last one's error."""
+    for _ in range(12):
+        session, _ = board.session(drop, **account)
+        if not session.more and not board.memory.get("alone"):
+            break
+    assert not session.more
+    return session.error
+
+
+def test_ids_that_are_numbers_double_nothing_when_another_client_deletes():
+    for n, gone in ((5, 0), (5, 2), (5, 4), (MANY, 0), (MANY, 100)):
+        for keep in ("forever", 30):
+            texts = various(n)
+            board = Board()
+            board.session(Drop(numbers(texts)), keep=keep)
+            drop = Drop(numbers(texts[:gone] + texts[gone + 1 :] + [text(n, n)]))
+            for _ in range(3):
+                assert settle(board, drop, keep=keep) is None
+            board.check(texts + [text(n, n)])
+            assert len(drop.mail) == n
+            drop.retrieved = []
+            settle(board, drop, keep=keep)
+            assert drop.retrieved == []
+
+
+def test_ids_that_are_numbers_and_a_cut_anywhere():
+    texts = various(5)
+    for power in (False, True):
+        cut = 0
+        while True:
+            cut += 1
+            board = Board()
+            board.session(Drop(numbers(texts)), keep="forever")
+            drop = Drop(numbers(texts[1:]))
+            try:
+                board.session(drop, cut, keep="forever")
+                break
+            except Cut:
+                board.last.cut_off()
+            if power:
+                board.memory = {}
+                board.boot()
+            for _ in range(2):
+                assert settle(board, drop, keep="forever") is None
+            board.check(texts)
+        assert cut > 20
+
+
+def test_ids_that_are_numbers_are_no_reason_to_delete_unseen_or_double():
+    for gone in (0, 1, 3):
+        texts = various(5)
+        board = Board()
+        drop = Drop(numbers(texts))
+        drop.quit_ok = False
+        try:
+            board.session(drop)
+        except errors.ServerError:
+            pass
+        drop = Drop(numbers(texts[:gone] + texts[gone + 1 :] + [text(9, 9)]))
+        assert settle(board, drop) is None
+        assert drop.mail == []
+        board.check(texts + [text(9, 9)])
+
+
+def test_headers_of_messages_whose_ids_changed_are_not_doubled():
+    texts = various(20)
+    for ids in (numbers, numbered):
+        board = Board()
+        board.session(Drop(ids(texts)), keep="forever", fetch="headers")
+        assert len(heads(board)) == 20
+        drop = Drop(numbers(texts[1:]) if ids is numbers else numbered(texts, b"moved-%d"))
+        for _ in range(3):
+            assert settle(board, drop, keep="forever", fetch="headers") is None
+        assert (len(heads(board)), board.journal.stored, stored(board.spool)) == (20, 20, [])
+        assert len(board.arrived) == 20
+
+
+def test_a_moved_mailbox_and_a_cut_anywhere():
+    texts = various(5)
+    for power in (False, True):
+        for fetch in ("full", "headers"):
+            cut = 0
+            while True:
+                cut += 1
+                board = Board()
+                board.session(Drop(numbered(texts)), keep="forever", fetch=fetch)
+                drop = Drop(numbered(texts + [text(9, 9)], b"moved-%d"))
+                try:
+                    board.session(drop, cut, keep="forever", fetch=fetch)
+                    break
+                except Cut:
+                    board.last.cut_off()
+                if power:
+                    board.memory = {}
+                    board.boot()
+                for _ in range(2):
+                    assert settle(board, drop, keep="forever", fetch=fetch) is None
+                if fetch == "full":
+                    board.check(texts + [text(9, 9)])
+                assert board.journal.stored == 6
+            assert cut > 20
+
+
+def test_more_than_a_window_of_one_size_that_moved():
+    texts = [text(i) for i in range(MANY)]
+    for order in ("oldest", "newest"):
+        for mixed in (False, True):
+            board = Board()
+            board.session(Drop(numbered(texts)), keep="forever", order=order)
+            after = [texts[i * 7 % MANY] for i in range(MANY)] if mixed else texts
+            drop = Drop(numbered(after, b"moved-%d"))
+            drop.passes = 200
+            for _ in range(2):
+                assert settle(board, drop, keep="forever", order=order) is None
+            board.check(texts)
+            assert len(drop.mail) == MANY
+
+
+def test_a_cut_and_more_than_a_window_of_one_size_that_moved():
+    """All are here, none is known to be deleted, and all have other ids: none comes twice."""
+    texts = [text(i) for i in range(100)]
+    board = Board()
+    board.session(Drop(numbered(texts)), keep="forever")
+    drop = Drop(numbered(texts, b"moved-%d"))
+    assert settle(board, drop) is None
+    assert drop.mail == []
+    board.check(texts)
+
+
+def test_two_that_are_the_same_are_two_when_one_comes_later():
+    for keep in ("forever", "delete"):
+        board = Board()
+        drop = Drop([(1, b"a", text(1))])
+        drop.no_dele = (1,)
+        board.session(drop, keep=keep)
+        drop.mail.append((2, b"b", text(1)))
+        for _ in range(3):
+            board.session(drop, keep=keep)
+        assert stored(board.spool) == [text(1), text(1)], keep
+
+
+def test_an_id_that_is_used_again_is_a_new_message_for_the_settings_too():
+    """The one that is here is set aside, the new one fetched as a new one is: its headers only."""
+    for account in ({"max_bytes": 300}, {"filter": [{"from": "x", "fetch": "full"}], "fetch": "headers"}):
+        for keep in ("delete", 30, "forever"):
+            board = Board()
+            board.session(Drop([(1, b"a", text(1, 20))]), keep="forever")
+            drop = Drop([(1, b"a", text(2, 2000))])
+            for _ in range(3):
+                assert settle(board, drop, keep=keep, **account) is None
+            assert stored(board.spool) == [text(1, 20)], (account, keep)
+            assert len(heads(board)) == 1
+            assert len(drop.mail) == 1
+
+
+def test_a_field_that_the_server_adds_is_no_other_message():
+    for account in ({}, {"max_bytes": 300}):
+        board = Board()
+        one = b"Message-ID: <1@example.org>\r\nSubject: s\r\n\r\n" + b"x" * 400 + b"\r\n"
+        board.session(Drop([(1, b"a", one)]), keep="forever")
+        drop = Drop([(1, b"a", b"Status: RO\r\n" + one)])
+        for _ in range(3):
+            assert settle(board, drop, keep="forever", **account) is None
+        board.check([one])
+        assert heads(board) == []
