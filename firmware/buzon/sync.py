@@ -72,7 +72,9 @@ class Session:
     their turn; None: there are no others.
     `memory` also has: `short`: the server announces larger sizes than its messages have; `unlisted`: LIST has
     lines that UIDL lacks; `alone`: the next session is for doubtful messages; `top`: `no`: the server has no
-    TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had said was deleted.
+    TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had said was deleted; `dele`: the key of a
+    message that it has deleted, as it said; `listed`: how many were listed when a session ended early after
+    deleting; `hollow`: after that, as many were listed again.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -138,6 +140,7 @@ class Session:
         self._queue: "List[int]" = []  # window indexes of the messages that are coming in
         self._octets = 0  # of these
         self._tried = False  # a deletion was tried
+        self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
         self._sizes_due = False  # the reply to LIST is due
         self._flight = _FLIGHT if hurry else 0x3FFFFFFF
@@ -211,6 +214,8 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
+        if self.deleted:
+            self.memory["dele"] = self._dele
         if not self.delete or self.alone or self.kept or self.more or self.error:
             return
         self.memory["gone"] = True
@@ -277,6 +282,9 @@ class Session:
             if count >= listed:
                 self.delete = False
                 self.before = 0
+                self.memory["hollow"] = True
+            else:
+                self.memory.pop("hollow", None)
 
     def _empty(self, window: Window) -> "Dialogue[None]":
         """Fetch what is not here, and delete everything that is."""
@@ -502,6 +510,7 @@ class Session:
         # The highest number comes first: a server that renumbers the others then does no harm.
         for i in self._going(window):
             self._tried = True
+            self._dele = window.key(i)
             yield from pop.post("DELE ", window.number[i])
             self._marks += 1
             if not self.pipelined:

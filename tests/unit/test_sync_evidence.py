@@ -63,6 +63,13 @@ def text(i, size=40):
     return b"Subject: %d\r\n\r\n" % i + b"x" * size + b"\r\n"
 
 
+class Keeps(Drop):
+    """It says that it deletes, and does not."""
+
+    def remove(self, gone):
+        pass
+
+
 # -- a unique id names a message as long as it is listed
 
 
@@ -139,10 +146,6 @@ def _copy(drop):
 
 
 def test_what_the_server_says_is_deleted_and_lists_again_is_left_there_and_said():
-    class Keeps(Drop):
-        def remove(self, gone):
-            pass
-
     drop = Keeps(numbered(bodies(3)))
     board = Board()
     fetched = 0
@@ -172,6 +175,24 @@ def test_many_that_come_back_with_their_ids_are_deleted_again():
         assert session.error is None
     assert drop.mail == []
     board.check(texts)
+
+
+def test_a_server_that_never_deletes_is_told_however_much_there_is():
+    """A session ends after 256 deletions, so none ever ends with all of it deleted."""
+    drop = Keeps(numbered([text(i) for i in range(MANY)]))
+    drop.passes = 400
+    board = Board()
+    codes = []
+    for _ in range(12):
+        session, _ = board.session(drop)
+        codes.append(session.error.code if session.error else 0)
+    assert codes[-1] == errors.E_STAYS and codes[0] == 0, codes
+    board.check([m[2] for m in drop.mail])
+    before = len(drop.retrieved)
+    drop.commands = []
+    session, _ = board.session(drop)
+    assert (session.deleted, len(drop.retrieved)) == (0, before)
+    assert b"TOP" not in drop.commands  # nothing is compared any more
 
 
 def test_cut_after_the_mail_was_stored_it_is_deleted_by_the_next_session_each_time():
@@ -375,6 +396,26 @@ def test_start_now_leaves_what_is_there_but_not_another_message_with_its_id():
     for _ in range(2):
         board.session(drop, keep="forever", start="now")
     assert stored(board.spool) == [text(77, 500)]
+
+
+def test_start_now_knows_the_sizes_in_whatever_order_they_are_listed():
+    class Mixed(Drop):
+        """LIST names the messages in another order than UIDL."""
+
+        def command(self, line):
+            self.order = (lambda mail: mail[::-1]) if line == b"LIST" else None
+            super().command(line)
+
+    texts = [text(i, i) for i in range(150)]
+    drop = Mixed(numbered(texts))
+    board = Board()
+    session, _ = board.session(drop, keep="forever", start="now")
+    assert (session.fetched, session.listed) == (0, 150)
+    assert [octets for _, _, _, octets, _, _ in board.journal.records()] == [len(each) for each in texts]
+    drop = Mixed(numbered([*texts[1:], text(999, 999)]))
+    for _ in range(3):
+        board.session(drop, keep="forever", start="now")
+    assert text(999, 999) in stored(board.spool)
 
 
 # -- what is known of a message that is not here any more

@@ -10,7 +10,7 @@ from micropython import const
 from ..errors import E_NO_UIDL, E_REFUSED, ServerError
 from ..store import fs
 from ..store.journal import LEFT, RECORD, pack, unpack
-from ..store.spool import key_of
+from ..store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..store.journal import Journal
 
 _BATCH = const(240)  # bytes of records written at once
+_WINDOW = const(64)
 _IDS = ".ids.tmp"
 
 
@@ -62,10 +63,41 @@ def _ids(pop: "Pop3", f: "Any", now: int) -> "Dialogue[None]":
 
 
 def _sizes(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[None]":
-    """Write the same records with the octets from LIST; 0 if it gives none, or in a different order."""
+    """Write the same records with the octets from LIST, or 0 if it gives none. In one listing where that has
+    the order of UIDL's, else in one for each window of messages."""
+    ordered = yield from _merged(pop, ids, f)
+    if ordered:
+        return
+    ids.seek(0)
+    f.seek(0)
+    block = bytearray(RECORD)
+    window = Window(_WINDOW)
+    more = True
+    while more:
+        window.clear()
+        while window.n < window.size and more:
+            more = ids.readinto(block) == RECORD
+            if more:
+                _, _, now, number, _, key = unpack(block, 0)
+                window.add(key, number)
+
+        def each(n: int, octets: int) -> None:
+            for i in range(window.n):
+                if window.number[i] == n:
+                    window.octets[i] = octets
+
+        if window.n:
+            yield from pop.list(each)
+        for i in range(window.n):
+            f.write(pack(LEFT, 0, now, window.key(i), window.octets[i]))
+
+
+def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
+    """Write them as LIST goes through the messages. False: it names them in another order."""
     block = bytearray(RECORD)
     pending = bytearray()
     at = 0  # the number of the message in the block
+    ordered = True
 
     def put(octets: int) -> None:
         nonlocal at
@@ -78,16 +110,22 @@ def _sizes(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[None]":
         at = unpack(block, 0)[3] if ids.readinto(block) == RECORD else 0
 
     def each(n: int, octets: int) -> None:
+        nonlocal ordered
         while 0 < at < n:
             put(0)
+            ordered = False
         if n == at:
             put(octets)
+        else:
+            ordered = False
 
     put(0)
+    listed = True
     try:
         yield from pop.list(each)
     except ServerError:
-        pass
+        listed = False
     while at:
         put(0)
     f.write(pending)
+    return ordered or not listed

@@ -74,9 +74,14 @@ def proved(session: "Any", window: "Window", i: int) -> None:
         note(session, window, i, kind & ~ABSENT, octets)
     if kind & STATE == LEFT or not (session.delete or kind & AGED):
         return
+    memory = session.memory
+    if window.key(i) == memory.get("dele"):
+        session.closed = True
+        if memory.get("hollow"):
+            memory["vain"] = True
     if session.closed and kind & STATE != DELETED:
         session.vain = True  # it was deleted, but is still there
-        if session.memory.get("vain"):
+        if memory.get("vain"):
             note(session, window, i, window.kind[i] | STAYS)
             keep(session, window, i, ServerError(E_STAYS, "%d" % window.number[i]))
             return
