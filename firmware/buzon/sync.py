@@ -70,11 +70,11 @@ class Session:
     `nonce`: random printable bytes.
     `sure()`: whether `now` may be trusted for deleting by age. `hurry()`: True when others are waiting for
     their turn; None: there are no others.
-    `memory` also has: `short`: the server announces larger sizes than its messages have; `unlisted`: LIST has
-    lines that UIDL lacks; `alone`: the next session is for doubtful messages; `top`: `no`: the server has no
-    TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had said was deleted; `dele`: the key of a
-    message that it has deleted, as it said; `listed`: how many were listed when a session ended early after
-    deleting; `hollow`: after that, as many were listed again.
+    `memory` also has: `advice`: the sizes that the server announces prove nothing; `short`: they are larger
+    than its messages; `unlisted`: LIST has lines that UIDL lacks; `alone`: the next session is for doubtful
+    messages; `top`: `no`: the server has no TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had
+    said was deleted; `dele`: the key of a message that it has deleted, as it said; `listed`: how many were
+    listed when a session ended early after deleting; `hollow`: after that, as many were listed again.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -619,7 +619,7 @@ class Session:
         by_content = state == BY_CONTENT
         key = window.key(i)
         octets = window.octets[i]
-        came = short = False
+        came = short = long = False
         try:
             yield from self.pop.reply()
             self._odd = False
@@ -648,12 +648,13 @@ class Session:
                     return False
                 if 0 < octets != spool.written:
                     short = spool.written < octets
-                    self._doubt(window.number[i], short)
+                    long = not (short or memory.get("advice"))
+                    self._doubt(window.number[i])
             if self.pop.due and (state == TOP or spool.written != octets):
                 from .store.merged import look as merged  # the next reply may be in it
 
                 looks.insert(0, merged)
-            # Not known to be whole, unless the server is known to announce too large sizes.
+            # Not known to be whole, unless the server is known to announce wrong sizes.
             doubt = state != TOP and (self.pop.rx.bare or (short and not memory.get("short")))
             self._odd = short
 
@@ -664,6 +665,13 @@ class Session:
                     from .store.witness import headless
 
                     doubt = headless(path)
+                if long:
+                    from .store.witness import lines
+
+                    if spool.written - octets == lines(path, block):  # it counts a line end as one octet
+                        self.agreed(False)
+                    else:
+                        doubt = True
                 for each in looks:
                     here = bool(each and each(path, block)) or here
                 return here
@@ -678,7 +686,7 @@ class Session:
                     self._coming = b""
                     if doubt and not self.pop.rx.bare:
                         doubt = False
-                        memory["short"] = memory.get("short") or short
+                        self.agreed(short)
                     elif doubt:
                         self.unsound(E_DOUBT, window.number[i])
                     return not doubt
@@ -723,7 +731,7 @@ class Session:
                     self.journal.change(known & ~MISSES, key, known)
             if doubt and known & DOUBT and not self.pop.rx.bare:  # it came twice, the same both times
                 doubt = False
-                memory["short"] = True
+                self.agreed(short)
                 self.journal.change(known | AGREED, key, known)
             elif doubt and known:
                 self.unsound(E_DOUBT, window.number[i])
@@ -744,24 +752,30 @@ class Session:
         if doubt:
             self.journal.flush()
             self.doubts += 1
+            self.more = self.more or long  # the next session finds out whether all come longer than announced
             self.unsound(E_DOUBT, window.number[i])
         self.fetched += 1
         if state != TOP or not self._judged:
             self.arrived(key)
         return state != TOP and not doubt
 
-    def _doubt(self, number: int, short: bool) -> None:
+    def _doubt(self, number: int) -> None:
         """A message is not as long as announced. With commands in flight it may be another one: a server that
         drops a command sends the next one's reply. So it is not stored, and the next session finds out by
         asking one at a time."""
         memory = self.memory
-        flight = memory.get("flight")
-        if self.pop.due and not flight:
+        if self.pop.due and not memory.get("flight"):
             memory["flight"] = MAYBE
             self._queue.clear()
             self._coming = b""
             raise RemoteProtocolError(E_SIZE, "message %d" % number)
-        if not short and (flight == MAYBE or not self.pop.due):
+
+    def agreed(self, short: bool) -> None:
+        """A message that is not as long as announced is whole: this server's sizes are wrong."""
+        memory = self.memory
+        memory["short"] = memory.get("short") or short
+        memory["advice"] = True
+        if memory.get("flight") != ONE:
             memory["flight"] = ADVICE
 
     # -- for the policies

@@ -46,12 +46,12 @@ def cut_once_stored(board, drop):
     assert drop.mail and len(stored(board.spool)) > held
 
 
-def tries(board, drop, n):
+def tries(board, drop, n, **account):
     """The codes of the errors of so many sessions; 0: none."""
     codes = []
     for _ in range(n):
         try:
-            error = board.session(drop)[0].error
+            error = board.session(drop, **account)[0].error
         except errors.MailError as err:
             error = err
             board.last.cut_off()
@@ -303,6 +303,43 @@ def test_two_downloads_that_agree_are_a_whole_message():
     for kind, _, _, _, _, key in board.journal.records():
         kinds[key] = kind
     assert [kind & (DOUBT | AGREED) for kind in kinds.values() if kind] == [DOUBT | AGREED] * 3
+
+
+class Wrong(Drop):
+    """RETR is answered with the next message, once for one of them."""
+
+    which = 0
+
+    def command(self, line):
+        at = self.which
+        if at and line == b"RETR %d" % at:
+            self.which = 0
+            line = b"RETR %d" % (at + 1)
+        super().command(line)
+
+
+def test_another_message_than_the_one_asked_for_is_not_taken_for_it():
+    for sizes in ((10, 20, 30, 40), (40, 30, 20, 10)):  # the wrong one is longer, or shorter
+        texts = [text(i, size) for i, size in enumerate(sizes)]
+        for which in (1, 2, 3):
+            for keep in ("delete", "forever"):
+                drop = Wrong(numbered(texts))
+                drop.which = which
+                board = Board()
+                assert tries(board, drop, 6, keep=keep)[-1] == 0
+                assert len(drop.mail) == (0 if keep == "delete" else 4)
+                board.check(texts)
+
+
+def test_a_server_that_counts_a_line_end_as_one_octet_costs_no_second_download():
+    texts = bodies(8)
+    drop = Drop(numbered(texts))
+    drop.sizes = {i + 1: len(each) - each.count(b"\n") for i, each in enumerate(texts)}
+    board = Board()
+    tries(board, drop, 2)  # with commands in flight it could have been another one's reply
+    assert len(drop.retrieved) in (8, 16)
+    assert (board.last.error, drop.mail) == (None, [])
+    board.check(texts)
 
 
 def test_nothing_for_a_message_is_no_message():

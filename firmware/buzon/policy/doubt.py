@@ -6,7 +6,6 @@ import os
 
 from micropython import const
 
-from ..core.pop3 import ADVICE
 from ..errors import RemoteProtocolError
 from ..store.journal import AGED, AGREED, DELETED, DOUBT, STAYS
 from ..store.spool import CHECK, GOING, KEY, NOTHING
@@ -49,8 +48,7 @@ def _check(session: "Any", window: "Window", i: int, compare: Compare) -> "Dialo
     elif verdict == _SAME:
         if compare.size[i] != window.octets[i]:
             kind |= AGREED
-            session.memory["flight"] = ADVICE  # the server's sizes are wrong
-            session.memory["short"] = True
+            session.agreed(compare.size[i] < window.octets[i])
         else:
             kind &= ~DOUBT
         note(session, window, i, kind)
@@ -62,7 +60,7 @@ def _check(session: "Any", window: "Window", i: int, compare: Compare) -> "Dialo
 def _another(session: "Any", window: "Window", i: int, compare: Compare) -> "Dialogue[None]":
     """The second download differs from the first, or begins with it and is longer."""
     from ..store.rekey import rekey
-    from .moved import begin, claim
+    from .moved import begin, claim, find
 
     spool = session.spool
     begin(session)
@@ -70,9 +68,13 @@ def _another(session: "Any", window: "Window", i: int, compare: Compare) -> "Dia
 
     def look(part: str, block: bytearray) -> bool:
         rekey(session.journal, spool, {window.key(i): aside})
-        if compare.longer:
+        name = spool.name(aside)
+        # The first one may have been another's, which is here, or the beginning of this one.
+        if compare.longer or find(
+            session, spool.folder + "/" + name, block, name[16:], lambda key: key != aside
+        ):
             session.journal.change(DELETED, aside, session.journal.state(aside))
-            spool.remove(spool.name(aside))
+            spool.remove(name)
         other = claim(session, window, i, part, block)
         at = window.find(other) if other else -1
         if at >= 0:

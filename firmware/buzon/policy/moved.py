@@ -4,7 +4,6 @@ message numbers. One that is here byte for byte must not be stored twice. Import
 
 from micropython import const
 
-from ..core.pop3 import ADVICE
 from ..store.alike import alike
 from ..store.journal import ABSENT, CLOSED, UNNAMED, here
 from ..store.rekey import rekey
@@ -86,7 +85,7 @@ class Moved:
     def _fits(self, said: int, octets: int) -> bool:
         """Whether a message may be one of those to be fetched, going by its size, as announced or as stored."""
         window = self._window
-        advice = self._session.memory.get("flight") == ADVICE
+        advice = self._session.memory.get("advice")
         for i in range(window.n):
             size = window.octets[i]
             if window.state[i] in (NEW, BY_CONTENT) and (advice or not size or size in (said, octets)):

@@ -112,3 +112,20 @@ def headless(path: str) -> bool:
     if line[:1] in b"\r\n" or line.startswith(b"From "):
         return False
     return len(name) == len(line) or min(name) <= 32 or max(name) > 126
+
+
+def lines(path: str, block: bytearray) -> int:
+    """How many lines a message has. `block`: lent."""
+    n = 0
+    try:
+        with open(path, "rb") as f:
+            got = f.readinto(block)
+            while got:
+                at = block.find(b"\n", 0, got)
+                while at >= 0:
+                    n += 1
+                    at = block.find(b"\n", at + 1, got)
+                got = f.readinto(block)
+    except OSError as err:
+        raise fs.trouble(err)
+    return n
