@@ -113,6 +113,13 @@ def test_a_folded_program_prints_the_same(tmp_path: Path) -> None:
     assert (out / "pkg/sub/__init__.py").exists()
 
 
+def test_a_module_that_is_imported_in_two_ways_has_one_name(tmp_path: Path) -> None:
+    text = "try:\n    import _missing as _way\nexcept ImportError:\n    import _way\nprint(_way.NUMBER)\n"
+    (tmp_path / "main.py").write_text(fold(text, Path("main.py"), None))
+    (tmp_path / "_way.py").write_text("NUMBER = 7\n")
+    assert run(tmp_path) == "7\n"
+
+
 def test_a_library_keeps_its_public_names(tmp_path: Path) -> None:
     text = fold(PROGRAM["pkg/base.py"], Path("pkg/base.py"), None)
     for kept in ("LIMIT = const(7)", "E_ONE", "def push(entry)", "def outer(self, path, scale=1)"):
