@@ -14,7 +14,9 @@ _HEAP_KIB = 144
 
 
 @pytest.mark.parametrize("place", ["rom", "flash"])
-def test_a_board_with_32_bits_collects_and_shows(boot, serve, tmp_path: Path, monkeypatch, place: str) -> None:
+def test_a_board_with_32_bits_collects_and_shows(
+    boot, serve, tmp_path: Path, monkeypatch, place: str
+) -> None:
     """The code runs in place, as from a ROMFS, or it is loaded from the file system, as on most boards."""
     monkeypatch.setenv("BUZON_MICROPYTHON", narrow.program())
     options = {}
@@ -35,4 +37,3 @@ def test_a_board_with_32_bits_collects_and_shows(boot, serve, tmp_path: Path, mo
     items = list(rig.client.list_all(ACCOUNT))
     shown = [b"".join(rig.client.read_message(ACCOUNT, item.id)) for item in items]
     assert shown == sent[::-1]
-

@@ -247,7 +247,7 @@ class _Shortener(ast.NodeTransformer):
                 node.attr = self._new(node.attr)
             case ast.alias(asname=str() as name):
                 node.asname = self._new(name)
-            case ast.alias(name=name) if name in self._names:  # imported without `as` too, if another way fails
+            case ast.alias(name=name) if name in self._names:  # it is imported with `as` elsewhere
                 node.asname = self._names[name]
             case ast.Global() | ast.Nonlocal():
                 node.names = [self._new(name) for name in node.names]
