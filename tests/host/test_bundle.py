@@ -142,6 +142,23 @@ def test_what_a_bundle_cannot_carry_is_refused(text: str, said: str) -> None:
         bundle({"pkg.state": "there = 1\n", "pkg.user": text}, {"pkg.one": {"pkg.state"}})
 
 
+def test_what_is_imported_hides_no_name_of_another_module_in_the_bundle(tmp_path: Path) -> None:
+    """Both would have the only name that is there anyway, `q`."""
+    made = bundle(
+        {
+            "pkg.far": "def go(x=0):\n    return 1 if x == 0 else x.q\n",
+            "pkg.near": "from pkg.far import go\n\ndef near():\n    return go()\n",
+            "pkg.other": "def other(x=0):\n    return 2 if x == 0 else x.q\n",
+            "pkg.start": "from pkg.near import near\nfrom pkg.other import other\nprint(near(), other())\n",
+        },
+        {"pkg.one": {"pkg.far"}, "pkg.two": {"pkg.near", "pkg.other"}},
+    )
+    assert "def q" in made["pkg.one"]
+    texts = {Path(*name.split(".")).with_suffix(".py"): text for name, text in made.items()}
+    write_tree(tmp_path, {**texts, Path("main.py"): "import pkg.start\n"})
+    assert run(tmp_path) == "1 2\n"
+
+
 def test_two_imports_of_one_name_are_refused() -> None:
     with pytest.raises(BundleError, match="from time import sleep"):
         bundle(
