@@ -8,12 +8,13 @@ its ROM (`rom.py`), or such as all modules share, and a module has only its abso
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 
 from . import rom
 
+_PRIVATE = 45  # names that a module's private ones may have, before theirs get longer
 Constants = dict[str, dict[str, int]]
 """Module name -> the public names that it sets with `const(<int>)` at top level."""
 
@@ -23,11 +24,13 @@ class Program:
     """What must be known about all files of a program that nobody else imports.
 
     `keywords`: the names that some call in it passes by keyword. `attributes`: those of all attributes and methods.
+    `renamed`: what attributes of its classes are called instead.
     """
 
-    constants: Constants
-    keywords: set[str]
-    attributes: set[str]
+    constants: Constants = field(default_factory=dict)
+    keywords: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 def fold_files(
@@ -65,11 +68,12 @@ def module_name(relative: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def analyse(src: Path, files: Iterable[Path]) -> Program:
-    """Read every file of a program (paths relative to `src`)."""
-    program = Program({}, set(), set())
-    for relative in files:
-        tree = ast.parse((src / relative).read_text("utf-8"))
+def analyse(src: Path, files: Iterable[Path], *, attributes: bool = False) -> Program:
+    """Read every file of a program (paths relative to `src`). With `attributes`, those of its classes are renamed too,
+    as far as only the program can know of them."""
+    program = Program()
+    trees = {relative: ast.parse((src / relative).read_text("utf-8")) for relative in files}
+    for relative, tree in trees.items():
         program.constants[module_name(relative)] = {
             name: value for statement in tree.body for name, value in _constant(statement)
         }
@@ -77,7 +81,47 @@ def analyse(src: Path, files: Iterable[Path]) -> Program:
             node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg is not None
         }
         program.attributes |= _attributes(tree)
+    if attributes:
+        ours = set().union(*(_made(tree) for tree in trees.values())) - program.keywords - rom.THEIRS
+        for relative, tree in trees.items():
+            ours -= _meant(tree)
+            if len(relative.parts) == 1:  # it stays as it is
+                ours -= _attributes(tree)
+        free = [
+            name for name in sorted(rom.NAMES, key=len) if name not in program.attributes | program.keywords
+        ]
+        # Those that are left are for private names.
+        program.renamed = dict(zip(sorted(ours, key=lambda n: (-len(n), n)), free[_PRIVATE:], strict=False))
+        program.attributes |= set(program.renamed.values())
     return program
+
+
+def _made(tree: ast.Module) -> set[str]:
+    """The public names of attributes that objects set of themselves, and of methods."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.ClassDef(body=body):
+                found |= {s.name for s in body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {name for name in found if not name.startswith("_")}
+
+
+def _meant(tree: ast.Module) -> set[str]:
+    """The names that are not only attributes of objects: of a module, imported, in a class, or as text."""
+    found = set()
+    for statement in tree.body:
+        found |= _stored(statement)
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=name, asname=asname):
+                found |= {name.rpartition(".")[2], asname or ""}
+            case ast.ClassDef(body=body):
+                found |= {n for s in body if isinstance(s, ast.Assign | ast.AnnAssign) for n in _stored(s)}
+            case ast.Constant(value=str() as text):
+                found.add(text)
+    return found
 
 
 def _attributes(tree: ast.Module) -> set[str]:
@@ -112,6 +156,7 @@ def fold(source: str, relative: Path, program: Program | None) -> str:
         package = name.split(".") if relative.name == "__init__.py" else name.split(".")[:-1]
         tree = _Folder(package, program.constants, dict(program.constants.get(name, {}))).visit(tree)
         tree = _Parameters(tree, program.keywords).visit(tree)
+        tree = _Attributes(program.renamed).visit(tree)
     if all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body):
         return ""
     spare = [
@@ -178,6 +223,23 @@ class _Folder(ast.NodeTransformer):
                 raise ValueError(f"{node.id} is a constant and is set again in line {node.lineno}")
             return ast.copy_location(ast.Constant(self._names[node.id]), node)
         return node
+
+
+class _Attributes(ast.NodeTransformer):
+    """Renames attributes and methods."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        node.attr = self._names.get(node.attr, node.attr)
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                statement.name = self._names.get(statement.name, statement.name)
+        return self.generic_visit(node)
 
 
 class _Parameters(ast.NodeTransformer):

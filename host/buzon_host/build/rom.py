@@ -5,10 +5,10 @@ A port that lacks one puts it into the heap, as any other name.
 
 STATIC = tuple(
     """
-    append args clear close copy count end endswith extend find format from_bytes get index insert isalpha isdigit
+    append args clear close copy count end endswith extend find from_bytes get index insert isalpha isdigit
     islower isspace isupper items join key keys little lower lstrip pop popitem read readinto readline remove rsplit
     rstrip send sep setdefault sort split start startswith step strip throw to_bytes update upper value values write
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """Those that a compiled module refers to by a number. None is a builtin, so a variable may be called so."""
 
@@ -25,9 +25,17 @@ NAMES = tuple(
     isdisjoint union popitem fromkeys from_bytes
     dumps loads getcwd chdir rmdir urandom ticks_cpu ticks_us sleep_us heap_lock heap_unlock opt_level mem_info
     qstr_info stack_use schedule isenabled byteorder print_exception
-    ArithmeticError AssertionError EOFError GeneratorExit ImportError IndentationError IndexError
-    LookupError NotImplementedError OverflowError StopAsyncIteration StopIteration SystemExit UnicodeError
-    ViperTypeError ZeroDivisionError
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """Hardly any program uses these, and none is a method of a type that a class extends: an attribute may be called so."""
+
+THEIRS = frozenset(
+    """
+    abort add block buf buffer close closed code collect content context count done feed fill find flush get join line
+    list memory minor open pending pin poll pop post put reset session setup stat sum verify
+    acollect apart arrived before buffers dele dialogue do ended fails folder greeting has held holds journal need
+    nonce noop power r retr rset rx said spool stls tx uidl wait_ms waits whole_ms
+    frame hide invert problem show ui
+    """.split()  # noqa: SIM905
+)
+"""Attributes of ours that MicroPython's objects have too, or that scripts and plug-ins use: they keep their names."""
