@@ -202,6 +202,17 @@ def test_the_firmware_has_one_module_for_what_stays() -> None:
     assert "" not in names
 
 
+def test_what_goes_together_is_one_module_and_is_in_the_firmware() -> None:
+    code = compiled_firmware(paths.firmware())
+    there = {module_name(path.relative_to(code)) for path in code.rglob("*.mpy")}
+    ours = {module_name(path) for path in sources(paths.firmware())}
+    for module, others in parts.TOGETHER.items():
+        inside = {f"buzon.{each}" for each in others.split()}
+        assert {module, *inside} <= ours
+        assert module in there
+        assert not inside & there
+
+
 def test_the_names_in_a_compiled_module_are_read(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text("def some_name(x):\n    return x.another_name, len('a_third'), print\n")
     compile_file(tmp_path / "m.py", tmp_path / "m.mpy", "m")
