@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUBS := build/typings/esp32
 ESP32 := build/esp32-firmware
+I386 := build/i386
 # These have no wheels: they are built where they are installed.
 SOURCES := esptool,intelhex,reedsolo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults year bench bench-deps bench-check lint types mpy clean
+.PHONY: help setup demo test i386 faults year bench bench-deps bench-check lint types mpy clean
 
 help: ## show this list
 	@echo "Buzón. First: make demo"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.done $(STUBS)/.done $(ESP32)/.done ## make .venv with the locked versions
 
@@ -21,6 +22,9 @@ demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+i386: $(I386)/.done ## fetch a 32-bit MicroPython, for tests and figures that are a board's (Debian)
+	@$(I386)/micropython -c 'import sys; print(sys.version)'
 
 faults: setup ## cut network and power everywhere, count what became of the mail (half an hour; QUICK=1: a minute)
 	cd tests && ../$(BIN)/python -m faults $(ARGS)
@@ -66,6 +70,10 @@ $(VENV)/.done: host/requirements.lock pyproject.toml
 $(STUBS)/.done: host/stubs.lock | $(VENV)/.done
 	@mkdir -p $(STUBS)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(STUBS) --upgrade -r host/stubs.lock
+	@touch $@
+
+$(I386)/.done: tests/i386/fetch tests/i386/ssl.py
+	@tests/i386/fetch $(I386)
 	@touch $@
 
 # A real firmware for an ESP32 (MicroPython 1.16), for the tests of images and flashing. It is never run.

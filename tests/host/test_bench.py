@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import narrow
 import pytest
 import typer
 from buzon_host import paths
@@ -16,6 +17,7 @@ from buzon_host.bench import alert, code, flash, heap, mail, plots, report, run
 from buzon_host.bench.interpreter import from_files, from_rom
 from buzon_host.bench.rows import Bench, Goal, Row, paired, spread
 from buzon_host.build import library, romfs
+from buzon_host.build.mpy import compiled_firmware
 from buzon_host.cli import bench as bench_verb
 from buzon_host.errors import BuzonError, UsageError
 
@@ -116,6 +118,16 @@ def test_a_worse_row_and_a_missing_one_are_found(row: Row, sentence: str) -> Non
 
 
 @pytest.mark.usefixtures("bounds")
+@pytest.mark.parametrize("ci", [False, True])
+def test_an_optional_row_may_be_missing_but_not_in_ci(monkeypatch: pytest.MonkeyPatch, ci: bool) -> None:
+    run.BOUNDS.write_text("[code]\na = { high = 60, optional = 1 }\n")
+    monkeypatch.setenv("CI", "true" if ci else "")
+    found = run.worse([Row("code", "a", None, "bytes", missing="nothing to run it")], ["code"])
+    assert found == (["code, a: not measured (nothing to run it)."] if ci else [])
+    assert run.worse([Row("code", "a", 61, "bytes")], ["code"]) == ["code, a: 61 is above 60."]
+
+
+@pytest.mark.usefixtures("bounds")
 def test_the_ratio_is_compared_where_there_is_one() -> None:
     assert run.worse([Row("retr", "b", 100, "MB/s", 300, 0.33)], ["retr"]) == ["retr, b: 0.33 is below 0.5."]
 
@@ -168,7 +180,7 @@ def test_every_bound_belongs_to_a_group_that_is_checked() -> None:
     for group, rows in run.bounds().items():
         assert group in run.CHECKED
         for bound in rows.values():
-            assert set(bound) <= {"low", "high"}
+            assert set(bound) <= {"low", "high", "optional"}
 
 
 def test_a_group_that_there_is_not() -> None:
@@ -289,6 +301,16 @@ def test_the_code_of_every_module_is_measured(tmp_path: Path) -> None:
     assert used is not None
     assert firmware is not None
     assert stays < used < firmware
+
+
+def test_what_the_app_has_in_a_boards_heap_is_within_its_bound() -> None:
+    narrow.program()
+    rows = {row.name: row for row in code.loaded(compiled_firmware(paths.firmware()))}
+    heap, names = rows["app: heap after loading, 32 bits"], rows["app: names in memory, 32 bits"]
+    assert heap.ours is not None
+    assert names.ours is not None
+    assert 32 * 1024 < heap.ours <= run.bounds()["code"][heap.name]["high"]
+    assert 100 < names.ours < 1000
 
 
 def test_flash_is_counted_for_each_message(tmp_path: Path) -> None:

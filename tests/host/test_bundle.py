@@ -142,6 +142,23 @@ def test_what_a_bundle_cannot_carry_is_refused(text: str, said: str) -> None:
         bundle({"pkg.state": "there = 1\n", "pkg.user": text}, {"pkg.one": {"pkg.state"}})
 
 
+def test_what_is_imported_hides_no_name_of_another_module_in_the_bundle(tmp_path: Path) -> None:
+    """Both would have the only name that is there anyway, `q`."""
+    made = bundle(
+        {
+            "pkg.far": "def go(x=0):\n    return 1 if x == 0 else x.q\n",
+            "pkg.near": "from pkg.far import go\n\ndef near():\n    return go()\n",
+            "pkg.other": "def other(x=0):\n    return 2 if x == 0 else x.q\n",
+            "pkg.start": "from pkg.near import near\nfrom pkg.other import other\nprint(near(), other())\n",
+        },
+        {"pkg.one": {"pkg.far"}, "pkg.two": {"pkg.near", "pkg.other"}},
+    )
+    assert "def q" in made["pkg.one"]
+    texts = {Path(*name.split(".")).with_suffix(".py"): text for name, text in made.items()}
+    write_tree(tmp_path, {**texts, Path("main.py"): "import pkg.start\n"})
+    assert run(tmp_path) == "1 2\n"
+
+
 def test_two_imports_of_one_name_are_refused() -> None:
     with pytest.raises(BundleError, match="from time import sleep"):
         bundle(
@@ -183,6 +200,17 @@ def test_the_firmware_has_one_module_for_what_stays() -> None:
     for name in ("buzon.console.base", "/buzon/policy/collect.mpy", "do_mail_list"):
         assert name in names
     assert "" not in names
+
+
+def test_what_goes_together_is_one_module_and_is_in_the_firmware() -> None:
+    code = compiled_firmware(paths.firmware())
+    there = {module_name(path.relative_to(code)) for path in code.rglob("*.mpy")}
+    ours = {module_name(path) for path in sources(paths.firmware())}
+    for module, others in parts.TOGETHER.items():
+        inside = {f"buzon.{each}" for each in others.split()}
+        assert {module, *inside} <= ours
+        assert module in there
+        assert not inside & there
 
 
 def test_the_names_in_a_compiled_module_are_read(tmp_path: Path) -> None:

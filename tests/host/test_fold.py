@@ -1,14 +1,20 @@
 """Folding must not change what a program does: both forms run on the real MicroPython and print the same."""
 
+import ast
+import builtins
+import re
 import subprocess
 from pathlib import Path
 
+import narrow
 import pytest
 from buzon_host import paths
+from buzon_host.build import rom
 from buzon_host.build.fold import analyse, fold, fold_files, write_tree
 from buzon_host.build.mpy import sources
 from buzon_host.virtual.interpreter import command
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = {
     "pkg/__init__.py": '"""Only a docstring."""\n',
     "pkg/base.py": '''"""Base."""
@@ -113,6 +119,63 @@ def test_a_folded_program_prints_the_same(tmp_path: Path) -> None:
     assert (out / "pkg/sub/__init__.py").exists()
 
 
+def test_attributes_that_only_the_program_knows_are_renamed(tmp_path: Path) -> None:
+    src, out = tmp_path / "src", tmp_path / "out"
+    files = {**PROGRAM, "pkg/sub/user.py": PROGRAM["pkg/sub/user.py"].replace("base._private", "[1, 1, 2]")}
+    write_tree(src, {Path(name): text for name, text in files.items()})
+    program = analyse(src, sources(src), attributes=True)
+    # `shown` is also text, `WIDTH` set in a class, `text` a name of a module.
+    assert set(program.renamed) == {"outer", "run"}
+    write_tree(out, fold_files(src, sources(src), ("main.py",), program))
+    assert run(out) == run(src)
+    assert "outer" not in (out / "pkg/base.py").read_text() + (out / "pkg/sub/user.py").read_text()
+
+
+def test_what_is_renamed_in_the_firmware_is_nobody_elses() -> None:
+    """Neither MicroPython's, as far as its stubs tell, nor what docs/library.md shows to scripts."""
+    firmware = paths.firmware()
+    renamed = analyse(firmware, sources(firmware), attributes=True).renamed
+    assert len(renamed) > 50
+    assert len(set(renamed.values())) == len(renamed)
+    assert not set(renamed) & set(renamed.values())
+    documents = ROOT / "docs" / "library.md"
+    assert not set(renamed) & set(re.findall(r"\w+", documents.read_text("utf-8")))
+    stubs = ROOT / "build" / "typings" / "esp32"
+    if not stubs.exists():
+        pytest.skip("MicroPython's stubs are not here: make setup")
+    for path in stubs.rglob("*.pyi"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.Name(id=name):
+                    assert name not in renamed, path
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_the_names_that_are_used_instead_are_in_the_rom(bits: int, tmp_path: Path) -> None:
+    names = [*rom.STATIC, *rom.NAMES]
+    assert not set(names) & set(dir(builtins))
+    (tmp_path / "names").write_text("\n".join(names))
+    (tmp_path / "main.py").write_text(
+        "import micropython\n"
+        "class Names:\n    pass\n"
+        "with open('names') as file:\n    names = file.read().split()\n"
+        "micropython.qstr_info()\n"
+        "for name in names:\n    setattr(Names, name, 1)\n"
+        "micropython.qstr_info()\n"
+    )
+    program = [narrow.program()] if bits == 32 else command()
+    done = subprocess.run([*program, "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    before, after = done.stdout.splitlines()
+    assert before == after
+
+
+def test_a_module_that_is_imported_in_two_ways_has_one_name(tmp_path: Path) -> None:
+    text = "try:\n    import _missing as _way\nexcept ImportError:\n    import _way\nprint(_way.NUMBER)\n"
+    (tmp_path / "main.py").write_text(fold(text, Path("main.py"), None))
+    (tmp_path / "_way.py").write_text("NUMBER = 7\n")
+    assert run(tmp_path) == "7\n"
+
+
 def test_a_library_keeps_its_public_names(tmp_path: Path) -> None:
     text = fold(PROGRAM["pkg/base.py"], Path("pkg/base.py"), None)
     for kept in ("LIMIT = const(7)", "E_ONE", "def push(entry)", "def outer(self, path, scale=1)"):
@@ -145,8 +208,6 @@ def test_a_constant_that_is_set_again_is_refused(tmp_path: Path) -> None:
 
 def test_no_firmware_module_looks_into_another_ones_private_names() -> None:
     """Their names differ from file to file once folded."""
-    import ast
-
     firmware = paths.firmware()
     for relative in sources(firmware):
         tree = ast.parse((firmware / relative).read_text("utf-8"))

@@ -11,6 +11,7 @@ import pytest
 from buzon_host.paths import firmware
 
 HERE = Path(__file__).parent
+_LONG = {"test_display_fits", "test_fuzz", "test_sync_pipelined", "test_sync_policies"}
 _ONLY = re.compile(r'^ONLY = "(\w+)"', re.MULTILINE)
 
 
@@ -25,6 +26,11 @@ def files() -> list[Path]:
     return [path for path in sorted(HERE.glob("test_*.py")) if only(path) != "cpython"]
 
 
+def narrow_files() -> list[Path]:
+    """Those of them that run on the 32-bit MicroPython too: all but a few that take most of the time."""
+    return [path for path in files() if path.stem not in _LONG]
+
+
 def interpreter() -> str:
     """The interpreter: `BUZON_MICROPYTHON`, or the locked package's. Without one the test is skipped."""
     beside = Path(sys.executable).with_name("micropython")
@@ -35,8 +41,8 @@ def interpreter() -> str:
     return found
 
 
-def run(path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a test file with `mp.py`, in folder `cwd`."""
+def run(path: Path, cwd: Path, program: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a test file with `mp.py`, in folder `cwd`, on `program` (default: `interpreter()`)."""
     env = {**os.environ, "MICROPYPATH": f"{firmware()}:{HERE}:.frozen"}
-    command = [interpreter(), str(HERE / "mp.py"), str(path)]
+    command = [program or interpreter(), str(HERE / "mp.py"), str(path)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)

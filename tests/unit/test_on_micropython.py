@@ -1,7 +1,9 @@
-"""Every unit test file again, on the real MicroPython."""
+"""Every unit test file again, on the real MicroPython, and most of them on one whose words are a board's."""
 
+import subprocess
 from pathlib import Path
 
+import narrow
 import on_micropython
 import pytest
 
@@ -16,7 +18,15 @@ _BAD = {
 
 @pytest.mark.parametrize("path", on_micropython.files(), ids=lambda path: path.stem)
 def test_file(path: Path, tmp_path: Path) -> None:
-    result = on_micropython.run(path, tmp_path)
+    passes(on_micropython.run(path, tmp_path))
+
+
+@pytest.mark.parametrize("path", on_micropython.narrow_files(), ids=lambda path: path.stem)
+def test_file_with_32_bits(path: Path, tmp_path: Path) -> None:
+    passes(on_micropython.run(path, tmp_path, narrow.program()))
+
+
+def passes(result: "subprocess.CompletedProcess[str]") -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "passed test_" in result.stdout
 

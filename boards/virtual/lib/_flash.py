@@ -28,13 +28,29 @@ _HEADER = const(64)
 
 
 def flash(config):
-    """The board's flash: mapped into memory where the interpreter's launcher did that, else a file."""
-    maps = os.getenv("BUZON_MAPS")
+    """The board's flash: mapped into memory where that is possible, else a file."""
     timing = config["cut"], config["torn"], config["erase_us"], config["program_us"]
-    if not maps:
+    chip = _mapped(0, config["flash"], config["size"])
+    if not chip:
         return FileFlash(config["flash"], config["stats"], config["size"], *timing)
-    chip, stats = maps.split()[:2]
-    return MappedFlash(int(chip), int(stats), config["size"], *timing)
+    stats = _mapped(1, config["stats"], _HEADER + 4 * (config["size"] // BLOCK))
+    return MappedFlash(chip, stats, config["size"], *timing)
+
+
+def _mapped(number, path, size):
+    """The address at which a file is in memory: the interpreter's launcher has put it there, or `mmap` does,
+    with an interpreter that can call it; else None."""
+    maps = os.getenv("BUZON_MAPS")
+    if maps:
+        return int(maps.split()[number])
+    try:
+        import ffi
+    except ImportError:
+        return None
+    mmap = ffi.open("libc.so.6").func("p", "mmap", "pLiiiL")
+    with open(path, "r+b") as file:
+        found = mmap(None, size, 3, 1, file.fileno(), 0)  # read and write, shared
+    return None if found == -1 else found
 
 
 class Flash:
@@ -194,9 +210,9 @@ class FileFlash(Flash):
 
 def rom(config):
     """The firmware's ROMFS, as the chip has it in its address space: code in it runs in place."""
-    maps = os.getenv("BUZON_MAPS")
-    if maps:
-        memory = uctypes.bytearray_at(int(maps.split()[2]), config["rom_size"])
+    at = _mapped(2, config["rom"], config["rom_size"])
+    if at:
+        memory = uctypes.bytearray_at(at, config["rom_size"])
     else:
         with open(config["rom"], "rb") as f:
             memory = f.read()

@@ -56,11 +56,21 @@ def halt():
 ballast = []  # (socket, memory) of each open TLS connection
 
 
+def _closed(sock):
+    if sock.fileno() < 0:
+        return True
+    try:
+        sock.setsockopt(1, 9, 0)  # SO_KEEPALIVE off, as it is: 1.25 leaves a closed socket its number
+    except OSError:
+        return True
+    return False
+
+
 def release_ballast():
     """Give back the memory of the TLS connections that were closed."""
     for i in range(len(ballast) - 1, -1, -1):
         sock, pieces = ballast[i]
-        if sock.fileno() < 0:
+        if _closed(sock):
             for piece in pieces:
                 piece.close()
             ballast.pop(i)

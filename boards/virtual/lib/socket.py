@@ -20,6 +20,8 @@ def socket(*args):
     """A real socket; without Wi-Fi, as after it dropped, a dead one."""
     if not _up():
         return _hw.dead_socket()
+    if _hw.ballast:
+        _hw.release_ballast()  # before the number of a closed socket is given again
     sock = usocket.socket(*args)
     _hw.fds[sock.fileno()] = 1
     return sock

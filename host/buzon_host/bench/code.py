@@ -1,10 +1,11 @@
 """Code size: bytes of `.mpy` per module and set, and the bytes of heap that importing them from files takes.
 
 A module's heap is measured in a fresh interpreter, after the modules that it needs. Code in a ROMFS takes
-less, as it runs in place.
+less, as it runs in place. A board's own figure is that of an interpreter with 32 bits.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .. import paths
 from ..build import library
 from ..build.fold import module_name
 from ..build.mpy import compiled_firmware, compiled_modules, sources
+from ..virtual.interpreter import VirtualBoardError, narrow_program
 from .interpreter import lines
 from .rows import Bench, Goal, Row
 
@@ -57,6 +59,7 @@ MORE = {
 }
 LIBRARY_GOAL = Goal(high=16 * 1024)
 APP_GOAL = Goal(high=40 * 1024)
+LOADED_GOAL = Goal(high=56 * 1024)
 # Used only by scripts, never by the app.
 SCRIPTS_ONLY = ("buzon.mailbox", "buzon.core.client", "buzon.net.blocking")
 START = {"blocking": "buzon.mailbox,buzon.net.blocking", "asyncio": "asyncio,buzon.mailbox,buzon.net.link"}
@@ -87,6 +90,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     yield _bytes("app, with what goes again after use", sum(size[name] for name in used))
     yield _bytes("app, all firmware", sum(size.values()))
     yield _bytes("app: heap after its start, from files", heap)
+    yield from loaded(firmware)
 
     if bench.check:
         return
@@ -110,6 +114,22 @@ def heap_of(modules: Path, what: str, before: list[str] | None = None) -> tuple[
     """Bytes of heap that importing `what` takes, and all modules that are loaded afterwards."""
     heap, loaded = lines("imports.py", [what, *(before or [])], modules=modules)
     return int(heap), loaded.split()
+
+
+def loaded(firmware: Path) -> Iterator[Row]:
+    """What the default app has in the heap of a board once it is loaded, and how many names that are not in its ROM."""
+    heap = Row("code", "app: heap after loading, 32 bits", None, "bytes", goal=LOADED_GOAL)
+    names = Row("code", "app: names in memory, 32 bits", None, "names")
+    try:
+        said = lines("loaded.py", [str(firmware)], modules=firmware, program=[str(narrow_program())])
+    except VirtualBoardError as error:
+        heap.missing = names.missing = str(error)
+    else:
+        heap.ours = int(said[0])
+        found = re.search(r"n_qstr=(\d+)", said[1])
+        names.ours = int(found[1]) if found else None
+    yield heap
+    yield names
 
 
 def imports(firmware: Path) -> dict[str, list[str]]:

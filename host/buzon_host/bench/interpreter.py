@@ -1,7 +1,7 @@
 """Runs a script on the real MicroPython, with compiled modules in its path."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import BuzonError
@@ -18,10 +18,18 @@ def from_files(
     folder: Path | None = None,
     heap_kib: int = 1024,
     timeout: float = 120,
+    program: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `script` in `folder` until it ends, well or badly. Raises BuzonError after `timeout` seconds."""
+    """Run `script` in `folder` until it ends, well or badly; `program`: another interpreter. Raises BuzonError after
+    `timeout` seconds."""
     return _run(
-        command(), script, arguments, {"MICROPYPATH": f"{modules}:.frozen"}, folder, heap_kib, timeout
+        program or command(),
+        script,
+        arguments,
+        {"MICROPYPATH": f"{modules}:.frozen"},
+        folder,
+        heap_kib,
+        timeout,
     )
 
 
@@ -40,7 +48,7 @@ def from_rom(
 
 
 def _run(
-    launch: list[str],
+    launch: Sequence[str],
     script: Path,
     arguments: Iterable[str],
     env: dict[str, str],
@@ -62,9 +70,9 @@ def _run(
         raise BuzonError(f"{script.name} did not end within {timeout:.0f} s.") from None
 
 
-def lines(script: str, arguments: Iterable[str], *, modules: Path) -> list[str]:
+def lines(script: str, arguments: Iterable[str], *, modules: Path, program: Sequence[str] = ()) -> list[str]:
     """What one of our scripts prints. Raises BuzonError with its last line when it fails."""
-    done = from_files(SCRIPTS / script, arguments, modules=modules)
+    done = from_files(SCRIPTS / script, arguments, modules=modules, program=program)
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
         raise BuzonError(f"{script} failed: {said[-1] if said else 'no reason given'}.")

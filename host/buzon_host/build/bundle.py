@@ -213,7 +213,9 @@ class _Rewriter(ast.NodeTransformer):
         self._names = names
         self._tree = tree
         self._scopes = [_Scope(names=names.get(module, {}))]
-        self._used = _all_names(tree) | set(names.get(module, {}).values())
+        self._used = _all_names(tree).union(
+            *(new.values() for each, new in names.items() if each == module or home[each] == self._part)
+        )
 
     def rewritten(self) -> list[ast.stmt]:
         return self._body(self._tree.body)

@@ -1,17 +1,20 @@
 """Makes the firmware's source take less heap before mpy-cross compiles it, without changing what it does.
 
 MicroPython keeps every name in memory for good. So a public constant is replaced by its value, across modules
-(mpy-cross folds only `_NAME = const(1)` within a file), each module's private names become `_a`, `_b`, ...,
-its parameters `a_`, `b_`, ..., which all modules share, and a module has only its absolute name.
+(mpy-cross folds only `_NAME = const(1)` within a file), private names and parameters get names that MicroPython has in
+its ROM (`rom.py`), or such as all modules share, and a module has only its absolute name.
 """
 
 import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
+from . import rom
+
+_PRIVATE = 45  # names that a module's private ones may have, before theirs get longer
 Constants = dict[str, dict[str, int]]
 """Module name -> the public names that it sets with `const(<int>)` at top level."""
 
@@ -20,11 +23,14 @@ Constants = dict[str, dict[str, int]]
 class Program:
     """What must be known about all files of a program that nobody else imports.
 
-    `keywords`: the names that some call in it passes by keyword.
+    `keywords`: the names that some call in it passes by keyword. `attributes`: those of all attributes and methods.
+    `renamed`: what attributes of its classes are called instead.
     """
 
-    constants: Constants
-    keywords: set[str]
+    constants: Constants = field(default_factory=dict)
+    keywords: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 def fold_files(
@@ -62,18 +68,71 @@ def module_name(relative: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def analyse(src: Path, files: Iterable[Path]) -> Program:
-    """Read every file of a program (paths relative to `src`)."""
-    program = Program({}, set())
-    for relative in files:
-        tree = ast.parse((src / relative).read_text("utf-8"))
+def analyse(src: Path, files: Iterable[Path], *, attributes: bool = False) -> Program:
+    """Read every file of a program (paths relative to `src`). With `attributes`, those of its classes are renamed too,
+    as far as only the program can know of them."""
+    program = Program()
+    trees = {relative: ast.parse((src / relative).read_text("utf-8")) for relative in files}
+    for relative, tree in trees.items():
         program.constants[module_name(relative)] = {
             name: value for statement in tree.body for name, value in _constant(statement)
         }
         program.keywords |= {
             node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg is not None
         }
+        program.attributes |= _attributes(tree)
+    if attributes:
+        ours = set().union(*(_made(tree) for tree in trees.values())) - program.keywords - rom.THEIRS
+        for relative, tree in trees.items():
+            ours -= _meant(tree)
+            if len(relative.parts) == 1:  # it stays as it is
+                ours -= _attributes(tree)
+        free = [
+            name for name in sorted(rom.NAMES, key=len) if name not in program.attributes | program.keywords
+        ]
+        # Those that are left are for private names.
+        program.renamed = dict(zip(sorted(ours, key=lambda n: (-len(n), n)), free[_PRIVATE:], strict=False))
+        program.attributes |= set(program.renamed.values())
     return program
+
+
+def _made(tree: ast.Module) -> set[str]:
+    """The public names of attributes that objects set of themselves, and of methods."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.ClassDef(body=body):
+                found |= {s.name for s in body if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {name for name in found if not name.startswith("_")}
+
+
+def _meant(tree: ast.Module) -> set[str]:
+    """The names that are not only attributes of objects: of a module, imported, in a class, or as text."""
+    found = set()
+    for statement in tree.body:
+        found |= _stored(statement)
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=name, asname=asname):
+                found |= {name.rpartition(".")[2], asname or ""}
+            case ast.ClassDef(body=body):
+                found |= {n for s in body if isinstance(s, ast.Assign | ast.AnnAssign) for n in _stored(s)}
+            case ast.Constant(value=str() as text):
+                found.add(text)
+    return found
+
+
+def _attributes(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name):
+                found.add(name)
+            case ast.ClassDef(body=body):
+                found |= {name for statement in body for name in _stored(statement)}
+    return found
 
 
 def _constant(statement: ast.stmt) -> Iterator[tuple[str, int]]:
@@ -97,9 +156,15 @@ def fold(source: str, relative: Path, program: Program | None) -> str:
         package = name.split(".") if relative.name == "__init__.py" else name.split(".")[:-1]
         tree = _Folder(package, program.constants, dict(program.constants.get(name, {}))).visit(tree)
         tree = _Parameters(tree, program.keywords).visit(tree)
+        tree = _Attributes(program.renamed).visit(tree)
     if all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body):
         return ""
-    return ast.unparse(ast.fix_missing_locations(_Shortener(tree).visit(tree))) + "\n"
+    spare = [
+        name
+        for name in sorted(rom.NAMES, key=len)
+        if program and name not in program.attributes | program.keywords
+    ]
+    return ast.unparse(ast.fix_missing_locations(_Shortener(tree, spare).visit(tree))) + "\n"
 
 
 class _Folder(ast.NodeTransformer):
@@ -160,6 +225,23 @@ class _Folder(ast.NodeTransformer):
         return node
 
 
+class _Attributes(ast.NodeTransformer):
+    """Renames attributes and methods."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        node.attr = self._names.get(node.attr, node.attr)
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                statement.name = self._names.get(statement.name, statement.name)
+        return self.generic_visit(node)
+
+
 class _Parameters(ast.NodeTransformer):
     """Renames the parameters that no call passes by keyword, and whose names mean nothing else in the module."""
 
@@ -183,7 +265,10 @@ class _Parameters(ast.NodeTransformer):
                 statement
             )
         renamed = [name for name in parameters if name not in others]
-        short = (_letters(i)[1:] + "_" for i in count())
+        taken = others | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        short = chain(
+            (name for name in rom.STATIC if name not in taken), (_letters(i)[1:] + "_" for i in count())
+        )
         self._names = dict(zip(renamed, short, strict=False))
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -204,9 +289,10 @@ def _stored(statement: ast.stmt) -> set[str]:
 
 
 class _Shortener(ast.NodeTransformer):
-    """Renames the private names that the module itself defines, not those of others (`_io_queue`)."""
+    """Renames the private names that the module itself defines, not those of others (`_io_queue`), with those in
+    `spare` first."""
 
-    def __init__(self, tree: ast.AST) -> None:
+    def __init__(self, tree: ast.AST, spare: Iterable[str]) -> None:
         made: dict[str, None] = {}
         used: set[str] = set()
         for node in ast.walk(tree):
@@ -229,8 +315,9 @@ class _Shortener(ast.NodeTransformer):
             and node.value.func.id == "const"
         }
         private = [n for n in made if n.startswith("_") and not n.startswith("__") and n not in constants]
-        taken = (used | set(made)) - set(private)
-        short = (name for name in (_letters(i) for i in count()) if name not in taken)
+        taken = ((used | set(made)) - set(private)) | set(dir(builtins))
+        taken |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        short = (name for name in chain(spare, (_letters(i) for i in count())) if name not in taken)
         self._names = dict(zip(private, short, strict=False))
 
     def _new(self, name: str) -> str:
@@ -247,6 +334,8 @@ class _Shortener(ast.NodeTransformer):
                 node.attr = self._new(node.attr)
             case ast.alias(asname=str() as name):
                 node.asname = self._new(name)
+            case ast.alias(name=name) if name in self._names:  # it is imported with `as` elsewhere
+                node.asname = self._names[name]
             case ast.Global() | ast.Nonlocal():
                 node.names = [self._new(name) for name in node.names]
         return node

@@ -117,7 +117,7 @@ def compiled_firmware(src: Path, march: str | None = None) -> Path:
     module (`parts`)."""
 
     def make(out: Path) -> None:
-        texts = parts.assembled(_folded(src))
+        texts = parts.assembled(_folded(src, attributes=True))
         if parts.NAMES in texts:  # only compiled modules tell all of their names
             _compile_texts(out, texts, march, src.name)
             texts[parts.NAMES] = parts.names(out)
@@ -140,8 +140,8 @@ def compiled_library(src: Path, march: str | None = None) -> Path:
     return _cached(src, march, "library", make)
 
 
-def _folded(src: Path) -> dict[Path, str]:
-    return fold_files(src, sources(src), _AS_SOURCE, analyse(src, sources(src)))
+def _folded(src: Path, *, attributes: bool = False) -> dict[Path, str]:
+    return fold_files(src, sources(src), _AS_SOURCE, analyse(src, sources(src), attributes=attributes))
 
 
 def _cached(src: Path, march: str | None, kind: str, make: Callable[[Path], None]) -> Path:

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from .. import paths
 from ..errors import BuzonError
 
 # The package's interpreter runs inside Python's process, where the flash can be mapped into memory first:
@@ -59,6 +60,19 @@ def command() -> list[str]:
             "in the environment variable BUZON_MICROPYTHON."
         )
     return [sys.executable, "-m", "micropython_unix"]
+
+
+def narrow_program() -> Path:
+    """The 32-bit MicroPython that `make i386` puts into a checkout: its heap is a board's, byte for byte.
+
+    Raises VirtualBoardError if it is not there.
+    """
+    program = paths.bundle() / "build" / "i386" / "micropython"
+    if not program.exists():
+        raise VirtualBoardError(
+            "There is no 32-bit MicroPython here: fetch it with 'make i386', on Debian on a PC."
+        )
+    return program
 
 
 def mapping_command() -> tuple[list[str], bool]:
