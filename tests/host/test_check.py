@@ -50,7 +50,7 @@ def test_a_server_that_is_down() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(BuzonError, match=f"No connection to 127.0.0.1:{port}"):
+    with pytest.raises(BuzonError, match=f"No connection to 127.0.0.1:{port}, connection refused: check"):
         check(account(host="127.0.0.1", port=port, tls="none"))
 
 

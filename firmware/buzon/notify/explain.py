@@ -7,7 +7,7 @@ characters).
 from micropython import const
 
 from ..display.layout import glyphs, wrap
-from ..errors import sentence
+from ..errors import plain, sentence
 from ..plugins import unload
 
 _FULL = const(21)  # columns
@@ -105,7 +105,7 @@ def explain(code: int, detail: str, cols: int, lines: int) -> "list[bytearray]":
         elif cols < _FULL:
             said = short.split(":")[0]
         elif lines > 2 and detail:
-            said = "%s. %s" % (short, detail)
+            said = "%s. %s" % (short, plain(code, detail))
         else:
             said = short
         return wrap(glyphs(said), cols, lines)

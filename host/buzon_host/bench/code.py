@@ -51,7 +51,7 @@ MORE = {
     "what explains failures": (
         "net/cert",
         "net/trouble",
-        *(f"sentences/{name}" for name in ("__init__", "s1", "s2", "s3", "s4", "s5", "s6")),
+        *(f"sentences/{name}" for name in ("__init__", "s1", "s2", "s3", "s4", "s5", "s6", "system")),
     ),
     "one command at a time": ("core/client",),
 }
