@@ -419,6 +419,12 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
 
 
+def where(path: Path, setting: str) -> str:
+    """`port in [[account]] (home.toml, line 9)`: where a file has a setting, or lacks it."""
+    line = names.line_of(_read(path)[0], setting)
+    return f"{names.in_file(setting)} ({path}{f', line {line}' if line else ''})"
+
+
 def parse(tree: Mapping[str, Any], source: str = "The settings", text: str = "") -> Settings:
     """Checks a tree of plain values. Raises SettingsError, whose sentence begins with `source`; `text` is the
     TOML that the tree was read from."""
