@@ -406,6 +406,8 @@ def read_tree(path: Path) -> dict[str, Any]:
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         raw = paths.read_small(path)
+    except FileNotFoundError:
+        raise UsageError(f"There is no settings file {path}: check its name and its folder.") from None
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     try:
@@ -414,6 +416,8 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
+        if line := names.unclosed(text, str(error)):
+            raise UsageError(f"{path} cannot be used: line {line}: a quote is not closed.") from None
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     except RecursionError:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
