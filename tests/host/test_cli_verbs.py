@@ -604,10 +604,17 @@ def test_mail_list_on_a_terminal_has_one_line_for_each_message() -> None:
 def test_mail_without_an_account_says_so(tmp_path) -> None:
     with Peer() as peer:
         peer.statuses = [{"state": "unset", "accounts": []}]
-        for verb in (["show", ID], ["pull", "--maildir", str(tmp_path / "new")]):
-            done = buzon("mail", *verb, "--port", peer.port)
+        for verb in ("list", "search x"):
+            done = buzon("mail", *verb.split(), "--port", peer.port)
+            assert (done.returncode, done.stdout) == (
+                0,
+                "There is no account on the board: run buzon provision.\n",
+            )
+        pull = ["pull", "--maildir", str(tmp_path / "new")]
+        for line in (["show", ID], ["flag", ID, "--read"], pull, [*pull, "--account", "main"]):
+            done = buzon("mail", *line, "--port", peer.port)
             assert done.returncode == 1
-            assert one_sentence(done) == "There is no account on the board: provision it first."
+            assert one_sentence(done) == "There is no account on the board: run buzon provision."
     assert not (tmp_path / "new").exists()
 
 
