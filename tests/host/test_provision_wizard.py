@@ -428,7 +428,7 @@ def test_back_from_a_login_that_works_leads_to_the_address(mail, tmp_path) -> No
 def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
     row(tmp_path, mail)
     with Peer() as peer:
-        wrong = [201, "The Wi-Fi Home refused the password: provision the right one.", "wifi"]
+        wrong = [201, "The Wi-Fi Home refused the password: run buzon provision with the right one.", "wifi"]
         peer.tests = [{**OK, "state": "failed", "error": wrong}, OK]
         person = Person(Wi_Fi=None)
         person.answers = {
@@ -441,7 +441,7 @@ def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
         run(peer, person, mail)
         assert peer.settings["wifi"] == [{"ssid": "Home", "password": "the right one"}]
     assert "The Wi-Fi Home refused the password." in person.said
-    assert not any("provision the right" in said for said in person.said)
+    assert not any("buzon provision with" in said for said in person.said)
 
 
 def test_back_leads_to_the_server_where_it_may_be_another(mail, tmp_path) -> None:
@@ -579,7 +579,7 @@ def test_no_sentence_of_the_wizard_is_for_somebody_elsewhere() -> None:
         text = words.of_board(BoardRefused(code, sentence(code, "AUTH"), "account[0]"), "Ho{me}", "pop.x")
         assert "account[" not in text
         if code < 400 and code not in (207, 213, 214, 215, 216):
-            assert "provision the" not in text, code
+            assert "provision with" not in text, code
             assert "Ho{me}" in text or code in (205, 206, 221)
 
 

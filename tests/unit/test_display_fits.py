@@ -212,6 +212,10 @@ def test_mail_that_is_on_the_server_only_is_never_no_mail():
 
 def test_each_error_has_a_brief_form():
     assert [code for code in CODES if code // 100 != 7 and not brief(code)] == []
+    # To provision something is no command.
+    for code in CODES:
+        for said in (brief(code), errors.sentence(code, "x")):
+            assert "provision" not in said.replace("buzon provision", ""), said
 
 
 def test_each_error_with_a_detail_of_each_length():

@@ -61,12 +61,12 @@ _IN_FILE = {
     "check its name in the settings.": "correct {host}.",
     "check the host name.": "correct {host}.",
     "check the CA.": "give the right one with --ca FILE.",
-    "if you trust it, provision it as ca.": _INSTEAD[217],
-    "if it was renewed, provision the new one.": _INSTEAD[218],
-    "provision one of its intermediate CAs.": _INSTEAD[220],
-    "provision a proper CA.": _INSTEAD[222],
+    "if you trust it, run buzon provision.": _INSTEAD[217],
+    "if it was renewed, run buzon provision.": _INSTEAD[218],
+    "run buzon provision with an intermediate CA.": _INSTEAD[220],
+    "run buzon provision with a proper CA.": _INSTEAD[222],
     "check user and password.": "check {user}, and the password.",
-    "provision the right one, or an app password.": "correct {password}, or use an app password.",
+    "run buzon provision with the right one, or an app password.": "correct {password}, or use an app password.",
 }
 
 
