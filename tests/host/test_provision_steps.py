@@ -91,7 +91,7 @@ def test_nothing_is_asked_where_nothing_is_to_be_confirmed(more) -> None:
         ("account[0].password", "account main, password: "),
         ("account[0]", "account main: "),
         ("account[7]", "account: "),
-        ("wifi[0].password", "Wi-Fi Home, password: "),
+        ("wifi[0].password", 'Wi-Fi "Home", password: '),
         ("wifi", ""),
         ("time", "time: "),
         ("", ""),

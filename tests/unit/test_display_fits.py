@@ -268,7 +268,7 @@ def test_the_system_s_names_of_errors_are_for_nobody_to_read():
         errors.sentence(601, "[Errno 5] EIO") == "The flash failed (read or write failed): restart the board."
     )
     assert "OSError not found)" in errors.sentence(801, "OSError [Errno 2] ENOENT")
-    assert errors.sentence(202, "CASA EIO X").startswith("No Wi-Fi named CASA EIO X")
+    assert errors.sentence(202, "CASA EIO X").startswith('No Wi-Fi named "CASA EIO X"')
     # What a server says is its own.
     assert errors.sentence(500, "-ERR ENOENT") == "The server refused: -ERR ENOENT"
     for name in errno.errorcode.values():

@@ -2,8 +2,8 @@
 
 TEXT = """
 200 No Wi-Fi ({}): check that the access point is on and within reach.
-201 The Wi-Fi {} refused the password: run buzon provision with the right one.
-202 No Wi-Fi named {} is in range: check its name (2.4 GHz only).
+201 The Wi-Fi "{}" refused the password: run buzon provision with the right one.
+202 No Wi-Fi named "{}" is in range: check its name (2.4 GHz only).
 203 The server {} was not found: check its name in the settings.
 204 No connection to {}: check host and port, and that the server is running.
 205 The server stopped answering ({}): the board will try again.

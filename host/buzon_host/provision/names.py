@@ -64,7 +64,7 @@ def unclosed(text: str, error: str) -> int:
 
 
 def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
-    """The owner's name for a path that the board reports: `account main, password`, `Wi-Fi Home`; "" for one
+    """The owner's name for a path that the board reports: `account main, password`, `Wi-Fi "Home"`; "" for one
     that its sentence mentions anyway."""
     steps = _steps(path)
     if not steps or path == "wifi":
@@ -74,7 +74,9 @@ def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
         return path
     kind, every = known
     number = steps[1] if len(steps) > 1 and isinstance(steps[1], int) else None
-    name = f"{kind} {every[number]}" if number is not None and number < len(every) else kind
+    name = kind
+    if number is not None and number < len(every):
+        name += f' "{every[number]}"' if kind == "Wi-Fi" else f" {every[number]}"
     return ", ".join([name, *(str(step) for step in steps[2:] if isinstance(step, str))])
 
 

@@ -101,11 +101,11 @@ def _fill_wifi(wifi: Wifi, env: Mapping[str, str], prompt: Ask | None, keyring: 
     if found is None:
         if prompt is None:
             raise UsageError(
-                f"The password of the Wi-Fi {wifi.ssid} is missing, and there is no terminal to ask on: "
+                f'The password of the Wi-Fi "{wifi.ssid}" is missing, and there is no terminal to ask on: '
                 "set BUZON_WIFI_PASSWORD in the environment, or write it in the settings file (an open "
                 'network: password = "").'
             )
-        found = prompt(f"Password of the Wi-Fi {wifi.ssid}: ")
+        found = prompt(f'Password of the Wi-Fi "{wifi.ssid}": ')
     return wifi.model_copy(update={"password": parse_secret(Wifi, found, "wifi.password")})
 
 

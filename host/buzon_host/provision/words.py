@@ -26,11 +26,11 @@ _SERVER = {
 }
 
 _BOARD = {
-    200: "The board could not join the Wi-Fi {ssid}: check that the access point is on and within reach.",
-    201: "The Wi-Fi {ssid} refused the password.",
-    202: "The board sees no Wi-Fi {ssid}: look at its name; a board knows 2.4 GHz only.",
-    203: "This PC finds the server {host}, but the board does not: the Wi-Fi {ssid} may be a guest network.",
-    204: "This PC reaches the server {host}, but the board does not: the Wi-Fi {ssid} may let no mail through.",
+    200: 'The board could not join the Wi-Fi "{ssid}": check that the access point is on and within reach.',
+    201: 'The Wi-Fi "{ssid}" refused the password.',
+    202: 'The board sees no Wi-Fi "{ssid}": look at its name; a board knows 2.4 GHz only.',
+    203: 'This PC finds the server {host}, but the board does not: the Wi-Fi "{ssid}" may be a guest network.',
+    204: 'This PC reaches the server {host}, but the board does not: the Wi-Fi "{ssid}" may let no mail through.',
     205: "The server stopped answering the board: run buzon provision again in a few minutes.",
     206: "The server closed the board's connection: run buzon provision again in a few minutes.",
     221: "The board's connection was lost while TLS began: run buzon provision again in a few minutes.",
@@ -41,8 +41,8 @@ _BOARD = {
     505: "The server has trouble of its own: run buzon provision again in a few minutes.",
 }
 _OTHER = (
-    "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi {ssid}; "
-    "try another network."
+    "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi "
+    '"{ssid}"; try another network.'
 )
 
 
