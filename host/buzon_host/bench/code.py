@@ -12,6 +12,7 @@ from .. import paths
 from ..build import library
 from ..build.fold import module_name
 from ..build.mpy import compiled_firmware, compiled_modules, sources
+from ..build.parts import SCRIPTS
 from .interpreter import lines
 from .rows import Bench, Goal, Row
 
@@ -57,8 +58,6 @@ MORE = {
 }
 LIBRARY_GOAL = Goal(high=16 * 1024)
 APP_GOAL = Goal(high=40 * 1024)
-# Used only by scripts, never by the app.
-SCRIPTS_ONLY = ("buzon.mailbox", "buzon.core.client", "buzon.net.blocking")
 START = {"blocking": "buzon.mailbox,buzon.net.blocking", "asyncio": "asyncio,buzon.mailbox,buzon.net.link"}
 
 
@@ -82,7 +81,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     size = _sizes(firmware)
     bench.say("Loading the app's modules")
     heap, stays = heap_of(firmware, "boot")
-    used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS_ONLY]
+    used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS]
     yield _bytes("app, what stays loaded", sum(size[name] for name in stays if name in size), APP_GOAL)
     yield _bytes("app, with what goes again after use", sum(size[name] for name in used))
     yield _bytes("app, all firmware", sum(size.values()))
