@@ -126,19 +126,11 @@ class DeviceError(MailError):
     """Something is wrong with the board itself (8xx)."""
 
 
-def plain(code: int, detail: str) -> str:
-    """`detail` without the system's name of an error, such as EIO; what a server said stays as it is."""
-    if "E" not in detail or code // 100 in (4, 5):
-        return detail
-    return __import__("buzon.sentences.system", None, None, ("plain",)).plain(detail)  # type: ignore[no-any-return]
-
-
 def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
     try:
         text = __import__("buzon.sentences.s%d" % (code // 100), None, None, ("TEXT",)).TEXT
-        detail = plain(code, detail)
-        at = text.index("\n%d " % code) + 5
-        return text[at : text.index("\n", at)].replace("{}", detail or "?")  # type: ignore[no-any-return]
+        fill = __import__("buzon.sentences.system", None, None, ("filled",)).filled
+        return fill(text, code, detail)  # type: ignore[no-any-return]
     except (ImportError, MemoryError, ValueError):
         return "Error %d (%s)." % (code, detail)  # the person at least learns the number

@@ -15,6 +15,7 @@ from buzon.errors import MailError
 from buzon.net import clock
 from buzon.notify import pages
 from buzon.notify.explain import brief
+from buzon.sentences.system import plain
 
 ONLY = "micropython"  # needs framebuf
 
@@ -238,8 +239,8 @@ def test_each_error_with_a_detail_of_each_length():
                         if w >= 128 and len(name) < 9:
                             assert "retry" in said, said
                         if h >= 64:
-                            plain = errors.plain(code, detail)
-                            long = "%s. %s" % (brief(code), plain) if detail else brief(code)
+                            words = plain(code, detail)
+                            long = "%s. %s" % (brief(code), words) if detail else brief(code)
                             solid = said.replace(" ", "")
                             assert errors.sentence(code, detail) in said or long.replace(" ", "") in solid, (
                                 said

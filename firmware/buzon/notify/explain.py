@@ -7,8 +7,9 @@ characters).
 from micropython import const
 
 from ..display.layout import glyphs, wrap
-from ..errors import plain, sentence
+from ..errors import sentence
 from ..plugins import unload
+from ..sentences.system import plain
 
 _FULL = const(21)  # columns
 TEXT = """

@@ -1,4 +1,6 @@
-"""What the system's names of errors mean to a person: one per line, the name first."""
+"""Makes a sentence of its text and its detail. The table says what the system's names of errors mean to a person: one
+per line, the name first.
+"""
 
 TEXT = """
 EACCES not allowed
@@ -32,8 +34,17 @@ ETIMEDOUT no answer
 """
 
 
-def plain(detail: str) -> str:
-    """`detail` with words in place of the name that it ends with, and of the number before that."""
+def filled(text: str, code: int, detail: str) -> str:
+    """The sentence of `code`, with its detail. Raises ValueError if `text` has none."""
+    at = text.index("\n%d " % code) + 5
+    return text[at : text.index("\n", at)].replace("{}", plain(code, detail) or "?")
+
+
+def plain(code: int, detail: str) -> str:
+    """The `detail` of an error, with words in place of the name that it ends with, and of the number before that; what
+    a server said stays as it is."""
+    if code // 100 in (4, 5):
+        return detail
     before, _, name = detail.rpartition(" ")
     at = TEXT.find("\n%s " % name)
     if at < 0:
