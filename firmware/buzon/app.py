@@ -134,7 +134,7 @@ class App:
             return
         if not self.accounts:
             what = "new settings" if self.trouble else "settings"
-            self._say("unset", what + ": connect a PC and type buzon provision")
+            self._say("unset", what + ": run buzon provision")
         elif not self.wifi.up():
             await self._join()
         elif await self._set_clock():

@@ -130,7 +130,7 @@ def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
     try:
         text = __import__("buzon.sentences.s%d" % (code // 100), None, None, ("TEXT",)).TEXT
-        at = text.index("\n%d " % code) + 5
-        return text[at : text.index("\n", at)].replace("{}", detail or "?")  # type: ignore[no-any-return]
+        fill = __import__("buzon.sentences.system", None, None, ("filled",)).filled
+        return fill(text, code, detail)  # type: ignore[no-any-return]
     except (ImportError, MemoryError, ValueError):
         return "Error %d (%s)." % (code, detail)  # the person at least learns the number

@@ -446,7 +446,7 @@ def _failure(where: tuple[str, str], state: TestState) -> Check:
 
 def _wifi(status: Status) -> Check:
     wifi = status.wifi
-    text = f"In {wifi.ssid or 'a network'}"
+    text = f'In "{wifi.ssid}"' if wifi.ssid else "In a network"
     if wifi.ip:
         text += f", address {wifi.ip}"
     if wifi.rssi is None:

@@ -4,6 +4,8 @@
 has none.
 """
 
+import re
+
 from .errors import BoardRefused, BuzonError, ServerRefused
 
 REMEDIES = {
@@ -31,7 +33,7 @@ REMEDIES = {
     "shows the signal.",
     206: "If it lasts, `port` and `tls` may not match, or the server turns you away for too many logins: make `poll_s`"
     " longer.",
-    207: "Connect the PC and run `buzon provision`, which sets the clock; or let UDP port 123 through to the server in"
+    207: "Run `buzon provision`, which sets the clock; or let UDP port 123 through to the server in"
     " `time.ntp`.",
     208: "Run `buzon check SETTINGS.toml` on the PC: it says whether the server or the board is at fault.",
     209: "Use a host name that the certificate covers: your provider's help page names it. Do not switch `tls_verify` "
@@ -114,7 +116,16 @@ NEXT = {
 """What the command line adds to a sentence of the firmware that cannot name the command to run."""
 
 
+_CONNECT = re.compile(r"connect the PC once, or |, or connect the PC once")
+
+
+def here(code: int, sentence: str) -> str:
+    """A sentence of the firmware for a person at the PC that the board is connected to."""
+    return _CONNECT.sub("", sentence) if code in (207, 216) else sentence
+
+
 def told(error: BuzonError) -> str:
     """An error's sentence, with the command to run if the board cannot name it."""
     code = error.code if isinstance(error, BoardRefused | ServerRefused) else 0
-    return f"{error} {NEXT[code]}" if code in NEXT else str(error)
+    said = here(code, str(error))
+    return f"{said} {NEXT[code]}" if code in NEXT else said

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from buzon_host import paths
+from buzon_host.bench import code
 from buzon_host.build import parts
 from buzon_host.build.bundle import BundleError, bundle, reachable
 from buzon_host.build.fold import analyse, fold_files, module_name, write_tree
 from buzon_host.build.mpy import compile_file, compiled_firmware, sources
+from buzon_host.errors import BuzonError
 from test_fold import PROGRAM, run
 
 MORE = {
@@ -187,12 +189,12 @@ def test_reachable_follows_late_imports() -> None:
 
 def test_the_firmware_has_one_module_for_what_stays() -> None:
     """And its table says so, and `names` has the names of all others."""
-    code = compiled_firmware(paths.firmware())
-    there = {module_name(path.relative_to(code)) for path in code.rglob("*.mpy")}
+    built = compiled_firmware(paths.firmware())
+    there = {module_name(path.relative_to(built)) for path in built.rglob("*.mpy")}
     assert parts.BASE in there
     assert not there & {"buzon.app", "buzon.sync", "buzon.store.spool"}
     assert set(parts.PUBLIC) <= there
-    source = (code.with_name(code.name + ".src") / parts.NAMES).read_text()
+    source = (built.with_name(built.name + ".src") / parts.NAMES).read_text()
     made: dict[str, str] = {}
     exec(source, made)
     names = made["NAMES"].split(parts.SEPARATOR)
@@ -211,6 +213,41 @@ def test_what_goes_together_is_one_module_and_is_in_the_firmware() -> None:
         assert {module, *inside} <= ours
         assert module in there
         assert not inside & there
+
+
+@pytest.mark.parametrize(
+    ("stays", "good"),
+    [
+        ("buzon.app buzon.log ", True),
+        ("buzon.app  buzon.log ", False),
+        ("buzon.app buzon.log", False),
+        ("buzon.app buzon.log '\nMORE = 'buzon.app buzon.log ", False),
+    ],
+)
+def test_a_table_that_the_build_cannot_change_is_refused(stays: str, good: bool) -> None:
+    """Otherwise a board would unload the bundle, and all that is in it."""
+    program = {
+        Path("buzon/boot.py"): "from buzon import app\n",
+        Path("buzon/app.py"): "from buzon.log import say\n",
+        Path("buzon/log.py"): "say = 1\n",
+        Path("buzon/plugins.py"): f"STAYS = '{stays}'\nSESSION = 'buzon.sync '\n",
+    }
+    if good:
+        made = parts.assembled(program)[Path("buzon/plugins.py")]
+        assert f"{parts.BASE} " in made
+        return
+    with pytest.raises(BuzonError, match=r"buzon\.plugins: the table STAYS must be one text"):
+        parts.assembled(program)
+
+
+def test_one_table_says_what_only_scripts_import() -> None:
+    """For the build and for the bench; the app imports none of these modules."""
+    src = paths.firmware()
+    folded = fold_files(src, sources(src), (), analyse(src, sources(src)))
+    modules = {module_name(path): text for path, text in folded.items() if path.parts[0] == "buzon"}
+    assert code.SCRIPTS is parts.SCRIPTS
+    assert not hasattr(code, "SCRIPTS_ONLY")
+    assert set(parts.SCRIPTS) <= set(modules) - reachable(modules, parts.START)
 
 
 def test_the_names_in_a_compiled_module_are_read(tmp_path: Path) -> None:

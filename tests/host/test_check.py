@@ -7,9 +7,10 @@ import sys
 import certifi
 import pytest
 import terminal
+from buzon_host import paths
 from buzon_host.check import Mailbox, check
-from buzon_host.errors import BuzonError, UsageError
-from buzon_host.provision import ca, schema
+from buzon_host.errors import BuzonError, ServerRefused, UsageError
+from buzon_host.provision import ca, schema, words
 from buzon_host.server.run import LocalServer
 
 SECRET = "hunter2-Zx9!"
@@ -50,7 +51,7 @@ def test_a_server_that_is_down() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(BuzonError, match=f"No connection to 127.0.0.1:{port}"):
+    with pytest.raises(BuzonError, match=f"No connection to 127.0.0.1:{port}, connection refused: check"):
         check(account(host="127.0.0.1", port=port, tls="none"))
 
 
@@ -102,6 +103,59 @@ def test_no_root_for_a_server_that_no_public_ca_vouches_for(server, tls, port) -
 def test_no_root_from_a_server_that_is_none(server) -> None:
     with pytest.raises(BuzonError, match="No secure connection"):
         ca.fetch_root(server.host, server.pop3, "implicit")
+
+
+@pytest.mark.parametrize(
+    ("lines", "env", "said"),
+    [
+        (
+            'password = "wrong"',
+            {},
+            "correct password in [[account]] ({file}, line 8), or use an app password.",
+        ),
+        (
+            "",
+            {"BUZON_PASSWORD": "wrong"},
+            "correct BUZON_PASSWORD in the environment, or use an app password.",
+        ),
+        (
+            "",
+            {"BUZON_PASSWORD_MAIN": "wrong", "BUZON_PASSWORD": "other"},
+            "correct BUZON_PASSWORD_MAIN in the environment, or use an app password.",
+        ),
+    ],
+)
+def test_a_wrong_password_is_corrected_where_it_is(server, tmp_path, lines, env, said) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        f'[[wifi]]\nssid = "x"\n[[account]]\nhost = "{server.host}"\nport = {server.pop3}\ntls = "none"\n'
+        f'user = "demo"\n{lines}\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "buzon_host", "check", str(file)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**terminal.clean(tmp_path), **env},
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("main: The password is wrong")
+    assert done.stderr.endswith(said.format(file=file) + "\n")
+
+
+def test_no_sentence_about_a_settings_file_is_for_a_board() -> None:
+    """Nor is one of them replaced that the firmware no longer says."""
+    paths.use_firmware()
+    from buzon.errors import sentence
+
+    for code in (*range(203, 207), *range(208, 213), *range(217, 223), *range(401, 404), *range(501, 509)):
+        said = words.of_check(ServerRefused(code, sentence(code, "x")), lambda name: f"{name} in home.toml")
+        assert "provision" not in said, said
+        assert "this board" not in said or code == 219, said
+    for advice in words._IN_FILE:
+        assert any(sentence(code, "x").endswith(f": {advice}") for code in range(200, 510)), advice
+    error = ServerRefused(203, sentence(203, "pop.x"))
+    assert words.of_check(error, lambda name: f"{name} in home.toml").endswith(": correct host in home.toml.")
 
 
 def test_a_pinned_certificate_that_was_renewed_names_the_command(server, tmp_path) -> None:

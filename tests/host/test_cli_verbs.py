@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 import typer
+from buzon_host import paths
 from buzon_host.cli import build
 from buzon_host.cli.log import added
 from test_board_peer import Peer, Refused
@@ -246,8 +247,26 @@ def test_screen_has_the_pixels() -> None:
         (["wipe", "--yes"], 2, "--what mail, --what settings or --what all"),
         (["check"], 2, "Missing argument"),
         (["provision"], 2, "There is no terminal"),
-        (["provision", "/no/such/file.toml"], 2, "cannot be read"),
-        (["check", "/no/such/file.toml"], 2, "cannot be read"),
+        (["provision", "/no/such/file.toml"], 2, "There is no settings file /no/such/file.toml: check"),
+        (["check", "/no/such/file.toml"], 2, "There is no settings file /no/such/file.toml: check"),
+        *(
+            (
+                ["flash", "--board", "ESP32_GENERIC", "--firmware", "no.bin", *more],
+                2,
+                "no firmware file no.bin: check",
+            )
+            for more in ([], ["--no-files"])
+        ),
+        (
+            ["image", "--board", "ESP32_GENERIC", "--firmware", "no.bin", "-o", "x"],
+            2,
+            "no firmware file no.bin: check",
+        ),
+        (
+            ["merge", "--board", "ESP32_GENERIC", "--firmware", "no.bin", "-o", "x"],
+            2,
+            "no firmware file no.bin: check",
+        ),
         (["status", "--port", "/dev/no-such-port"], 3, "There is no port /dev/no-such-port"),
         (["provision", "SETTINGS", "--port", "/dev/no-such-port"], 3, "There is no port"),
         (["demo", "--protocol", "imap"], 2, "only pop3"),
@@ -283,6 +302,32 @@ def test_no_command_shows_the_help_and_is_wrong_usage() -> None:
     assert done.returncode == 2
     assert "provision" in done.stderr
     assert buzon("--help").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--all"]])
+def test_who_sits_at_the_pc_is_not_told_to_connect_one(arguments) -> None:
+    paths.use_firmware()
+    from buzon.errors import sentence
+
+    with Peer() as peer:
+        with_mail(peer)
+        for code, detail, said in (
+            (207, "2020-01-01", "allow NTP."),
+            (216, "pool.x", "allow NTP (UDP port 123)."),
+        ):
+            error = [code, sentence(code, detail)]
+            assert "PC" in error[1]
+            peer.statuses[0]["error"] = [*error, 0]
+            peer.statuses[0]["accounts"][0]["error"] = error
+            shown = " ".join(buzon(*arguments, "--port", peer.port).stdout.split())
+            assert said in shown
+            assert "connect" not in shown
+
+
+def test_without_a_board_nothing_is_said_about_a_pc(tmp_path) -> None:
+    done = buzon("status", XDG_RUNTIME_DIR=str(tmp_path), BUZON_PORTS="/dev/no-such-port")
+    assert done.returncode == 3
+    assert "PC" not in one_sentence(done)
 
 
 def test_a_refusal_is_exit_code_4() -> None:
@@ -559,10 +604,17 @@ def test_mail_list_on_a_terminal_has_one_line_for_each_message() -> None:
 def test_mail_without_an_account_says_so(tmp_path) -> None:
     with Peer() as peer:
         peer.statuses = [{"state": "unset", "accounts": []}]
-        for verb in (["show", ID], ["pull", "--maildir", str(tmp_path / "new")]):
-            done = buzon("mail", *verb, "--port", peer.port)
+        for verb in ("list", "search x"):
+            done = buzon("mail", *verb.split(), "--port", peer.port)
+            assert (done.returncode, done.stdout) == (
+                0,
+                "There is no account on the board: run buzon provision.\n",
+            )
+        pull = ["pull", "--maildir", str(tmp_path / "new")]
+        for line in (["show", ID], ["flag", ID, "--read"], pull, [*pull, "--account", "main"]):
+            done = buzon("mail", *line, "--port", peer.port)
             assert done.returncode == 1
-            assert one_sentence(done) == "There is no account on the board: provision it first."
+            assert one_sentence(done) == "There is no account on the board: run buzon provision."
     assert not (tmp_path / "new").exists()
 
 

@@ -74,7 +74,7 @@ def hostile(peer: Peer, step: str = "login", code: int = 502, **account: Any) ->
             "step": step,
             "account": "main",
             "link": "reply",
-            "error": [code, "The password is wrong (x): provision the right one."],
+            "error": [code, "The password is wrong (x): run buzon provision with the right one."],
             "accounts": [],
         }
     ]

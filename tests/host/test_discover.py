@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import certifi
 import dns.flags
@@ -18,8 +19,8 @@ import dns.rrset
 import pytest
 import trustme
 from buzon_host.errors import BuzonError, UsageError
+from buzon_host.provision import account, discover, probe, schema
 from buzon_host.provision import ca as certificates
-from buzon_host.provision import discover, probe, schema
 from buzon_host.provision.discover import Network, Server
 from buzon_host.server.run import LocalServer
 from cryptography import x509
@@ -482,7 +483,11 @@ def test_who_is_not_verified_comes_last_and_is_told_apart(mail) -> None:
     best, _ = probe.reach(candidates, Network(timeout=3))
     assert best is not None
     assert best.root is None
-    assert "was not accepted" in best.problem
+    assert best.why == "no authority that this PC knows vouches for it"
+    other = ssl.PEM_cert_to_DER_cert(trustme.CA().cert_pem.bytes().decode())
+    best, _ = probe.reach(candidates, Network(timeout=3), other)
+    assert best is not None
+    assert (best.root, best.why) == (None, "the CA that you gave does not vouch for it")
     best, _ = probe.reach(candidates, Network(timeout=3), mail.ca_der.read_bytes())
     assert best is not None
     assert best.root == mail.ca_der.read_bytes()
@@ -526,7 +531,48 @@ def test_a_certificate_is_described_in_safe_words(ca) -> None:
     leaf = trustme.CA().issue_cert("a.example", common_name="evil\x1b[2J")
     der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
     lines = certificates.describe(der)
-    assert "a.example" in lines[1]
+    assert lines[0] == "for      a.example"
     assert not any("\x1b" in line for line in lines)
     assert lines[-1].endswith(certificates.fingerprint(der))
     assert len(certificates.fingerprint(der)) == 32 * 3 - 1
+
+
+def test_a_certificate_is_described_in_few_words() -> None:
+    own = trustme.CA(organization_name="Casa")
+    leaf = own.issue_cert(*(f"{name}.example" for name in "abcdef"))
+    lines = certificates.describe(ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode()))
+    assert lines[0] == "for      a.example, b.example, c.example, d.example and 2 more"
+    assert lines[1] == "signed   by Casa"
+    lines = certificates.describe(ssl.PEM_cert_to_DER_cert(own.cert_pem.bytes().decode()))
+    assert lines[:2] == ["for      Casa", "signed   by itself"]
+
+
+def test_what_is_said_before_a_certificate_is_trusted(mail) -> None:
+    """Short, and nothing that only an expert can use."""
+
+    class Person:
+        said: ClassVar[list[str]] = []
+        say = said.append
+
+        @contextmanager
+        def working(self):
+            yield lambda text: None
+
+        def yes(self, question: str, default: bool) -> bool:
+            return question == "Trust this certificate, and no other?"
+
+    best, _ = probe.reach([local(mail, mail.pop3s)], Network(timeout=3))
+    assert best is not None
+    _, pinned = account._trust(Person(), best, None)
+    assert pinned
+    first, second, *facts, last = Person.said
+    assert first == f"localhost, port {mail.pop3s}, TLS"
+    assert second == (
+        "This may not be the real localhost: its certificate was not accepted (no authority that this PC knows "
+        "vouches for it)."
+    )
+    assert [fact.split()[0] for fact in facts] == ["for", "signed", "until", "SHA-256"]
+    assert (
+        last
+        == "Say yes only if the server's owner gives you the same SHA-256. When it is renewed, run this again."
+    )

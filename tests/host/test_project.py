@@ -163,7 +163,7 @@ def test_library_json_lists_what_the_library_imports() -> None:
         if how != "types":
             uses.setdefault(module, set()).add(imported)
     # The sentences are imported by their numbers; those of the serial protocol and of the board itself are the app's.
-    wanted = {f"buzon.sentences.s{hundred}" for hundred in range(1, 7)}
+    wanted = {f"buzon.sentences.s{hundred}" for hundred in range(1, 7)} | {"buzon.sentences.system"}
     found = {"buzon.mailbox", "buzon.core.client", "buzon.net.link", "buzon.net.blocking"}
     while found:
         wanted |= found
@@ -268,7 +268,7 @@ def error_codes() -> dict[int, str]:
 def sentences() -> list[tuple[int, str]]:
     """(code, sentence) of each line, each in the module of its hundred."""
     found = []
-    for path in sorted((FIRMWARE / "buzon" / "sentences").glob("s*.py")):
+    for path in sorted((FIRMWARE / "buzon" / "sentences").glob("s[0-9].py")):
         text = ast.literal_eval(
             next(n.value for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.Assign))
         )

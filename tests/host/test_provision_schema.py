@@ -230,6 +230,39 @@ def test_a_problem_is_said_with_its_line_as_it_was_written(tmp_path, more, said)
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ('id = "b\nport = 995\n', 11),
+        ('port = 995\nid = "b', 12),
+        ("id = 'b\nport = 995\n", 11),
+        ("\nid = 'b", 12),
+        ('id = "b\r\nport = 995\r\n', 11),
+        ('id = """b\n# x\nport = 995\n', 11),
+        ("# it's\nid = '''b\nport = 995\n", 12),
+        ('filter = [{from = ["a, "b"], fetch = "skip"}]\n', 11),
+        ('"id = 1\n', 11),
+        ('id = "a\\"\n', 11),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_said_with_its_line(tmp_path, more, line) -> None:
+    text = GOOD.lstrip() + 'ca = """\\\n  /certs/x.der"""\n' + more
+    with pytest.raises(UsageError) as error:
+        load(tmp_path, text)
+    assert (
+        str(error.value)
+        == f"{tmp_path / 'settings.toml'} cannot be used: line {line}: a quote is not closed."
+    )
+
+
+@pytest.mark.parametrize(
+    "more", ["id = it's\n", 'port 995\nid = "b\n', "port = 995 5\n# it's\n", 'id = "\\q"\n']
+)
+def test_other_mistakes_are_no_open_quotes(tmp_path, more) -> None:
+    with pytest.raises(UsageError, match=r"is not valid TOML: .* \(at line 9,"):
+        load(tmp_path, GOOD.lstrip() + more)
+
+
 def test_what_is_not_there_at_all_has_no_line(tmp_path) -> None:
     with pytest.raises(schema.SettingsError, match=r"used: \[\[account\]\] is missing\.$"):
         load(tmp_path, GOOD[: GOOD.index("[[account]]")])
@@ -250,8 +283,14 @@ def test_a_short_wifi_password(tmp_path) -> None:
 
 
 def test_files_that_are_no_settings(tmp_path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError) as error:
         schema.load(tmp_path / "none.toml")
+    assert (
+        str(error.value)
+        == f"There is no settings file {tmp_path / 'none.toml'}: check its name and its folder."
+    )
+    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
+        schema.load(tmp_path)
     with pytest.raises(UsageError, match="not valid TOML"):
         load(tmp_path, "[[account")
     (tmp_path / "latin1.toml").write_bytes(b"# \xe9\n")

@@ -77,7 +77,7 @@ def test_a_missing_or_broken_keyring_is_no_error(ring, entries) -> None:
         return next(answers)
 
     assert passwords(secrets.fill(schema.parse(TREE), env={}, ask=ask)) == ("wifi-typed", SECRET)
-    assert asked == ["Password of the Wi-Fi Home: ", "Password of me on pop.example.com: "]
+    assert asked == ['Password of the Wi-Fi "Home": ', "Password of me on pop.example.com: "]
 
 
 def test_what_the_file_says_is_kept() -> None:

@@ -91,7 +91,7 @@ def test_nothing_is_asked_where_nothing_is_to_be_confirmed(more) -> None:
         ("account[0].password", "account main, password: "),
         ("account[0]", "account main: "),
         ("account[7]", "account: "),
-        ("wifi[0].password", "Wi-Fi Home, password: "),
+        ("wifi[0].password", 'Wi-Fi "Home", password: '),
         ("wifi", ""),
         ("time", "time: "),
         ("", ""),
@@ -105,7 +105,7 @@ def test_a_failed_test_leaves_the_old_settings_and_says_why(path, of) -> None:
             state("running"),
             state(
                 "failed",
-                error=[502, "The password is wrong (no): provision the right one.", path],
+                error=[502, "The password is wrong (no): run buzon provision with the right one.", path],
             ),
         ]
         with pytest.raises(BoardRefused) as error:

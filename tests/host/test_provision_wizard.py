@@ -267,7 +267,7 @@ def test_what_the_wizard_cannot_mend_ends_it(mail, tmp_path) -> None:
     row(tmp_path, mail)
     with Peer() as peer:
         peer.tests = [{**OK, "state": "failed", "error": [203, "The server was not found.", "account[0]"]}]
-        with pytest.raises(BoardRefused, match="but the board does not: the Wi-Fi Home"):
+        with pytest.raises(BoardRefused, match='but the board does not: the Wi-Fi "Home"'):
             run(peer, Person(), mail)
         assert peer.settings is None
         with pytest.raises(BuzonError, match="Nothing was changed"):
@@ -428,7 +428,11 @@ def test_back_from_a_login_that_works_leads_to_the_address(mail, tmp_path) -> No
 def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
     row(tmp_path, mail)
     with Peer() as peer:
-        wrong = [201, "The Wi-Fi Home refused the password: provision the right one.", "wifi"]
+        wrong = [
+            201,
+            'The Wi-Fi "Home" refused the password: run buzon provision with the right one.',
+            "wifi",
+        ]
         peer.tests = [{**OK, "state": "failed", "error": wrong}, OK]
         person = Person(Wi_Fi=None)
         person.answers = {
@@ -440,8 +444,8 @@ def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
         # The failed network's question, back to the summary, back to its password.
         run(peer, person, mail)
         assert peer.settings["wifi"] == [{"ssid": "Home", "password": "the right one"}]
-    assert "The Wi-Fi Home refused the password." in person.said
-    assert not any("provision the right" in said for said in person.said)
+    assert 'The Wi-Fi "Home" refused the password.' in person.said
+    assert not any("buzon provision with" in said for said in person.said)
 
 
 def test_back_leads_to_the_server_where_it_may_be_another(mail, tmp_path) -> None:
@@ -579,8 +583,8 @@ def test_no_sentence_of_the_wizard_is_for_somebody_elsewhere() -> None:
         text = words.of_board(BoardRefused(code, sentence(code, "AUTH"), "account[0]"), "Ho{me}", "pop.x")
         assert "account[" not in text
         if code < 400 and code not in (207, 213, 214, 215, 216):
-            assert "provision the" not in text, code
-            assert "Ho{me}" in text or code in (205, 206, 221)
+            assert "provision with" not in text, code
+            assert '"Ho{me}"' in text or code in (205, 206, 221)
 
 
 # What is remembered and what is saved

@@ -167,7 +167,7 @@ def test_a_self_signed_certificate(ca: trustme.CA, tmp_path: Path, signs: bool) 
     with serving(greeting(context)) as port:
         text = said(der(ca.cert_pem.bytes()), port, tmp_path)
         assert text.startswith("217 ")
-        assert "provision it as ca" in text
+        assert "run buzon provision" in text
         assert said(own, port, tmp_path) == "ok"  # pinned
 
 

@@ -92,7 +92,7 @@ def _rows() -> Iterator[Row]:
     yield row("no-intermediate", 211, "came with it", two[:1])
     yield row("one-of-two-intermediates", 211, "intermediate", two[:2])
     yield row("eight-intermediates", OK, "", chain_of(root, 8))
-    yield row("nine-intermediates", 220, "longer chain", chain_of(root, 9), same=False)
+    yield row("nine-intermediates", 220, "more certificates than", chain_of(root, 9), same=False)
     yield row("intermediate-as-ca", OK, "", two, two[1])
     yield row("nine-behind-one-of-them", OK, "", (nine := chain_of(root, 9)), nine[4])
 

@@ -4,6 +4,7 @@ The app's and the pages' own code draws; what is looked at is where each letter 
 Only what other people wrote (sender, subject, a server's reply) may end with an ellipsis.
 """
 
+import errno
 import sys
 
 from buzon import errors
@@ -14,6 +15,7 @@ from buzon.errors import MailError
 from buzon.net import clock
 from buzon.notify import pages
 from buzon.notify.explain import brief
+from buzon.sentences.system import plain
 
 ONLY = "micropython"  # needs framebuf
 
@@ -211,6 +213,10 @@ def test_mail_that_is_on_the_server_only_is_never_no_mail():
 
 def test_each_error_has_a_brief_form():
     assert [code for code in CODES if code // 100 != 7 and not brief(code)] == []
+    # To provision something is no command.
+    for code in CODES:
+        for said in (brief(code), errors.sentence(code, "x")):
+            assert "provision" not in said.replace("buzon provision", ""), said
 
 
 def test_each_error_with_a_detail_of_each_length():
@@ -233,7 +239,8 @@ def test_each_error_with_a_detail_of_each_length():
                         if w >= 128 and len(name) < 9:
                             assert "retry" in said, said
                         if h >= 64:
-                            long = "%s. %s" % (brief(code), detail) if detail else brief(code)
+                            words = plain(code, detail)
+                            long = "%s. %s" % (brief(code), words) if detail else brief(code)
                             solid = said.replace(" ", "")
                             assert errors.sentence(code, detail) in said or long.replace(" ", "") in solid, (
                                 said
@@ -249,6 +256,28 @@ def test_each_error_with_a_detail_of_each_length():
                 if h >= 64:
                     advice = said.replace("Problem retry soon", "").replace("Problem retry 90 min", "")
                     assert len(advice.split("[AUTH]")[0]) > 8, said
+
+
+def test_the_system_s_names_of_errors_are_for_nobody_to_read():
+    assert errors.sentence(204, "pop.example.com:995, ECONNREFUSED") == (
+        "No connection to pop.example.com:995, connection refused: check host and port, and that the server is running."
+    )
+    assert errors.sentence(206, "ECONNRESET").startswith(
+        "The server closed the connection (connection reset)"
+    )
+    assert (
+        errors.sentence(601, "[Errno 5] EIO") == "The flash failed (read or write failed): restart the board."
+    )
+    assert "OSError not found)" in errors.sentence(801, "OSError [Errno 2] ENOENT")
+    assert errors.sentence(202, "CASA EIO X").startswith('No Wi-Fi named "CASA EIO X"')
+    # What a server says is its own.
+    assert errors.sentence(500, "-ERR ENOENT") == "The server refused: -ERR ENOENT"
+    for name in errno.errorcode.values():
+        for code in (200, 204, 206, 601, 800):
+            assert name not in errors.sentence(code, "x, " + name), name
+            account = Account()
+            account.error = MailError(code, name)
+            assert name not in shown(Board(account), 128, 64)
 
 
 def test_trouble_of_the_board_itself():

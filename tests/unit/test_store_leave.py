@@ -12,7 +12,7 @@ from buzon.store.journal import ABSENT, ARRIVED, DELETED, LEFT, STATE, WANTED, J
 from buzon.store.leave import leave
 from buzon.store.quota import Quota
 from buzon.store.spool import key_of
-from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
+from test_sync_model import Board, Cut, Drop, bodies, cut_quit, numbered, stored
 
 MANY = 200 if sys.implementation.name == "cpython" else 40
 
@@ -28,16 +28,6 @@ def wipe(board, deletes, most=16):
         n += 1
     assert stored(board.spool) == []
     return n
-
-
-def refused_quit(board, drop, **account):
-    """A session whose QUIT is refused: half of what was deleted is gone."""
-    drop.quit_ok = False
-    try:
-        board.session(drop, **account)
-    except errors.ServerError:
-        pass
-    drop.quit_ok = True
 
 
 def polls(board, drop, n=3, **account):
@@ -92,7 +82,7 @@ def test_what_was_wiped_is_never_deleted_on_the_server_whatever_is_agreed_to_lat
 
     drop = Drop(numbered(texts))
     board = Board()
-    refused_quit(board, drop)
+    cut_quit(board, drop)
     left = drop.mail[:]
     assert len(left) == 3
     wipe(board, True)
@@ -108,7 +98,7 @@ def test_an_id_of_what_was_wiped_may_name_another_message():
         board = Board()
         drop = Drop([(1, b"always-the-same", text(0))])
         if cut:
-            refused_quit(board, drop)
+            cut_quit(board, drop)
         else:
             board.session(drop)
         for i in range(1, 5):
@@ -359,7 +349,7 @@ def test_what_was_moved_to_a_pc_may_be_deleted_on_the_server():
     for other in (False, True):
         drop = Drop(numbered(bodies(4)))
         board = Board()
-        refused_quit(board, drop)
+        cut_quit(board, drop)
         _, uid, body = drop.mail[0]
         key = key_of(board.last.pop.realm + uid)
         leave(board.journal, board.spool, key, DELETED, board.journal.state(key))

@@ -17,20 +17,10 @@ from buzon.store.leave import leave, mark
 from buzon.store.rekey import NOBODY, rekey
 from buzon.store.spool import key_of
 from buzon.store.witness import BEGINS, OTHER, SAME, Witness, headless, named
-from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
+from test_sync_model import Board, Cut, Drop, bodies, cut_quit, numbered, stored
 
 MANY = 700 if sys.implementation.name == "cpython" else 330
 LINES = 400 if sys.implementation.name == "cpython" else 60
-
-
-def cut_quit(board, drop, **account):
-    """A session whose QUIT is refused: half of what was deleted is gone."""
-    drop.quit_ok = False
-    try:
-        board.session(drop, **account)
-    except errors.ServerError:
-        pass
-    drop.quit_ok = True
 
 
 def cut_once_stored(board, drop):

@@ -282,6 +282,16 @@ def numbered(texts, uid=b"uid-%d"):
     return [(i + 1, uid % i, texts[i]) for i in range(len(texts))]
 
 
+def cut_quit(board, drop, **account):
+    """A session whose QUIT is refused: half of what was deleted is gone."""
+    drop.quit_ok = False
+    try:
+        board.session(drop, **account)
+    except errors.ServerError:
+        pass
+    drop.quit_ok = True
+
+
 def test_everything_is_stored_once_and_deleted():
     for n in (0, 1, 2, 63, 64, 65, 128, 150):
         texts = bodies(n)

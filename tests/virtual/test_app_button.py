@@ -1,7 +1,9 @@
 """The button says that a person has seen what is new: all of it, in every account, for good."""
 
+import json
 from typing import Any
 
+import pytest
 from app_board import ACCOUNT, SAMPLES, Rig, account_of, files_on, message, tree_of, until
 from buzon_host.cli.press import run as press
 
@@ -41,6 +43,37 @@ def test_a_press_marks_all_that_is_new_in_every_account_for_good(boot: Any, serv
     rig.page("alert")
     rig.shows("Sender 9")
     assert new_in(rig) == {ACCOUNT: 0, "club": 1}
+
+
+def test_a_press_says_what_it_did(boot: Any, serve: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    server = serve(samples=False)
+    for number in range(3):
+        server.deliver(message(number))
+    rig: Rig = boot()
+    rig.provision(server)
+    rig.settled()
+    rig.page("alert")
+    press(port=rig.board.port)
+    assert capsys.readouterr().out == "Pressed the button on pin 0.\n"  # the test has the serial port
+    until(lambda: new_in(rig) == {ACCOUNT: 0}, 5, "all seen")
+    for number in range(3, 5):
+        server.deliver(message(number))
+    assert rig.sync().new == 2
+    rig.page("alert")
+    rig.client.close()
+    press(button=5, port=rig.board.port)
+    assert capsys.readouterr().out == (
+        "Pressed the button on pin 5: no messages are marked as seen.\n"
+        "The display shows new mail: buzon screen draws it.\n"
+    )
+    for said in ("2 messages are marked as seen", "no message was new"):
+        press(port=rig.board.port)
+        assert capsys.readouterr().out == (
+            f"Pressed the button on pin 0: {said}.\n"
+            "The display shows that nothing is new: buzon screen draws it.\n"
+        )
+    press(port=rig.board.port, json=True)
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "pressed": 0, "seen": 0, "page": "idle"}
 
 
 def test_many_are_marked_in_a_small_heap_and_the_journal_stays_small(boot: Any, serve: Any) -> None:

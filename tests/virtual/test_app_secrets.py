@@ -83,7 +83,7 @@ def test_the_search_finds_what_it_looks_for() -> None:
             assert seen_in(b"log: " + data)
         for user in ("demo", "u", "someone@example.org"):
             assert seen_in(base64.b64encode(b"\0" + user.encode() + b"\0" + raw))
-    assert seen_in(b"The password is wrong: provision the right one") == []
+    assert seen_in(b"The password is wrong: run buzon provision") == []
 
 
 def plain(server: Any, **changes: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_the_mail_password_was_changed_later(boot, serve) -> None:
     certificates = server.ca_der.parent.rename(rig.log.parent / "certificates")
     server.stop()
     other = serve(password="another one", pop3s=port, certificates=certificates)
-    now_fails(rig, other, 502, "provision the right one")
+    now_fails(rig, other, 502, "run buzon provision with the right one")
     rig.shows("password", "wrong", "Problem")
     assert other.left() == 12
 

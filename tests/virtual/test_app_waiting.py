@@ -88,7 +88,7 @@ def waits(rig: Rig, words: str, timeout: float = 15.0) -> None:
 def test_for_settings(boot: Any, tmp_path: Path) -> None:
     rig: Rig = boot()
     rig.client.hello()
-    waits(rig, "settings: connect a PC and type buzon provision")
+    waits(rig, "settings: run buzon provision")
     rig.shows("buzon", "provision")
     rig.close()
     image = open_image(tmp_path / "flash.img")
@@ -98,7 +98,7 @@ def test_for_settings(boot: Any, tmp_path: Path) -> None:
     (tmp_path / "flash.img").write_bytes(image.context.buffer)
     rig = boot()
     rig.client.hello()
-    waits(rig, "new settings: connect a PC and type buzon provision")
+    waits(rig, "new settings: run buzon provision")
     rig.shows("settings", "provision")
 
 

@@ -24,7 +24,7 @@ ANSWERS = (
     (r"Password of demo@localhost: ", "buzon-demo"),
     (r"What is the board for, 1 or 2 \[1\]: ", ""),
     (r"Wi-Fi network, number or name \[Buzon-Demo\]: ", ""),
-    (r"Password of the Wi-Fi Buzon-Demo: ", "correct horse"),
+    (r'Password of the Wi-Fi "Buzon-Demo": ', "correct horse"),
     (r"Put this on the board\? \[Y/n\] ", ""),
 )
 

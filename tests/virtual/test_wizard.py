@@ -32,7 +32,7 @@ QUESTIONS = (
     (r"App password of demo: ", PASSWORD),
     (r"What is the board for, 1 or 2 \[1\]: ", ""),
     (r"Wi-Fi network, number or name \[Buzon-Demo\]: ", ""),
-    (r"Password of the Wi-Fi Buzon-Demo: ", WIFI[1]),
+    (r'Password of the Wi-Fi "Buzon-Demo": ', WIFI[1]),
     (r"Put this on the board\? \[Y/n\] ", ""),
 )
 
@@ -162,11 +162,11 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     person.shows("Type 1 or 2.")
     person.answer(purpose, (ssid[0], "x" * 40))
     person.shows("1 to 32 bytes")
-    unseen = r"does not see a Wi-Fi named {} now\. Is that its name\? \[y/N\] "
+    unseen = r'does not see a Wi-Fi named "{}" now\. Is that its name\? \[y/N\] '
     person.answer(
         (ssid[0], "77"), (unseen.format(77), ""), (ssid[0], "Hidden"), (unseen.format("Hidden"), "y")
     )
-    person.answer((r"Password of the Wi-Fi Hidden: ", "<"))
+    person.answer((r'Password of the Wi-Fi "Hidden": ', "<"))
     person.answer(ssid, (wifi[0], "short"))
     person.shows("The Wi-Fi password is too short: it has 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)

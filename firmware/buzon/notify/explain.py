@@ -9,20 +9,21 @@ from micropython import const
 from ..display.layout import glyphs, wrap
 from ..errors import sentence
 from ..plugins import unload
+from ..sentences.system import plain
 
 _FULL = const(21)  # columns
 TEXT = """
-100 Settings unusable: provision again
-101 Wrong setting: provision again
+100 Settings unusable: run buzon provision
+101 Wrong setting: run buzon provision
 102 Bad user or password: type it again
-103 Password needed: provision again
+103 Password needed: run buzon provision
 104 No such account: check the settings
 105 Plug-in missing: install it
 106 No new settings: send them first
 107 Settings untested: test them first
-108 Deletion on hold: provision again
+108 Deletion on hold: run buzon provision
 200 No Wi-Fi: check the access point
-201 Wrong Wi-Fi password: provision it
+201 Wrong Wi-Fi password: run buzon provision
 202 Wi-Fi not found: check its name
 203 Server not found: check its name
 204 No connection: check host and port
@@ -32,16 +33,16 @@ TEXT = """
 208 Bad certificate: check host and CA
 209 Wrong certificate: check the host
 210 Certificate out of date: set the clock
-211 Unknown CA: provision the right one
+211 Unknown CA: run buzon provision
 212 No secure connection: check port, tls
-213 CA missing: provision again
+213 CA missing: run buzon provision
 214 Memory too low: restart the board
 215 No STLS here: use tls = implicit
 216 No time: allow NTP or connect a PC
-217 Self-signed: provision it as ca
-218 Certificate changed: provision it
+217 Self-signed: run buzon provision
+218 Certificate changed: run buzon provision
 219 TLS does not fit: run buzon check
-220 Chain too long: provision its CA
+220 Chain too long: run buzon check
 221 TLS cut off: check port and tls
 222 CA not valid: use a proper CA
 300 Internal error: please report it
@@ -54,7 +55,7 @@ TEXT = """
 411 Message empty: read it there
 500 Server refused
 501 Login refused: check user, password
-502 Wrong password: provision it
+502 Wrong password: run buzon provision
 503 Mailbox in use: trying again
 504 Too many logins: waiting
 505 Server trouble: trying again
@@ -105,7 +106,7 @@ def explain(code: int, detail: str, cols: int, lines: int) -> "list[bytearray]":
         elif cols < _FULL:
             said = short.split(":")[0]
         elif lines > 2 and detail:
-            said = "%s. %s" % (short, detail)
+            said = "%s. %s" % (short, plain(code, detail))
         else:
             said = short
         return wrap(glyphs(said), cols, lines)

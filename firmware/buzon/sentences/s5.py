@@ -3,7 +3,7 @@
 TEXT = """
 500 The server refused: {}
 501 The server refused the login ({}): check user and password.
-502 The password is wrong ({}): provision the right one, or an app password.
+502 The password is wrong ({}): run buzon provision with the right one, or an app password.
 503 Another program has the mailbox open ({}): the board will try again.
 504 The server wants more time between logins ({}): the board will wait.
 505 The server has a temporary problem ({}): the board will try again.

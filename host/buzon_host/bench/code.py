@@ -13,6 +13,7 @@ from .. import paths
 from ..build import library
 from ..build.fold import module_name
 from ..build.mpy import compiled_firmware, compiled_modules, sources
+from ..build.parts import SCRIPTS
 from ..virtual.interpreter import VirtualBoardError, narrow_program
 from .interpreter import lines
 from .rows import Bench, Goal, Row
@@ -53,15 +54,13 @@ MORE = {
     "what explains failures": (
         "net/cert",
         "net/trouble",
-        *(f"sentences/{name}" for name in ("__init__", "s1", "s2", "s3", "s4", "s5", "s6")),
+        *(f"sentences/{name}" for name in ("__init__", "s1", "s2", "s3", "s4", "s5", "s6", "system")),
     ),
     "one command at a time": ("core/client",),
 }
 LIBRARY_GOAL = Goal(high=16 * 1024)
 APP_GOAL = Goal(high=40 * 1024)
 LOADED_GOAL = Goal(high=56 * 1024)
-# Used only by scripts, never by the app.
-SCRIPTS_ONLY = ("buzon.mailbox", "buzon.core.client", "buzon.net.blocking")
 START = {"blocking": "buzon.mailbox,buzon.net.blocking", "asyncio": "asyncio,buzon.mailbox,buzon.net.link"}
 
 
@@ -85,7 +84,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     size = _sizes(firmware)
     bench.say("Loading the app's modules")
     heap, stays = heap_of(firmware, "boot")
-    used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS_ONLY]
+    used = [name for name in size if not name.startswith("buzon.policy.") and name not in SCRIPTS]
     yield _bytes("app, what stays loaded", sum(size[name] for name in stays if name in size), APP_GOAL)
     yield _bytes("app, with what goes again after use", sum(size[name] for name in used))
     yield _bytes("app, all firmware", sum(size.values()))

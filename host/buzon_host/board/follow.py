@@ -47,7 +47,7 @@ def follow(
                     raise BoardRefused(one.error.code, one.error.message)
             return now
         if not now and time.monotonic() - changed > _APPEAR_S:
-            raise BuzonError("The account is no longer on the board: provision it again.")
+            raise BuzonError("The account is no longer on the board: run buzon provision.")
         # A board that has the time no longer needs NTP, which may have failed before.
         stands = status.state == "wifi" or (status.state == "clock" and status.epoch is None)
         if stands and status.error is not None and status.error != before.error:
@@ -84,7 +84,7 @@ def _appeared(client: Client, account: str | None) -> Status:
             return status
         if time.monotonic() > deadline or account is None:
             what = f"account {account}" if account else "account"
-            raise BuzonError(f"There is no {what} on the board: provision it first.")
+            raise BuzonError(f"There is no {what} on the board: run buzon provision.")
         time.sleep(_POLL_S)
 
 

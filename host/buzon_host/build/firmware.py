@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..boards import CHIPS, Board
-from ..errors import BuzonError
+from ..errors import BuzonError, UsageError
 from . import partitions, uf2
 from .partitions import Partition
 
@@ -53,7 +53,7 @@ class Firmware:
 
 
 def load(path: Path, board: Board, any_version: bool = False) -> Firmware:
-    """The file, checked against the board. Raises FirmwareError.
+    """The file, checked against the board. Raises FirmwareError, or UsageError if there is none.
 
     `any_version`: a MicroPython older than Buzón needs is accepted too (to handle its image, not to run on
     it).
@@ -62,6 +62,8 @@ def load(path: Path, board: Board, any_version: bool = False) -> Firmware:
         if path.stat().st_size > MAX:
             raise FirmwareError(f"{path} is larger than any firmware: name a MicroPython firmware file.")
         data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"There is no firmware file {path}: check its name and its folder.") from None
     except OSError as error:
         raise FirmwareError(f"The firmware file {path} cannot be read: {error.strerror}.") from None
     chip = board.soc

@@ -19,8 +19,9 @@ NAMES = Path("buzon/names.py")
 SEPARATOR = "\0"
 PUBLIC = ("buzon.errors", "buzon.log", "buzon.net.link", "buzon.net.tls")
 """What is in these and scripts and plug-ins of others may import too (docs/library.md)."""
-SCRIPTS = ("buzon", "buzon.core.client", "buzon.mailbox", "buzon.net.blocking")
-"""What only scripts import: its own names stay as they are."""
+SCRIPTS = ("buzon.core.client", "buzon.mailbox", "buzon.net.blocking")
+"""What only scripts import, never the app: its own names stay as they are."""
+_PACKAGE = "buzon"  # its names stay too
 BY_NAME = ("buzon.console.", "buzon.display.", "buzon.names", "buzon.notify.", "buzon.sentences.")
 """The modules that are imported by a name that is made at run time, or that are filled in later."""
 TOGETHER = {
@@ -49,12 +50,17 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
         there = _table(modules[_TABLES], table)
         inside[name] = needed & set(there)
         left = " ".join([name, *(each for each in there if each not in inside[name])]) + " "
-        modules[_TABLES] = modules[_TABLES].replace(repr(" ".join(there) + " "), repr(left))
+        was = repr(" ".join(there) + " ")
+        if modules[_TABLES].count(was) != 1:
+            raise BuzonError(
+                f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
+            )
+        modules[_TABLES] = modules[_TABLES].replace(was, repr(left))
     for module, more in TOGETHER.items():
         if module in modules:
             inside[module] = {module, *(f"buzon.{each}" for each in more.split())}
     # A module that stays alone gets short names too, unless it is imported by its name as text.
-    alone = set(modules) - set().union(*inside.values()) - {START, *SCRIPTS}
+    alone = set(modules) - set().union(*inside.values()) - {START, _PACKAGE, *SCRIPTS}
     singles = {name: {name} for name in sorted(alone) if not name.startswith(BY_NAME)}
     modules = bundle(modules, {**inside, **singles}, PUBLIC)
     others = {path: text for path, text in texts.items() if path.parts[0] != "buzon"}
@@ -82,7 +88,7 @@ def names(compiled: Path) -> str:
     for path in sorted((compiled / "buzon").rglob("*.mpy")):
         relative = path.relative_to(compiled)
         module = module_name(relative)
-        if module in (BASE, START, module_name(NAMES), *PUBLIC, *SCRIPTS):
+        if module in (BASE, START, module_name(NAMES), _PACKAGE, *PUBLIC, *SCRIPTS):
             continue
         found |= dict.fromkeys(
             (module, module.rpartition(".")[2], "/" + relative.as_posix(), *interned(path))

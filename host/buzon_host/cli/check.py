@@ -1,13 +1,14 @@
 """`buzon check`: tests an account from the PC, without a board."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..check import check
-from ..errors import BuzonError, UsageError
+from ..errors import BuzonError, ServerRefused, UsageError
 from ..provision import ca as certificates
-from ..provision import schema, secrets, steps
+from ..provision import schema, secrets, steps, words
 from ..remedies import told
 from .options import Json
 from .output import Out
@@ -35,9 +36,28 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
             try:
                 found.append((one.id, check(one, ca=der, progress=bar.say)))
             except BuzonError as error:
-                raise BuzonError(f"{one.id}: {told(error)}", error.exit_code) from None
+                said = _said(error, settings, tree, one.id)
+                raise BuzonError(f"{one.id}: {said}", error.exit_code) from None
     out.document(
         {"ok": True, "accounts": [{"id": id, "messages": m.messages, "bytes": m.bytes} for id, m in found]}
     )
     for id, mailbox in found:
         out.say(f"{id}: the login works; {steps.counted(mailbox.messages)}, {steps.human(mailbox.bytes)}.")
+
+
+def _said(error: BuzonError, file: Path, tree: schema.Settings, id: str) -> str:
+    """The error's sentence, with what to correct in the file, and with the command to run if there is one."""
+    if not isinstance(error, ServerRefused):
+        return told(error)
+    number = [one.id for one in tree.account].index(id)
+    account = tree.account[number]
+
+    def named(setting: str) -> str:
+        if setting != "password":
+            return schema.where(file, f"account[{number}].{setting}")
+        if account.secret is not None:
+            return schema.where(file, f"account[{number}].{'oauth' if account.oauth else 'password'}")
+        return secrets.source(account) or "it"
+
+    said = words.of_check(error, named)
+    return told(ServerRefused(error.code, said, error.detail))

@@ -22,6 +22,7 @@ from ..fleet import run as fleet
 from ..fleet import table
 from ..fleet.results import Line
 from ..provision import ca as certificates
+from ..remedies import here
 from .output import Out, plain
 
 _STYLES = {"done": "green", "kept": "green", "earlier": "dim", "": "cyan"}
@@ -160,9 +161,10 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
         f"{wifi['rssi']} dBm" if wifi["up"] and wifi["rssi"] is not None else "up" if wifi["up"] else "down"
     )
     stored, new = (str(sum(each[what] for each in status["accounts"])) for what in ("stored", "new"))
-    errors = [each["error"]["message"] for each in status["accounts"] if each["error"]]
-    if status["error"] and not (errors or (status["accounts"] and wifi["up"])):
-        errors = [status["error"]["message"]]
+    found = [each["error"] for each in status["accounts"] if each["error"]]
+    if status["error"] and not (found or (status["accounts"] and wifi["up"])):
+        found = [status["error"]]
+    errors = [here(each["code"], each["message"]) for each in found]
     return (
         *(one["port"], one["board"], one["id"], one["name"], status["state"], signal, stored, new),
         " ".join(errors) or "-",

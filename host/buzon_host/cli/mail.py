@@ -55,7 +55,7 @@ Move = Annotated[
     typer.Option("--move", help="Delete each message from the board once its copy here is verified."),
 ]
 
-_NONE = "There is no account on the board: provision it first."
+_NONE = "There is no account on the board: run buzon provision."
 _ID = 16  # letters of a whole id
 _MOST = 64  # bytes of a search text: it travels in one frame
 
@@ -96,16 +96,19 @@ def _list(
     items: list[tuple[str, Item]] = []
     with connect(port, out) as client, out.progress() as bar:
         bar.say("Searching" if find else "Listing")
-        for id in _accounts(client, account):
+        accounts = _accounts(client, account)
+        for id in accounts:
             for number, item in enumerate(client.list_all(id, find=find)):
                 if limit is not None and number >= limit:
                     break
                 items.append((id, item))
     out.document({"ok": True, "messages": [{"account": id, **plain(item)} for id, item in items]})
-    if not items:
+    if not accounts:
+        out.say(_NONE)
+    elif not items:
         out.say("No message on the board matches." if find else "There is no message on the board.")
-        return
-    _table(out, items)
+    else:
+        _table(out, items)
 
 
 def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
@@ -320,10 +323,10 @@ def _accounts(client: Client, account: str | None) -> list[str]:
 
 def _account(client: Client, account: str) -> str:
     ids = [one.id for one in client.status().accounts]
+    if not ids:
+        raise BuzonError(_NONE)
     if account not in ids:
-        raise UsageError(
-            f"There is no account {account} on this board; there is: {', '.join(ids) or 'none'}."
-        )
+        raise UsageError(f"There is no account {account} on this board; there is: {', '.join(ids)}.")
     return account
 
 

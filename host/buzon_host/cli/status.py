@@ -11,6 +11,7 @@ from ..board.follow import give_time
 from ..errors import BoardRefused
 from ..provision import zones
 from ..provision.steps import human
+from ..remedies import here
 from ..standing import full_percent
 from .options import Json, Ports, connect, one_port
 from .output import Out, plain, when
@@ -57,7 +58,7 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
                     str(one.new),
                     "-" if one.listed is None or one.listed < 0 else str(one.listed),
                     when(one.last_ok, zone=zone),
-                    one.error.message if one.error else "-",
+                    here(one.error.code, one.error.message) if one.error else "-",
                 )
                 for one in status.accounts
             ],
@@ -114,7 +115,7 @@ def _clock(epoch: int, zone: tzinfo | None) -> str:
 
 
 def _error(error: BoardError, zone: tzinfo | None) -> str:
-    return error.message + (f" ({when(error.when, zone=zone)})" if error.when else "")
+    return here(error.code, error.message) + (f" ({when(error.when, zone=zone)})" if error.when else "")
 
 
 def _room(pair: list[int]) -> str:

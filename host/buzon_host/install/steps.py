@@ -71,7 +71,10 @@ def install(
 
 
 def _prompt(port: str) -> Repl:
-    """The board's prompt. Raises NoBoard or BuzonError, which says why there is none."""
+    """The board's prompt. Raises NoBoard or BuzonError, which says why there is none.
+
+    The firmware does not close it for `device.lock` yet: on a locked board something else may be the cause.
+    """
     try:
         return Repl(port)
     except NoPrompt as error:
@@ -85,8 +88,8 @@ def _prompt(port: str) -> Repl:
             ) from None
         if locked:
             raise BuzonError(
-                "The board is locked (device.lock), so that its prompt is closed: provision it with lock = false "
-                "first, or use 'buzon flash'."
+                "The board is locked (device.lock) and gives no prompt: run buzon provision with lock = false first, "
+                "or use 'buzon flash'."
             ) from None
         raise error
 

@@ -198,14 +198,14 @@ def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes
     )
     if reached.root is not None:
         return reached.root, False
-    ask.say(reached.problem)
+    ask.say(f"This may not be the real {server.host}: its certificate was not accepted ({reached.why}).")
     with ask.working() as progress:
         progress(f"Fetching the certificate of {server.host}")
         der = certificates.fetch_certificate(server.host, server.port, server.tls)
     for line in certificates.describe(der):
         ask.say(f"  {line}")
     ask.say(
-        "Compare the SHA-256 with what the server's owner says. Until it is renewed, the board trusts this one."
+        "Say yes only if the server's owner gives you the same SHA-256. When it is renewed, run this again."
     )
     if not ask.yes("Trust this certificate, and no other?", False):
         raise Back

@@ -12,6 +12,7 @@ from typing import Any
 import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from .. import paths
 from ..board.printable import escape
@@ -30,6 +31,7 @@ __all__ = [
     "read",
 ]
 TIMEOUT_S = 15.0
+_NAMES = 4  # of a certificate that are shown
 _UNKNOWN_CA = (208, 211, 217, 218, 222)  # from the firmware's error tree: another CA may work
 _E_DNS = 203
 _NOBODY = {
@@ -77,7 +79,7 @@ def fetch_root(
             tryout.session(host, port, tls, ca, seconds=timeout)
         except ServerRefused as error:
             if error.code in _UNKNOWN_CA:
-                raise UnknownCa(str(error)) from None
+                raise UnknownCa(str(error), "the CA that you gave does not vouch for it") from None
             if error.code == _E_DNS:
                 raise (
                     NoSuchHost(str(error)) if "IPv4" in str(error) else no_such_host(host)
@@ -125,18 +127,28 @@ def describe(der: bytes) -> list[str]:
 
 
 def _described(cert: x509.Certificate, der: bytes) -> list[str]:
-    lines = [f"for      {escape(cert.subject.rfc4514_string()) or '-'}"]
     try:
-        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        lines.append("names    " + ", ".join(escape(str(name.value)) for name in names))
+        names = [
+            str(name.value)
+            for name in cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        ]
     except (x509.ExtensionNotFound, ValueError):
-        pass
+        names = [_called(cert.subject)]
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return [
-        *lines,
-        f"signed   by {escape(cert.issuer.rfc4514_string()) or '-'}",
+        "for      " + escape(", ".join(names[:_NAMES])) + more,
+        "signed   by " + ("itself" if cert.issuer == cert.subject else escape(_called(cert.issuer))),
         f"until    {cert.not_valid_after_utc:%Y-%m-%d}",
         f"SHA-256  {fingerprint(der)}",
     ]
+
+
+def _called(name: x509.Name) -> str:
+    """What people call who is named so: the common name, or else the organization."""
+    for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
+        for each in name.get_attributes_for_oid(kind):
+            return str(each.value)
+    return name.rfc4514_string() or "-"
 
 
 def _root(secure: Any) -> bytes:

@@ -9,6 +9,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
+# Comments and whole texts, or else the quote of one that does not end.
+_NEXT = re.compile(
+    r"#[^\n]*|\"{3}(?:\\.|[^\\])*?\"{3}|'{3}.*?'{3}|(?!\"{3}|'{3})(?:\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*')"
+    r"|(?P<open>[\"'])",
+    re.DOTALL,
+)
 _ORDINALS = ("", "second ", "third ", "fourth ")
 
 
@@ -44,8 +50,21 @@ def line_of(text: str, path: str) -> int:
     return 1 + bisect_left(range(1, len(lines) + 1), True, key=begun)
 
 
+def unclosed(text: str, error: str) -> int:
+    """The line where text in quotes begins and does not end; 0 if that is not why the parser fails with `error`."""
+    found = re.search(r"at line (\d+)", error)
+    stop = int(found[1]) if found else text.count("\n") + 1
+    at = 0
+    while match := _NEXT.search(text, at):
+        if match["open"]:
+            line = text.count("\n", 0, match.start()) + 1
+            return line if line <= stop and not error.startswith("Invalid value") else 0
+        at = match.end()
+    return 0
+
+
 def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
-    """The owner's name for a path that the board reports: `account main, password`, `Wi-Fi Home`; "" for one
+    """The owner's name for a path that the board reports: `account main, password`, `Wi-Fi "Home"`; "" for one
     that its sentence mentions anyway."""
     steps = _steps(path)
     if not steps or path == "wifi":
@@ -55,7 +74,9 @@ def on_board(path: str, ssids: Sequence[str], accounts: Sequence[str]) -> str:
         return path
     kind, every = known
     number = steps[1] if len(steps) > 1 and isinstance(steps[1], int) else None
-    name = f"{kind} {every[number]}" if number is not None and number < len(every) else kind
+    name = kind
+    if number is not None and number < len(every):
+        name += f' "{every[number]}"' if kind == "Wi-Fi" else f" {every[number]}"
     return ", ".join([name, *(str(step) for step in steps[2:] if isinstance(step, str))])
 
 

@@ -13,11 +13,17 @@ from ..errors import BuzonError
 
 _T = TypeVar("_T")
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+NOBODY = "no authority that this PC knows vouches for it"
 _UNKNOWN = (18, 19, 20, 21)  # OpenSSL: self-signed, its own root, a missing issuer
 
 
 class UnknownCa(BuzonError):
-    """No known CA vouches for the server: it may have its own, or somebody is in the middle."""
+    """No known CA vouches for the server: it may have its own, or somebody is in the middle. `why`: the end of a
+    short sentence about its certificate."""
+
+    def __init__(self, message: str, why: str = NOBODY) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class NoConnection(BuzonError):
@@ -53,7 +59,7 @@ def _session(host: str, port: int, tls: str, context: ssl.SSLContext, timeout: f
         yield session.sock
     except ssl.SSLCertVerificationError as error:
         unknown = error.verify_code in _UNKNOWN
-        why = "no CA that this PC knows vouches for it" if unknown else escape(error.verify_message)
+        why = NOBODY if unknown else escape(error.verify_message)
         raise (UnknownCa if unknown else BuzonError)(
             f"The certificate of {host}:{port} was not accepted ({why}): if the server has a CA of its own, give it "
             "with --ca FILE."

@@ -18,11 +18,12 @@ _GRACE_S = 1.0  # for better servers, once one has answered
 
 @dataclass(frozen=True)
 class Reached:
-    """A server that answered. `root`: the CA that vouches for it; None: nobody does (`problem` says so)."""
+    """A server that answered. `root`: the CA that vouches for it; None: nobody does (`why`: the end of a sentence about
+    its certificate)."""
 
     server: Server
     root: bytes | None
-    problem: str = ""
+    why: str = ""
 
 
 def ways(host: str, port: int, user: str) -> list[Server]:
@@ -103,7 +104,7 @@ class _Attempt:
             root = fetch_root(server.host, server.port, server.tls, ca=self._ca, timeout=self._timeout)
             result = Reached(server, root)
         except UnknownCa as error:
-            result = Reached(server, None, str(error))
+            result = Reached(server, None, error.why)
         except BuzonError as error:
             result = error
         except Exception:  # errors that a server can provoke are not for the person to read

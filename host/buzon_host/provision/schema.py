@@ -406,6 +406,8 @@ def read_tree(path: Path) -> dict[str, Any]:
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         raw = paths.read_small(path)
+    except FileNotFoundError:
+        raise UsageError(f"There is no settings file {path}: check its name and its folder.") from None
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     try:
@@ -414,9 +416,17 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
+        if line := names.unclosed(text, str(error)):
+            raise UsageError(f"{path} cannot be used: line {line}: a quote is not closed.") from None
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     except RecursionError:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
+
+
+def where(path: Path, setting: str) -> str:
+    """`port in [[account]] (home.toml, line 9)`: where a file has a setting, or lacks it."""
+    line = names.line_of(_read(path)[0], setting)
+    return f"{names.in_file(setting)} ({path}{f', line {line}' if line else ''})"
 
 
 def parse(tree: Mapping[str, Any], source: str = "The settings", text: str = "") -> Settings:

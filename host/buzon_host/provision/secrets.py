@@ -43,6 +43,13 @@ def variable(account_id: str) -> str:
     return "BUZON_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account_id.upper())
 
 
+def source(account: Account) -> str:
+    """The environment variable that an account's password comes from, in words; "" if from elsewhere."""
+    names = (variable(account.id), "BUZON_PASSWORD")
+    found = next((name for name in names if os.environ.get(name)), "")
+    return f"{found} in the environment" if found else ""
+
+
 def of_account(account: Account, env: Mapping[str, str], keyring: bool = True) -> str | None:
     """An account's password from the environment or the keyring."""
     found = env.get(variable(account.id)) or env.get("BUZON_PASSWORD")
@@ -94,11 +101,11 @@ def _fill_wifi(wifi: Wifi, env: Mapping[str, str], prompt: Ask | None, keyring: 
     if found is None:
         if prompt is None:
             raise UsageError(
-                f"The password of the Wi-Fi {wifi.ssid} is missing, and there is no terminal to ask on: "
+                f'The password of the Wi-Fi "{wifi.ssid}" is missing, and there is no terminal to ask on: '
                 "set BUZON_WIFI_PASSWORD in the environment, or write it in the settings file (an open "
                 'network: password = "").'
             )
-        found = prompt(f"Password of the Wi-Fi {wifi.ssid}: ")
+        found = prompt(f'Password of the Wi-Fi "{wifi.ssid}": ')
     return wifi.model_copy(update={"password": parse_secret(Wifi, found, "wifi.password")})
 
 

@@ -50,7 +50,7 @@ def network(draft: Draft) -> bool:
 def _hidden(draft: Draft, typed: str) -> bool:
     """Whether the person means a network that is not in sight: usually it is a typing error."""
     try:
-        return draft.ask.yes(f"The board does not see a Wi-Fi named {typed} now. Is that its name?", False)
+        return draft.ask.yes(f'The board does not see a Wi-Fi named "{typed}" now. Is that its name?', False)
     except Back:
         return False
 
@@ -65,7 +65,7 @@ def password(draft: Draft) -> bool:
     asked = False
     while True:
         asked = asked or stored is None
-        typed = stored if stored is not None else ask.secret(f"Password of the Wi-Fi {ssid}")
+        typed = stored if stored is not None else ask.secret(f'Password of the Wi-Fi "{ssid}"')
         stored = None
         if draft.secure and not typed:
             ask.say("This network wants a password.")

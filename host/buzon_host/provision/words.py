@@ -4,6 +4,7 @@ The firmware's sentences are for a board on a wall; here a person sits at the ke
 """
 
 import re
+from collections.abc import Callable
 
 from ..errors import BoardRefused, ServerRefused
 
@@ -25,11 +26,11 @@ _SERVER = {
 }
 
 _BOARD = {
-    200: "The board could not join the Wi-Fi {ssid}: check that the access point is on and within reach.",
-    201: "The Wi-Fi {ssid} refused the password.",
-    202: "The board sees no Wi-Fi {ssid}: look at its name; a board knows 2.4 GHz only.",
-    203: "This PC finds the server {host}, but the board does not: the Wi-Fi {ssid} may be a guest network.",
-    204: "This PC reaches the server {host}, but the board does not: the Wi-Fi {ssid} may let no mail through.",
+    200: 'The board could not join the Wi-Fi "{ssid}": check that the access point is on and within reach.',
+    201: 'The Wi-Fi "{ssid}" refused the password.',
+    202: 'The board sees no Wi-Fi "{ssid}": look at its name; a board knows 2.4 GHz only.',
+    203: 'This PC finds the server {host}, but the board does not: the Wi-Fi "{ssid}" may be a guest network.',
+    204: 'This PC reaches the server {host}, but the board does not: the Wi-Fi "{ssid}" may let no mail through.',
     205: "The server stopped answering the board: run buzon provision again in a few minutes.",
     206: "The server closed the board's connection: run buzon provision again in a few minutes.",
     221: "The board's connection was lost while TLS began: run buzon provision again in a few minutes.",
@@ -40,8 +41,8 @@ _BOARD = {
     505: "The server has trouble of its own: run buzon provision again in a few minutes.",
 }
 _OTHER = (
-    "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi {ssid}; "
-    "try another network."
+    "The server shows the board another certificate than this PC: somebody may be in the middle of the Wi-Fi "
+    '"{ssid}"; try another network.'
 )
 
 
@@ -51,7 +52,21 @@ _INSTEAD = {
     211: "give the server's CA with --ca FILE.",
     217: "if you trust it, give it with --ca FILE.",
     218: "if it was renewed, give the new one with --ca FILE.",
+    220: "give one of its intermediate CAs with --ca FILE.",
+    222: "give a proper CA with --ca FILE.",
     502: "correct it, and run this again.",
+}
+# The same for an account of a settings file: the firmware's advice, and what to do instead.
+_IN_FILE = {
+    "check its name in the settings.": "correct {host}.",
+    "check the host name.": "correct {host}.",
+    "check the CA.": "give the right one with --ca FILE.",
+    "if you trust it, run buzon provision.": _INSTEAD[217],
+    "if it was renewed, run buzon provision.": _INSTEAD[218],
+    "run buzon provision with an intermediate CA.": _INSTEAD[220],
+    "run buzon provision with a proper CA.": _INSTEAD[222],
+    "check user and password.": "check {user}, and the password.",
+    "run buzon provision with the right one, or an app password.": "correct {password}, or use an app password.",
 }
 
 
@@ -61,6 +76,18 @@ def of_test(error: BoardRefused) -> str:
     if error.code not in _INSTEAD or not colon:
         return error.sentence
     return f"{text.removesuffix(' (AUTH)')}: {_INSTEAD[error.code]}"
+
+
+def of_check(error: ServerRefused, named: Callable[[str], str]) -> str:
+    """A sentence about an account of a settings file that this PC tests. `named`: what a setting of it is called, with
+    the file that it is in."""
+    text, _, advice = str(error).rpartition(": ")
+    if advice not in _IN_FILE:
+        return str(error)
+    settings = {name: named(name) for name in ("host", "user", "password")}
+    return (
+        f"{text.replace(' on this board', '').removesuffix(' (AUTH)')}: {_IN_FILE[advice].format(**settings)}"
+    )
 
 
 def of_server(error: ServerRefused) -> str:

@@ -97,6 +97,7 @@ class VirtualBoard:
         self._screen_at = 0.0
         self._link: Path | None = None
         self._log_file = log.open("ab") if log else None
+        self.bare = bare
 
         command, maps = interpreter.mapping_command()
         size = image.prepare(flash, self.board, flash_size, bare)
@@ -153,12 +154,13 @@ class VirtualBoard:
         """The display as a person sees it: mode "1", white on black."""
         return self._call(self._hardware.picture)
 
-    def press(self, button: int | None = None, hold_s: float = 0.15) -> None:
-        """Press a button (a pin number; default: the board's) and release it after `hold_s` seconds."""
+    def press(self, button: int | None = None, hold_s: float = 0.15) -> int:
+        """Press a button (a pin; default: the board's) and release it after `hold_s` seconds. Returns its pin."""
         pin = self.board.pins.button if button is None else button
         if pin is None or not 0 <= pin < 40:
             raise VirtualBoardError("This board has no such button.")
         self._call(lambda: self._hardware.press(pin, time.monotonic(), hold_s))
+        return pin
 
     def pin(self, number: int) -> int | None:
         """The level that the board drives a pin to (an LED, say); None: it does not drive it."""

@@ -31,7 +31,7 @@ _MAX_LINE = 65536
 @dataclass(frozen=True)
 class Entry:
     """A running virtual board. `port` and `link` are its serial port, `screen` is a PNG that is kept up to
-    date, `control` its socket."""
+    date, `control` its socket; `bare`: it was started with MicroPython alone."""
 
     board: str
     port: str
@@ -40,6 +40,7 @@ class Entry:
     flash: str
     screen: str
     control: str
+    bare: bool = False
 
 
 def folder() -> Path:
@@ -128,8 +129,9 @@ class Client:
         """The display: mode "1", white on black."""
         return Image.open(io.BytesIO(base64.b64decode(self.ask("screen")["png"])))
 
-    def press(self, button: int | None = None, hold_s: float = 0.15) -> None:
-        self.ask("press", button=button, hold_s=hold_s)
+    def press(self, button: int | None = None, hold_s: float = 0.15) -> int:
+        """Returns the pin."""
+        return int(self.ask("press", button=button, hold_s=hold_s)["pin"])
 
     def wifi(self, on: bool) -> None:
         self.ask("wifi", on=on)
@@ -178,6 +180,7 @@ class Server:
             flash=str(board.flash_file),
             screen=str(board.screen_file),
             control=str(path),
+            bare=board.bare,
         )
         self._file = folder() / f"{os.getpid()}-{scratch.name}.json"
         part = self._file.with_suffix(".part")
@@ -231,8 +234,8 @@ class Server:
             board.screen().save(png, "PNG")
             return {"png": base64.b64encode(png.getvalue()).decode()}
         if what == "press":
-            board.press(params["button"], float(params.get("hold_s", 0.15)))
-        elif what == "wifi":
+            return {"pin": board.press(params["button"], float(params.get("hold_s", 0.15)))}
+        if what == "wifi":
             board.wifi_up(bool(params["on"]))
         elif what == "cut":
             board.cut(int(params["operations"]), float(params.get("torn", 0.5)))
