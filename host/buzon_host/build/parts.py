@@ -30,7 +30,9 @@ TOGETHER = {
     "buzon.net.trouble": "net.cert",
     "buzon.store.leave": "store.clear",
     "buzon.store.mend": "store.convert store.halves store.rewrite",
-    "buzon.store.rekey": "store.alike",
+    "buzon.policy.moved": "store.alike store.rekey",
+    "buzon.policy.baseline": "policy.purge",
+    "buzon.store.merged": "store.twin",
 }
 """Modules that go again after use -> those that are needed with them nearly each time: each module less spares three
 names in memory. An object of theirs that lives on keeps all of them there, so such a module stays alone."""
