@@ -131,6 +131,7 @@ class Session:
         self._odd = (
             False  # the last message came shorter than announced: whether a reply follows remains to be seen
         )
+        self._whole = 0  # it came twice, the same both times: 1; and shorter than announced: 2
         self._limit = 1 << 31  # messages of this many octets or more do not fit
         self._coming = b""  # the key of the message that is coming in
         # Keys of messages during which two sessions in a row ended, or that did not fit: the others get their turn.
@@ -506,7 +507,7 @@ class Session:
             yield from self._prove(window)
         if self._odd:
             yield from self.count()  # unless a reply follows the last message, its end was elsewhere
-            self._odd = False
+            self._followed()
         # The highest number comes first: a server that renumbers the others then does no harm.
         for i in self._going(window):
             self._tried = True
@@ -622,7 +623,7 @@ class Session:
         came = short = long = False
         try:
             yield from self.pop.reply()
-            self._odd = False
+            self._followed()
             self._coming = key
             self.pop.rx.bare = False
             spool.begin(0 if state == TOP else octets, by_content)
@@ -686,7 +687,7 @@ class Session:
                     self._coming = b""
                     if doubt and not self.pop.rx.bare:
                         doubt = False
-                        self.agreed(short)
+                        self._whole = 1 + short
                     elif doubt:
                         self.unsound(E_DOUBT, window.number[i])
                     return not doubt
@@ -731,7 +732,7 @@ class Session:
                     self.journal.change(known & ~MISSES, key, known)
             if doubt and known & DOUBT and not self.pop.rx.bare:  # it came twice, the same both times
                 doubt = False
-                self.agreed(short)
+                self._whole = 1 + short
                 self.journal.change(known | AGREED, key, known)
             elif doubt and known:
                 self.unsound(E_DOUBT, window.number[i])
@@ -769,6 +770,13 @@ class Session:
             self._queue.clear()
             self._coming = b""
             raise RemoteProtocolError(E_SIZE, "message %d" % number)
+
+    def _followed(self) -> None:
+        """A reply has come after the last message, so its end was its end."""
+        self._odd = False
+        if self._whole:
+            self.agreed(self._whole > 1)
+            self._whole = 0
 
     def agreed(self, short: bool) -> None:
         """A message that is not as long as announced is whole: this server's sizes are wrong."""

@@ -48,6 +48,11 @@ def test_the_only_message_has_no_line_in_uidl_and_no_reply_is_taken_for_another(
         _right(("retr-short-once", "uid-left-out"), seed, KEEPS[seed % 2], CAPS if seed % 3 else None)
 
 
+def test_what_came_twice_the_same_teaches_nothing_before_a_reply_follows():
+    """A lone dot ended a message without an id of its own early, twice: the next one was taken as whole."""
+    _right(("dele-nothing", "dele-perm", "dot-lone", "uid-repeated"), 283, "forever", CAPS, order="newest")
+
+
 def test_mixtures():
     wrong = []
     for seed in range(1, SEEDS + 1):
