@@ -195,3 +195,17 @@ def test_a_field_that_the_server_adds_is_no_other_message():
             assert settle(board, drop, keep="forever", **account) is None
         board.check([one])
         assert heads(board) == []
+
+
+def test_one_id_that_is_used_again_in_a_large_mailbox_costs_a_few_listings():
+    texts = various(MANY)
+    for order in ("oldest", "newest"):
+        board = Board()
+        board.session(Drop(numbered(texts)), keep="forever", order=order)
+        drop = Drop(numbered(texts))
+        drop.mail[100] = (101, b"uid-100", text(9999, 999))
+        for n in range(3):
+            assert settle(board, drop, keep="forever", order=order) is None
+            assert drop.listings < 12, (n, drop.listings)
+        board.check([*texts, text(9999, 999)])
+        assert drop.retrieved == [text(9999, 999)]

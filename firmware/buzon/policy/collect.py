@@ -3,6 +3,8 @@
 Imported only then: for plain `keep = "delete"`, `sync` does without it. `session` is a `sync.Session`.
 """
 
+from array import array
+
 from micropython import const
 
 from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError, StoreError
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from ..core.pop3 import Dialogue
 
 _PASSED = const(64)  # messages no longer named in a listing that are noted at once
-_AUDITS = const(4)  # windows whose sizes are compared in one session
+_RANGE = const(512)  # message numbers whose sizes are compared with one pair of listings
+_AUDITS = const(8)  # ranges in one session
 
 
 class Collect:
@@ -31,6 +34,9 @@ class Collect:
         self._undated = False  # some messages came when the clock was not set
         self._passed: "Window | None" = None if session.delete else Window(_PASSED)
         self._absent = b""  # the keys of messages that the first listing does not name
+        self._other: "Any" = (
+            None  # a bit for each number that is listed with another size than recorded, once compared
+        )
         self._moved = False  # all ids have changed at once, so all that is listed is new
         self._first = True  # the session's first listing is still to come
         self._known = 0  # octets of the messages that the walk knows
@@ -43,16 +49,17 @@ class Collect:
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())
-        if not session.journal.moved:
-            if not (yield from self._all()):
-                return False
-            if not (session.more or session.deleted or session.todo or session.pop.due):
+        if session.journal.moved:
+            yield from self._sizes(0, 0)
+        if not (yield from self._all()):
+            return False
+        if self._other is None and not session.more:
+            if session.journal.moved and not self._moved:  # it turned out that ids name other messages
+                yield from session.settle()
+                yield from self._sizes(0, 0)
+                yield from self._all()
+            elif not (session.deleted or session.todo or session.pop.due):
                 yield from self._audit()
-        if session.journal.moved and not (self._moved or session.more):
-            session.memory.pop("audit", None)
-            yield from session.settle()
-            if (yield from self._each(0, 0)) < 0:
-                return False
         if not session.more:
             self._note()
         if self._undated:
@@ -99,7 +106,8 @@ class Collect:
             renamed = session.renamed
             gone = session.deleted
             yield from session.handle(window)
-            if session.more or last or (session.journal.moved and not self._moved):
+            found = self._done()
+            if session.more or last or (session.journal.moved and not self._moved and self._other is None):
                 return True
             yield from session.settle()
             gone = session.deleted - gone
@@ -109,7 +117,7 @@ class Collect:
             if still:
                 skip = done
             else:
-                skip = 0 if fetched or gone or session.renamed > renamed else skip + n
+                skip = 0 if fetched or gone or found or session.renamed > renamed else skip + n
 
     def _compare(self, first: int, most: int) -> "Dialogue[tuple[bool, int, int]]":
         """Fill the window with the next messages that the walk does not call settled."""
@@ -189,7 +197,7 @@ class Collect:
 
     def _audit(self) -> "Dialogue[None]":
         """If the server's total is not the sum of the known sizes, an id may name a different message than
-        before: compare sizes, a few windows per session."""
+        before: compare sizes, those of some thousand messages per session."""
         session = self._session
         memory = session.memory
         total = session.octets, self._known
@@ -199,50 +207,80 @@ class Collect:
             return
         if not at and memory.get("total") == total:
             return  # all have been compared
-        at = yield from self._each(at, _AUDITS)
-        if at >= 0:
-            memory["audit"] = at
-            memory["total"] = total
+        yield from self._sizes(at, _AUDITS)
+        yield from self._all()
+        memory["total"] = total
 
-    def _each(self, at: int, windows: int) -> "Dialogue[int]":
-        """Compare the sizes of all listed messages from the `at`-th on (the newest first, if those come first).
-        Up to so many `windows` of them; 0: all. Returns where to go on, 0: all have been compared, -1: this
-        server gives messages no uids."""
+    def _sizes(self, at: int, ranges: int) -> "Dialogue[None]":
+        """Find the messages that are listed with another size than recorded, from the `at`-th number on: they are
+        not settled. Up to so many `ranges` of numbers; 0: all. Sets memory's `audit` to where to go on, 0: all
+        have been compared."""
+        from ..store.walk import Walk
+
         session = self._session
-        window = self._window
-        moved = session.journal.moved
-        total = -1
+        self._other = bytearray()
+        said = array("I", bytes(4 * _RANGE))
+        high = 0
+        walk: "Any" = None
+
+        def each(n: int, uid: bytes) -> None:
+            nonlocal high
+            high = max(high, n)
+            known = uid and walk.known(key_of(uid))
+            if 0 <= n - at < _RANGE:
+                said[n - at] = walk.octets if known else 0
+
+        def line(n: int, octets: int) -> None:
+            if 0 <= n - at < _RANGE and said[n - at] and octets and octets != said[n - at]:
+                self._mark(n)
+
         while True:
-            first = at
-            most = window.size
-            if session.newest:
-                if total < 0:
-                    by_uid, total, _ = yield from session.fill(window, 0, True, 0, _none, self._first)
-                    self._first = False
-                most = max(0, min(most, total - at))
-                first = total - at - most
-            by_uid, count, _ = yield from session.fill(window, first, True, most, _none, self._first)
-            self._first = False
-            if not by_uid:
-                return -1
-            n = window.n
-            if n:
-                yield from self._choose()
-                yield from session.handle(window)
-                yield from session.settle()
-            at += n - max(0, total - count)  # later ones move up where others were deleted
-            total = count
-            windows -= 1
-            if not session.more and (at >= count or not n):
-                return 0
-            if session.more or not windows or session.journal.moved != moved:
-                return at
+            for i in range(_RANGE):
+                said[i] = 0
+            walk = Walk(session.journal)
+            try:
+                yield from session.pop.uidl(each)
+                yield from session.pop.list(line)
+            except ServerError:  # there are no sizes, or no ids
+                high = 0
+            finally:
+                walk.close()
+            at += _RANGE
+            ranges -= 1
+            if at > high or not ranges:
+                break
+        session.memory["audit"] = 0 if at > high else at
+        del Walk
+        unload()
+
+    def _mark(self, n: int) -> None:
+        other = self._other
+        while n >> 3 >= len(other):
+            other.append(0)
+        other[n >> 3] |= 1 << (n & 7)
+
+    def _is_other(self, n: int) -> bool:
+        other = self._other
+        return bool(other and n >> 3 < len(other) and other[n >> 3] & 1 << (n & 7))
+
+    def _done(self) -> bool:
+        """The window's messages have been dealt with. Whether sizes of some were wrong."""
+        window = self._window
+        found = False
+        for i in range(window.n):
+            n = window.number[i]
+            if self._is_other(n):
+                self._other[n >> 3] &= ~(1 << (n & 7))
+                found = True
+        return found
 
     def _settled(self, kind: int, time: int, n: int) -> bool:
         """Whether there is nothing to do for the n-th message, given its `kind` and `time` in the journal."""
         if not kind:
             return False
         session = self._session
+        if self._is_other(n) and not session.alone:
+            return False
         if kind & (DOUBT | STAYS):
             if kind & STAYS:
                 code = E_DOUBT if kind & DOUBT else E_STAYS
@@ -317,8 +355,3 @@ class Collect:
             if window.octets[i] > 1:
                 window.state[i] = BY_CONTENT
             window.octets[i] = 0
-
-
-def _none(key: bytes, n: int) -> bool:
-    """No message is settled."""
-    return False
