@@ -45,6 +45,8 @@ _WIDE = const(256)  # the same while _PLENTY bytes of heap are free
 _PLENTY = const(40960)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered individually
 
+SPENT = const(4)  # bytes of a key that are remembered once its message is deleted
+_SPENT_MAX = const(2048)  # of all of them, from session to session
 _SUB = const(256)  # deletions after which a session ends, so that they take effect; the next one goes on
 _GONE = const(256)  # with so many records of messages that are not here, they are looked through
 _DAY_S = const(86400)
@@ -74,7 +76,8 @@ class Session:
     than its messages; `unlisted`: LIST has lines that UIDL lacks; `alone`: the next session is for doubtful
     messages; `top`: `no`: the server has no TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had
     said was deleted; `dele`: the key of a message that it has deleted, as it said; `listed`: how many were
-    listed when a session ended early after deleting; `hollow`: after that, as many were listed again.
+    listed when a session ended early after deleting; `hollow`: after that, as many were listed again;
+    `spent`: the beginnings of the keys of what it deleted.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -140,6 +143,10 @@ class Session:
         self._twice = Window(_DUPLICATES)
         self._queue: "List[int]" = []  # window indexes of the messages that are coming in
         self._octets = 0  # of these
+        # The beginnings of the keys of those that it deleted, and the last one if it left others to this one.
+        self.gone = bytearray(self.memory.pop("spent", b""))
+        self.other: "Any" = None  # whether a number is listed with another size than recorded, once compared
+        self.news = 0  # octets of those that are new, as announced
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
@@ -148,8 +155,8 @@ class Session:
         self._hurry: "Callable[[], bool]" = hurry or (lambda: False)
         self._sure = sure
         self.newest = account.get("order") == "newest"
-        self._judged = bool(account.get("filter"))  # by their headers, after the session
-        self._parts = self._judged or account.get("fetch") == "headers"
+        self.judged = bool(account.get("filter"))  # by their headers, after the session
+        self._parts = self.judged or account.get("fetch") == "headers"
         self._most: int = account.get("max_bytes", 0)
         keep = account.get("keep", "delete")
         delete = keep == "delete"
@@ -217,6 +224,8 @@ class Session:
         self.ended = True
         if self.deleted:
             self.memory["dele"] = self._dele
+        if self.more:
+            self.memory["spent"] = bytes(self.gone[-_SPENT_MAX:])
         if not self.delete or self.alone or self.kept or self.more or self.error:
             return
         self.memory["gone"] = True
@@ -445,6 +454,8 @@ class Session:
             unload()
         for i in range(window.n):
             new += window.state[i] in (NEW, BY_CONTENT, WHOLE)
+            if window.state[i] in (NEW, BY_CONTENT):
+                self.news += window.octets[i]
         self.todo += new
         self.moved = None
         if new and (self.past or window.holds(BY_CONTENT) or window.holds(AGAIN)):
@@ -512,6 +523,7 @@ class Session:
         for i in self._going(window):
             self._tried = True
             self._dele = window.key(i)
+            self.gone.extend(self._dele[:SPENT])
             yield from pop.post("DELE ", window.number[i])
             self._marks += 1
             if not self.pipelined:
@@ -634,12 +646,15 @@ class Session:
                 sink = HeaderOnly(spool)
             yield from self.pop.content(sink)
             came = True
-            end = "-%x.%s" % (octets, "top" if self._judged else "hdr") if state == TOP else ".eml"
-            moved = state != WHOLE and self.moved
+            end = "-%x.%s" % (octets, "top" if self.judged else "hdr") if state == TOP else ".eml"
+            moved = (state != WHOLE or self.journal.moved) and self.moved
             new = b"" if by_content else key
-            looks = [
-                look or (moved and (lambda path, block: moved.is_here(path, block, spool.name_end(end), new)))
-            ]
+            said = 0 if state == TOP or memory.get("advice") or spool.written == octets else octets
+
+            def is_here(path: str, block: bytearray) -> bool:
+                return bool(moved and moved.is_here(path, block, spool.name_end(end), new, said))
+
+            looks = [look or is_here]
             if state != TOP:
                 if not spool.written:
                     spool.abort()
@@ -756,7 +771,7 @@ class Session:
             self.more = self.more or long  # the next session finds out whether all come longer than announced
             self.unsound(E_DOUBT, window.number[i])
         self.fetched += 1
-        if state != TOP or not self._judged:
+        if state != TOP or not self.judged:
             self.arrived(key)
         return state != TOP and not doubt
 

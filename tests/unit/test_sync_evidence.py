@@ -439,7 +439,7 @@ def test_start_now_knows_the_sizes_in_whatever_order_they_are_listed():
     session, _ = board.session(drop, keep="forever", start="now")
     assert (session.fetched, session.listed) == (0, 150)
     assert [octets for _, _, _, octets, _, _ in board.journal.records()] == [len(each) for each in texts]
-    drop = Mixed(numbered([*texts[1:], text(999, 999)]))
+    drop = Mixed(numbered(texts[1:] + [text(999, 999)]))
     for _ in range(3):
         board.session(drop, keep="forever", start="now")
     assert text(999, 999) in stored(board.spool)

@@ -185,6 +185,118 @@ def test_an_id_that_is_used_again_is_a_new_message_for_the_settings_too():
             assert len(drop.mail) == 1
 
 
+class Once(Drop):
+    """RETR is answered once with another body."""
+
+    instead = {}
+
+    def command(self, line):
+        n = int(line[5:]) if line[:5] == b"RETR " else 0
+        real = self.mail
+        body = self.instead.pop(n, None)
+        if body:
+            self.mail = [(m[0], m[1], body if m[0] == n else m[2]) for m in real]
+        super().command(line)
+        if body:
+            self.mail = real
+
+
+def test_a_wrong_answer_that_is_here_already_proves_nothing():
+    one, other = text(1, 50), text(2, 400)
+    for uids in ((b"a", b"b"), (b"a", b"")):
+        board = Board()
+        unconfirmed(board, Drop([(1, b"a", one)]))
+        drop = Once([(1, b"a", one), (2, uids[1], other)])
+        drop.instead = {2: one}
+        for _ in range(6):
+            try:
+                board.session(drop)
+            except errors.MailError:
+                board.last.cut_off()
+        assert drop.mail == []
+        held = stored(board.spool)
+        assert one in held and other in held
+        assert not board.memory.get("short")
+
+
+def unconfirmed(board, drop):
+    """A session whose deletions do not take effect: QUIT is refused."""
+    drop.quit_ok = False
+    drop.remove = lambda gone: None
+    try:
+        board.session(drop)
+    except errors.ServerError:
+        pass
+
+
+def test_equal_messages_with_other_ids_are_each_stored_whatever_the_window():
+    alarm = b"Subject: alarm\r\n\r\nALARM\r\n"
+    texts = [alarm] + various(MANY)[10:] + [alarm]
+    for order in ("oldest", "newest"):
+        board = Board()
+        unconfirmed(board, Drop([(1, b"u0", text(999, 3))]))
+        drop = Drop(numbered(texts))
+        drop.passes = 1000
+        drop.remove = lambda gone: setattr(drop, "mail", [m for m in drop.mail if m not in gone])
+        assert settle(board, drop, order=order) is None
+        assert drop.mail == []
+        assert sorted(stored(board.spool)) == sorted(texts + [text(999, 3)])
+
+
+def test_a_power_cut_before_the_records_does_not_blind_the_comparison_of_sizes():
+    texts = [text(i, i * 10) for i in range(6)]
+    for account in ({"fetch": "full"}, {"fetch": "headers"}):
+        steps = Board().session(Drop(numbers(texts[:5])), keep="forever", **account)[1]
+        board = Board()
+        drop = Drop(numbers(texts[:5]))
+        board.journal.flush = lambda: None
+        try:
+            board.session(drop, steps - 1, keep="forever", **account)
+        except Cut:
+            pass
+        board.memory = {}
+        board.boot()
+        for _ in range(2):
+            board.session(drop, keep="forever", **account)
+        drop = Drop(numbers(texts[:1] + texts[2:]))
+        for _ in range(3):
+            assert settle(board, drop, keep="forever", **account) is None
+        assert board.journal.stored == 6
+
+
+def test_ids_that_are_numbers_and_many_that_are_gone():
+    texts = various(MANY)
+    for order in ("oldest", "newest"):
+        for gone in (40, 63, 64, 66):
+            board = Board()
+            board.session(Drop(numbers(texts)), keep="forever", order=order)
+            drop = Drop(numbers(texts[gone:]))
+            drop.passes = 1000
+            for _ in range(2):
+                settle(board, drop, keep="forever", order=order)
+            board.check(texts)
+
+
+def test_a_cut_and_two_deletions_of_another_client():
+    texts = various(7)
+    for cut in range(1, 200):
+        board = Board()
+        try:
+            board.session(Drop(numbers(texts)), cut, keep="forever", order="newest")
+            break
+        except Cut:
+            board.last.cut_off()
+        left = texts[:4] + texts[5:]
+        for _ in range(2):
+            settle(board, Drop(numbers(left)), keep="forever", order="newest")
+        held = stored(board.spool)
+        left = left[1:]
+        for _ in range(3):
+            settle(board, Drop(numbers(left)), keep="forever", order="newest")
+        assert sorted(stored(board.spool)) == sorted(held), cut
+    assert cut > 20
+
+
 def test_a_field_that_the_server_adds_is_no_other_message():
     for account in ({}, {"max_bytes": 300}):
         board = Board()
@@ -207,5 +319,5 @@ def test_one_id_that_is_used_again_in_a_large_mailbox_costs_a_few_listings():
         for n in range(3):
             assert settle(board, drop, keep="forever", order=order) is None
             assert drop.listings < 12, (n, drop.listings)
-        board.check([*texts, text(9999, 999)])
+        board.check(texts + [text(9999, 999)])
         assert drop.retrieved == [text(9999, 999)]

@@ -179,10 +179,15 @@ class Collect:
         as it may have been renaming messages."""
         session = self._session
         journal = session.journal
-        if session.alone or session.memory.get("audit"):
+        if session.alone or session.memory.get("audit") or (session.judged and session.fetched):
             return
         if not (session.lacks or session.memory.get("stuck")):
             journal.move(False)
+        # Where sizes may differ, an id may name another message, and that is not known yet.
+        total = session.octets
+        equal = total < 0 or self._blind or total == self._known + session.news
+        if self._other is None and not equal and session.memory.get("total") != (total, self._known):
+            return
         if self._absent and not journal.moved:
             absent = Window(len(self._absent) // KEY)
             for at in range(0, len(self._absent), KEY):
@@ -219,6 +224,7 @@ class Collect:
 
         session = self._session
         self._other = bytearray()
+        session.other = self._is_other
         said = array("I", bytes(4 * _RANGE))
         high = 0
         walk: "Any" = None

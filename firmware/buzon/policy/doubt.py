@@ -68,10 +68,11 @@ def _another(session: "Any", window: "Window", i: int, compare: Compare) -> "Dia
 
     def look(part: str, block: bytearray) -> bool:
         rekey(session.journal, spool, {window.key(i): aside})
-        name = spool.name(aside)
+        name = spool.name(aside) if compare.size[i] else ""
         # The first one may have been another's, which is here, or the beginning of this one.
-        if compare.longer or find(
-            session, spool.folder + "/" + name, block, name[16:], lambda key: key != aside
+        if name and (
+            compare.longer
+            or find(session, spool.folder + "/" + name, block, name[16:], lambda key: key != aside)
         ):
             session.journal.change(DELETED, aside, session.journal.state(aside))
             spool.remove(name)

@@ -6,8 +6,19 @@ from micropython import const
 
 from ..store.alike import alike
 from ..store.journal import ABSENT, CLOSED, UNNAMED, here
-from ..store.rekey import rekey
-from ..store.spool import AGAIN, BY_CONTENT, CHECK, NEW, NOTHING, UNSURE, Window, key_of, octets_of
+from ..store.rekey import NOBODY, rekey
+from ..store.spool import (
+    AGAIN,
+    BY_CONTENT,
+    CHECK,
+    NEW,
+    NOTHING,
+    UNSURE,
+    WHOLE,
+    Window,
+    key_of,
+    octets_of,
+)
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
 
 _SOME = const(32)  # files looked at together
 _OUT = const(1)
+_PREFIX = const(4)  # `sync.SPENT`
 
 
 def begin(session: "Any") -> None:
@@ -88,16 +100,18 @@ class Moved:
         advice = self._session.memory.get("advice")
         for i in range(window.n):
             size = window.octets[i]
-            if window.state[i] in (NEW, BY_CONTENT) and (advice or not size or size in (said, octets)):
+            if window.state[i] in (NEW, BY_CONTENT, WHOLE) and (advice or not size or size in (said, octets)):
                 return True
         return False
 
     def _unlisted(self, found: Window) -> "Dialogue[None]":
         """Set the bits of those that the server does not list. Empties `found`."""
 
+        other = self._session.other
+
         def each(n: int, uid: bytes) -> None:
             i = found.find(key_of(uid)) if uid else -1
-            if i >= 0:
+            if i >= 0 and not (other and other(n)):
                 found.state[i] = _OUT
 
         yield from self._session.pop.uidl(each)  # if it is refused, no id names anything
@@ -116,12 +130,16 @@ class Moved:
             free.append(0)
         free[at >> 3] |= 1 << (at & 7)
 
-    def is_here(self, path: str, block: bytearray, end: str, new: bytes) -> bool:
+    def is_here(self, path: str, block: bytearray, end: str, new: bytes, said: int) -> bool:
         """Whether the message that came is one of them; each can stand for one message only. `end`: of its
-        name; `new`: its key, or b"" if it is known by its content."""
+        name; `new`: its key, or b"" if it is known by its content; `said`: the size that the server announced,
+        if that is not its size: then the server must have announced the same for the one that is here."""
         named = bool(new)
+        journal = self._session.journal
 
         def free(key: bytes) -> bool:
+            if spent(self._session, key) or (said and journal.known(key)[0] != said):
+                return False
             i = self._window.find(key)
             if i >= 0:
                 return named and _open(self._window, i) and key not in self._pairs
@@ -129,6 +147,9 @@ class Moved:
 
         key = find(self._session, path, block, end, free)
         if key:
+            if named and journal.state(new):  # its headers came under that id
+                self._session.spool.remove(self._session.spool.name(new, True))
+                rekey(journal, self._session.spool, {new: NOBODY})
             if named:
                 self._pairs[key] = new
             if self._window.find(key) < 0:
@@ -170,7 +191,9 @@ def claim(session: "Any", window: Window, i: int, path: str, block: bytearray) -
 
     def free(key: bytes) -> bool:
         at = window.find(key)
-        return fresh(session.journal, key) if at < 0 else _open(window, at)
+        if at >= 0:
+            return _open(window, at)
+        return fresh(session.journal, key) and not spent(session, key)
 
     key = find(session, path, block, session.spool.name_end(".eml"), free)
     if key:
@@ -186,6 +209,15 @@ def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[
         if name[16:-4] == end[:-4] and free(key) and alike(spool.folder + "/" + name, path, block):
             return bytes(key)
     return b""
+
+
+def spent(session: "Any", key: bytes) -> bool:
+    """Whether this session has deleted the message on the server, so that no other listed one can be it."""
+    gone = session.gone
+    for at in range(0, len(gone), _PREFIX):  # noqa: SIM110
+        if gone[at : at + _PREFIX] == key[:_PREFIX]:
+            return True
+    return False
 
 
 def fresh(journal: "Journal", key: bytes) -> bool:

@@ -4,7 +4,7 @@ from micropython import const
 
 from .journal import ARRIVED, PART, SEEN, STATE, pack
 from .rewrite import rewrite
-from .spool import Window, is_whole
+from .spool import Window, is_whole, octets_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def mend(journal: "Journal", spool: "Spool") -> None:
         for key, name in spool.files():
             if done <= i < done + _WINDOW:
                 window.add(key, is_whole(name))
+                window.octets[window.n - 1] = octets_of(name)
             i += 1
         if not window.n:
             return
@@ -42,7 +43,9 @@ def mend(journal: "Journal", spool: "Spool") -> None:
                 spool.remove(spool.name(key))
                 done -= 1
             elif not window.kind[at]:
-                journal.pending += pack(ARRIVED if window.number[at] else ARRIVED | PART, 0, 0, key)
+                journal.pending += pack(
+                    ARRIVED if window.number[at] else ARRIVED | PART, 0, 0, key, window.octets[at]
+                )
         journal.flush()
 
 
