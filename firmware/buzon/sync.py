@@ -145,7 +145,9 @@ class Session:
         self._octets = 0  # of these
         # The beginnings of the keys of those that it deleted, and the last one if it left others to this one.
         self.gone = bytearray(self.memory.pop("spent", b""))
-        self.other: "Any" = None  # whether a number is listed with another size than recorded, once compared
+        self.mismatch: "Any" = (
+            None  # whether a number is listed with another size than recorded, once compared
+        )
         self.news = 0  # octets of those that are new, as announced
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted

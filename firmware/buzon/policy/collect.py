@@ -224,7 +224,7 @@ class Collect:
 
         session = self._session
         self._other = bytearray()
-        session.other = self._is_other
+        session.mismatch = self._is_other
         said = array("I", bytes(4 * _RANGE))
         high = 0
         walk: "Any" = None

@@ -107,11 +107,11 @@ class Moved:
     def _unlisted(self, found: Window) -> "Dialogue[None]":
         """Set the bits of those that the server does not list. Empties `found`."""
 
-        other = self._session.other
+        mismatch = self._session.mismatch
 
         def each(n: int, uid: bytes) -> None:
             i = found.find(key_of(uid)) if uid else -1
-            if i >= 0 and not (other and other(n)):
+            if i >= 0 and not (mismatch and mismatch(n)):
                 found.state[i] = _OUT
 
         yield from self._session.pop.uidl(each)  # if it is refused, no id names anything
