@@ -131,9 +131,8 @@ class Session:
         self.renamed = 0  # of these, how many have got it
         self.leaving = False  # QUIT was sent
         self._all_listed = False  # messages that UIDL has no line for were looked for
-        self._odd = (
-            False  # the last message came shorter than announced: whether a reply follows remains to be seen
-        )
+        # The last message came shorter than announced: whether a reply follows remains to be seen.
+        self._odd = False
         self._whole = 0  # it came twice, the same both times: 1; and shorter than announced: 2
         self._limit = 1 << 31  # messages of this many octets or more do not fit
         self._coming = b""  # the key of the message that is coming in
@@ -145,9 +144,8 @@ class Session:
         self._octets = 0  # of these
         # The beginnings of the keys of those that it deleted, and the last one if it left others to this one.
         self.gone = bytearray(self.memory.pop("spent", b""))
-        self.mismatch: "Any" = (
-            None  # whether a number is listed with another size than recorded, once compared
-        )
+        # Whether a number is listed with another size than recorded: a function, once sizes were compared.
+        self.mismatch: "Any" = None
         self.news = 0  # octets of those that are new, as announced
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
