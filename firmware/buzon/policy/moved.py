@@ -4,9 +4,7 @@ message numbers. One that is here byte for byte must not be stored twice. Import
 
 from micropython import const
 
-from ..store.alike import alike
 from ..store.journal import ABSENT, CLOSED, UNNAMED, here
-from ..store.rekey import NOBODY, rekey
 from ..store.spool import (
     AGAIN,
     BY_CONTENT,
@@ -148,6 +146,8 @@ class Moved:
         key = find(self._session, path, block, end, free)
         if key:
             if named and journal.state(new):  # its headers came under that id
+                from ..store.rekey import NOBODY, rekey
+
                 self._session.spool.remove(self._session.spool.name(new, True))
                 rekey(journal, self._session.spool, {new: NOBODY})
             if named:
@@ -180,6 +180,8 @@ class Moved:
         """From now on, they are known by their new ids. Returns how many."""
         pairs = self._pairs
         if pairs:
+            from ..store.rekey import rekey
+
             rekey(self._session.journal, self._session.spool, pairs)
             self._pairs = {}
         return len(pairs)
@@ -197,6 +199,8 @@ def claim(session: "Any", window: Window, i: int, path: str, block: bytearray) -
 
     key = find(session, path, block, session.spool.name_end(".eml"), free)
     if key:
+        from ..store.rekey import rekey
+
         rekey(session.journal, session.spool, {key: window.key(i)})
     return key
 
@@ -206,8 +210,11 @@ def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[
     whether it comes into question."""
     spool = session.spool
     for key, name in spool.files():
-        if name[16:-4] == end[:-4] and free(key) and alike(spool.folder + "/" + name, path, block):
-            return bytes(key)
+        if name[16:-4] == end[:-4] and free(key):
+            from ..store.alike import alike
+
+            if alike(spool.folder + "/" + name, path, block):
+                return bytes(key)
     return b""
 
 

@@ -30,7 +30,7 @@ TOGETHER = {
     "buzon.net.trouble": "net.cert",
     "buzon.store.leave": "store.clear",
     "buzon.store.mend": "store.convert store.halves store.rewrite",
-    "buzon.policy.moved": "store.alike store.rekey",
+    "buzon.store.rekey": "store.alike",
     "buzon.policy.baseline": "policy.purge",
     "buzon.store.merged": "store.twin",
 }
