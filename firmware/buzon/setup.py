@@ -29,6 +29,8 @@ def apply(app: "Any") -> None:
     """Apply the settings. A part that cannot be used does not stop the rest."""
     app.trouble = None
     try:
+        if app.trial is None:  # staged before a power cut and never committed
+            store_settings.discard()
         app.settings = store_settings.load()
         if app.settings is not None:
             check(app.settings)

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+import time
 from collections import Counter
 
 import cbor2
@@ -327,3 +328,13 @@ def test_a_damaged_settings_file_stops_nothing_but_the_polls(rig, server, boot, 
     assert "provision" in rig.status()["error"][1]
     rig.provision(server)
     assert rig.settled().error is None
+
+
+def test_settings_that_are_staged_while_others_are_applied_stay_staged(rig, server) -> None:
+    """A wipe has the settings in force applied anew a moment later: that took away what was staged meanwhile."""
+    for _ in range(3):
+        until(lambda: rig.status()["state"] == "idle", what="rest")
+        rig.client.wipe("mail")
+        rig.stage(raw(rig, server))
+        time.sleep(0.5)
+        rig.client.commit(untested=True)

@@ -27,7 +27,6 @@ _NEW = "/settings.new"
 
 def load() -> "Settings | None":
     """The settings in force; None: there are none. Raises ConfigError if the file cannot be used."""
-    fs.remove(_NEW)  # staged before a power cut and never committed
     try:
         with open(_PATH, "rb") as f:
             data = f.read(min(size(), MAX))  # not always MAX: the heap may have no single piece of that size
@@ -84,6 +83,7 @@ def commit() -> None:
 
 
 def discard() -> None:
+    """Drop what is staged; nothing staged is no error."""
     fs.remove(_NEW)
 
 
