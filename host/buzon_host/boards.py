@@ -249,6 +249,11 @@ def known(name: str) -> str | None:
     return next((each for each in names() if each.casefold() == name.casefold()), None)
 
 
+def fitting(chip: str) -> list[Board]:
+    """The boards that come with the tool and have the chip with that title."""
+    return [board for board in map(load, names()) if board.soc.title == chip]
+
+
 def load(name_or_path: str | Path) -> Board:
     """The board of that name, or of one's own folder or `board.toml`. Raises BoardError."""
     path = Path(name_or_path)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .boards import Board, Display
+from .boards import Board, Chip, Display
+from .build import firmware
 
 
 def wires(board: Board, display: Display) -> list[tuple[str, str]]:
@@ -99,15 +100,18 @@ def _toml(key: str, value: object) -> str:
 
 
 def _flashing(board: Board) -> Iterator[str]:
-    suffix = "bin" if board.soc.image_id is not None else "uf2"
-    yield from ("```", f"buzon flash --board {board.name} --firmware FIRMWARE.{suffix}", "```", "")
+    pattern, site = firmware.source(board)
+    yield from (f"Download `{pattern}` or a later version from {site}, and in its folder:", "")
+    yield from ("```", f"buzon flash --board {board.name} --firmware {pattern}", "```", "")
     start = "If the chip does not answer, " if board.soc.image_id is not None else "First "
-    yield f"{start}{loader_hint(board)}"
+    yield f"{start}{loader_hint(board.soc)}"
 
 
-def loader_hint(board: Board) -> str:
+def loader_hint(chip: Chip) -> str:
     """How a person gets the chip into its loader, as the end of a sentence."""
-    button = board.soc.button
-    if board.soc.uf2_family is not None:
-        return f"hold the {button} button while you plug the cable in, until a drive named {board.soc.drive} appears."
+    button = chip.button
+    if chip.uf2_family is not None:
+        return (
+            f"hold the {button} button while you plug the cable in, until a drive named {chip.drive} appears."
+        )
     return f"hold its {button} button, press RESET (or EN) once, let {button} go, and run the command again."

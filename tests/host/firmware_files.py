@@ -1,4 +1,4 @@
-"""Firmware files for the tests: the real one of an ESP32, and others that are put together here."""
+"""Firmware files for the tests: real ones of an ESP32 and an ESP8266, and others that are put together here."""
 
 import struct
 from hashlib import md5
@@ -9,8 +9,10 @@ from buzon_host.build import uf2
 from buzon_host.virtual.interpreter import VirtualBoardError, command
 
 ROOT = Path(__file__).resolve().parents[2]
-ESP32 = next(ROOT.glob("build/esp32-firmware/**/etboard_firmware_micropython_custom_0831_last.bin"), None)
-needs_firmware = pytest.mark.skipif(ESP32 is None, reason="make setup fetches the ESP32 firmware")
+_REAL = ROOT / "build" / "esp32-firmware"
+ESP32 = next(_REAL.glob("**/ESP32_GENERIC-20250415-v1.25.0.bin"), None)
+ESP8266 = next(_REAL.glob("**/ESP8266_GENERIC-20250415-v1.25.0.bin"), None)
+needs_firmware = pytest.mark.skipif(ESP32 is None, reason="make setup fetches the firmware")
 try:
     command()
     _reason = ""

@@ -20,14 +20,20 @@ from buzon_host.board.find import Found
 from buzon_host.build import firmware, image, uf2
 from buzon_host.build.image import file_system
 from buzon_host.errors import BuzonError, NoBoard, UsageError
+from buzon_host.flash import attached, esp, merge, plan
 from buzon_host.flash import drive as drives
-from buzon_host.flash import esp, merge, plan
 from buzon_host.virtual.rom_loader import MAC, RomLoader
-from firmware_files import ESP32, VFS, esp32_file, needs_firmware, uf2_file
+from firmware_files import ESP32, ESP8266, VFS, esp32_file, needs_firmware, uf2_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the emulated chip is on a pty")
 MB = 1 << 20
 AGAIN = "run the same command again"
+ESP32_FILE = (
+    "ESP32_GENERIC-20*-v1.2[5-9]*.bin or a later version from https://micropython.org/download/ESP32_GENERIC/"
+)
+ESP32_WANTED = f"take --board ESP32_GENERIC with {ESP32_FILE}"
+THEN = "and name the file with --firmware."
+WRITES = {0x02, 0x03, 0x04, 0x10, 0x11}  # FLASH_BEGIN, _DATA and _END, and those of compressed data
 Run = Callable[..., tuple[int, str, dict[str, Any]]]
 
 
@@ -52,8 +58,10 @@ def c3(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """esptool tries to connect once, not seven times."""
-    (tmp_path / "esptool.cfg").write_text("[esptool]\nconnect_attempts = 1\n")
+    """esptool tries to connect once, not seven times, and leaves alone the lines for a reset, which a pty has not."""
+    (tmp_path / "esptool.cfg").write_text(
+        "[esptool]\nconnect_attempts = 1\ncustom_reset_sequence = W0\ncustom_hard_reset_sequence = W0\n"
+    )
     return {
         **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
         "ESPTOOL_CFGFILE": str(tmp_path / "esptool.cfg"),
@@ -97,10 +105,10 @@ def test_a_real_firmware_and_the_files_are_on_the_flash(tmp_path: Path, run: Run
     flash = tmp_path / "flash"
     flash.write_bytes(b"\xff" * 4 * MB)
     board = own_board(tmp_path, "ESP32_GENERIC")
-    command = ["flash", "--board", board, "--firmware", ESP32, "--any-version"]
+    command = ["flash", "--board", board, "--firmware", ESP32]
     with RomLoader("esp32", flash) as chip:
         code, said, document = run(*command, "--port", chip.port)
-    assert (code, document["chip"], document["mac"], document["micropython"]) == (0, "ESP32", MAC, "1.16"), (
+    assert (code, document["chip"], document["mac"], document["micropython"]) == (0, "ESP32", MAC, "1.25"), (
         said
     )
     assert "about 2 min" in said
@@ -151,11 +159,121 @@ def test_an_s3_with_a_romfs(tmp_path: Path, run: Run, chip: str, name: str, numb
         assert data[part.offset : part.offset + len(part.data)] == part.data
 
 
+@pytest.mark.parametrize(
+    ("chip", "title", "name"),
+    [
+        ("esp32", "ESP32", "ESP32_GENERIC"),
+        ("esp32s3", "ESP32-S3", "ESP32_GENERIC_S3"),
+        ("esp32c3", "ESP32-C3", "ESP32_GENERIC_C3"),
+    ],
+)
+def test_the_chip_is_asked_which_board_and_firmware_fit(
+    c3: Path, run: Run, chip: str, title: str, name: str
+) -> None:
+    with RomLoader(chip, c3) as rom:
+        code, said, document = run("flash", "--port", rom.port)
+    assert (code, WRITES & set(rom.commands)) == (2, set())
+    page = f"https://micropython.org/download/{name}/"
+    assert said == (
+        f"The chip at {rom.port} is an {title}: take --board {name} with {name}-20*-v1.2[5-9]*.bin or a later version "
+        f"from {page}, {THEN}\n"
+    )
+    assert document["error"] == said.strip()
+
+
+def test_a_named_board_is_compared_with_the_chip_at_a_named_port(c3: Path, run: Run, tmp_path: Path) -> None:
+    own = own_board(tmp_path, "ESP32_GENERIC")
+    with RomLoader("esp32", c3) as rom:
+        code, said, _ = run("flash", "--board", own, "--port", rom.port)
+        assert (code, said) == (
+            2,
+            f"The chip at {rom.port} is an ESP32, as ESP32_GENERIC has: take {ESP32_FILE}, {THEN}\n",
+        )
+        code, said, _ = run("flash", "--board", tmp_path / "ESP32_GENERIC_C3.toml", "--port", rom.port)
+    assert (code, WRITES & set(rom.commands)) == (2, set())
+    assert said == (
+        f"The chip at {rom.port} is an ESP32, and ESP32_GENERIC_C3 has an ESP32-C3: {ESP32_WANTED}.\n"
+    )
+
+
+def test_a_chip_that_no_board_has(c3: Path, run: Run) -> None:
+    with RomLoader("esp32c6", c3) as rom:
+        code, said, _ = run("flash", "--port", rom.port)
+        assert (code, said) == (
+            1,
+            f"The chip at {rom.port} is an ESP32-C6: take a board with an ESP32, ESP32-C3, ESP32-S3, RP2040 or RP2350, "
+            "as Buzón has none for this one.\n",
+        )
+        assert run("flash", "--port", rom.port, "--firmware", c3.parent / "c3.bin")[:2] == (code, said)
+    assert not WRITES & set(rom.commands)
+
+
+def test_a_chip_that_does_not_say_what_it_is(c3: Path, run: Run) -> None:
+    with RomLoader("esp32", c3, silent=True) as rom:
+        code, said, _ = run("flash", "--port", rom.port)
+    assert code == 3
+    assert said.startswith(f"No chip answers at {rom.port}: hold its BOOT button")
+
+
+def test_a_file_for_another_chip_is_refused_and_the_right_one_named(c3: Path, run: Run) -> None:
+    with RomLoader("esp32", c3) as rom:
+        code, said, _ = run("flash", "--port", rom.port, "--firmware", c3.parent / "c3.bin")
+    assert (code, WRITES & set(rom.commands)) == (1, set())
+    assert said.splitlines() == [
+        f"The chip at {rom.port} is an ESP32: this is taken for --board ESP32_GENERIC.",
+        f"{c3.parent / 'c3.bin'} is for an ESP32-C3 (--board ESP32_GENERIC_C3), and ESP32_GENERIC has an ESP32: "
+        f"take {ESP32_FILE}.",
+    ]
+    assert c3.read_bytes() == b"\xff" * 4 * MB
+
+
+@needs_firmware
+def test_a_real_firmware_of_another_chip_is_refused(c3: Path, run: Run) -> None:
+    for board, file, said in (
+        (
+            "ESP32_GENERIC_C3",
+            ESP32,
+            "is for an ESP32 (--board ESP32_GENERIC), and ESP32_GENERIC_C3 has an ESP32-C3: take ESP32_GENERIC_C3-20*",
+        ),
+        (
+            "ESP32_GENERIC",
+            ESP8266,
+            f"is for another chip, and ESP32_GENERIC has an ESP32: take {ESP32_FILE}.",
+        ),
+    ):
+        code, stderr, _ = run("flash", "--board", board, "--firmware", file)
+        assert code == 1
+        assert stderr.startswith(f"{file} {said}")
+
+
+def test_without_a_board_the_one_with_that_chip_is_written(
+    tmp_path: Path, c3: Path, env: dict[str, str]
+) -> None:
+    """The boards that the tool knows are, here, for a chip that is always in its loader."""
+    for name in boards.names():
+        (tmp_path / "boards" / name).mkdir(parents=True)
+        own_board(tmp_path, name).rename(tmp_path / "boards" / name / "board.toml")
+    script = (
+        "import pathlib, sys; from buzon_host import paths; from buzon_host.__main__ import main\n"
+        f"paths.boards = lambda: pathlib.Path({str(tmp_path / 'boards')!r})\nsys.exit(main())"
+    )
+    (tmp_path / "ESP32_GENERIC_C3.toml").write_text(
+        (tmp_path / "boards" / "ESP32_GENERIC_C3" / "board.toml").read_text()
+    )
+    with RomLoader("esp32c3", c3) as rom:
+        command = [sys.executable, "-c", script, "flash", "--firmware", str(tmp_path / "c3.bin"), "--json"]
+        command += ["--port", rom.port]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["board"] == "ESP32_GENERIC_C3"
+    assert c3.read_bytes() == expected(c3)
+
+
 def test_the_firmware_is_not_merged_over_itself(tmp_path) -> None:
     board = boards.load("ESP32_GENERIC_C3")
     path = tmp_path / "firmware.bin"
     path.write_bytes(data := esp32_file(VFS))
-    given = firmware.load(path, board, any_version=True)
+    given = firmware.load(path, board)
     link = tmp_path / "link.bin"
     link.symlink_to(path)
     for output in (path, link):
@@ -198,7 +316,7 @@ def test_another_chip_is_not_written_to(c3: Path, run: Run) -> None:
         code, said, document = run(*arguments(c3, chip.port))
     assert (code, chip.blocks) == (1, 0)
     assert said.strip() == document["error"]
-    assert "is an ESP32, and ESP32_GENERIC_C3 has an ESP32-C3: name the right board with --board" in said
+    assert f"is an ESP32, and ESP32_GENERIC_C3 has an ESP32-C3: {ESP32_WANTED}.\n" in said
 
 
 # In the bootloader, the application, the first block of the file system, its middle and its end.
@@ -265,9 +383,11 @@ def test_no_port_and_no_firmware(c3: Path, run: Run) -> None:
     with RomLoader("esp32c3", c3) as chip, serial.Serial(chip.port, exclusive=True):
         code, said, _ = run(*arguments(c3, chip.port))
     assert (code, "is in use: close the program that has it open" in said) == (3, True), said
+    # What is connected, if anything, is not asked where the board is named and the port is not.
     code, said, _ = run("flash", "--board", "ESP32_GENERIC")
-    assert code == 2
-    assert "https://micropython.org/download/ESP32_GENERIC/" in said
+    assert (code, said) == (2, f"For ESP32_GENERIC, take {ESP32_FILE}, {THEN}\n")
+    code, said, _ = run("flash", "--board", "virtual")
+    assert (code, said) == (1, "virtual has no flash to write a firmware to: take another --board.\n")
 
 
 def used_board(c3: Path) -> bytes:
@@ -378,13 +498,13 @@ def test_merged_it_is_what_flash_writes(c3: Path, run: Run, tmp_path: Path) -> N
 def test_merged_for_an_esp32_it_begins_before_the_bootloader(tmp_path: Path) -> None:
     assert ESP32 is not None
     board = boards.load("ESP32_GENERIC")
-    given = firmware.load(ESP32, board, any_version=True)
+    given = firmware.load(ESP32, board)
     made = image.build(board, given)
     first, _ = merge.write(given, made, tmp_path / "all.bin")
     data = first.read_bytes()
     assert data[:0x1000] == b"\xff" * 0x1000
     assert data[0x1000 : 0x1000 + len(given.data)] == given.data
-    assert firmware.load(first, board, any_version=True).data[: len(given.data)] == given.data
+    assert firmware.load(first, board).data[: len(given.data)] == given.data
 
 
 # -- Picos
@@ -537,6 +657,73 @@ def test_the_only_drive_is_found(
     shutil.copytree(tmp_path / "media" / "RPI-RP2", tmp_path / "media" / "RPI-RP21")
     with pytest.raises(NoBoard, match="There are 2 boards: choose one with --drive"):
         drives.find(board)
+
+
+def test_a_pico_is_asked_too(tmp_path: Path, run: Run, pico: Callable[..., PicoDrive]) -> None:
+    file = (
+        "RPI_PICO_W-20*-v1.2[5-9]*.uf2 or a later version from https://micropython.org/download/RPI_PICO_W/"
+    )
+    with pico() as drive:
+        place = tmp_path / "drive"
+        code, said, _ = run("flash", "--drive", place)
+        assert (code, said) == (
+            2,
+            f"The chip at {place} is an RP2040: take --board RPI_PICO_W with {file}, {THEN}\n",
+        )
+        (tmp_path / "pico2.uf2").write_bytes(uf2_file(0xE48BFF59))
+        code, said, _ = run("flash", "--drive", place, "--firmware", tmp_path / "pico2.uf2")
+        assert code == 1
+        assert said.endswith(f"is for another chip than the RP2040 of RPI_PICO_W: take {file}.\n")
+        assert not drive.started
+        (tmp_path / "pico.uf2").write_bytes(uf2_file(0xE48BFF56))
+        code, said, document = run("flash", "--drive", place, "--firmware", tmp_path / "pico.uf2", "--yes")
+        assert (code, document["board"], drive.started) == (0, "RPI_PICO_W", True), said
+    code, said, _ = run("flash", "--drive", tmp_path)
+    assert (code, "is no drive of a board" in said) == (3, True)
+
+
+def test_the_only_board_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pico: Callable[..., PicoDrive]
+) -> None:
+    monkeypatch.delenv("BUZON_PORTS", raising=False)
+    monkeypatch.setattr(drives, "_mounted", lambda: sorted(tmp_path.glob("media/*")))
+    virtual = Found("/dev/pts/9", "virtual board", virtual=True)
+    running = Found("/dev/ttyACM0", "Pico", usb="2e8a:0005")
+    bridge = Found("/dev/ttyUSB0", "CP2102", usb="10c4:ea60")
+    found = [virtual, running]
+    monkeypatch.setattr(attached, "ports", lambda: found)
+    # Nothing but a Pico that runs its program: only a person can bring it into its loader.
+    with pytest.raises(NoBoard, match=r"No board was found: plug it in .* \(a Pico: hold its BOOTSEL button"):
+        attached.look()
+    (tmp_path / "flash").write_bytes(b"\xff" * MB)
+    monkeypatch.setenv("ESPTOOL_CFGFILE", str(tmp_path / "esptool.cfg"))
+    (tmp_path / "esptool.cfg").write_text(
+        "[esptool]\ncustom_reset_sequence = W0\ncustom_hard_reset_sequence = W0\n"
+    )
+    with RomLoader("esp32s3", tmp_path / "flash") as rom:
+        found.append(Found(rom.port, "USB JTAG", usb="303a:1001"))
+        seen = attached.look()
+    assert (seen.where, seen.chip, seen.only().name) == (rom.port, "ESP32-S3", "ESP32_GENERIC_S3")
+    found[2:] = [bridge]
+    pico()
+    (tmp_path / "media").mkdir()
+    (tmp_path / "drive").rename(tmp_path / "media" / "RPI-RP2")
+    place = tmp_path / "media" / "RPI-RP2"
+    with pytest.raises(NoBoard) as error:
+        attached.look()
+    assert str(error.value) == (
+        f"There are 2 boards: choose one with --port /dev/ttyUSB0 (CP2102), --drive {place} (RPI-RP2)."
+    )
+    found[2:] = []
+    seen = attached.look()
+    assert (seen.where, seen.chip, seen.only().name) == (str(place), "RP2040", "RPI_PICO_W")
+    # Where several boards have the chip, a person chooses.
+    monkeypatch.setattr(
+        boards, "fitting", lambda chip: [boards.load("RPI_PICO_W"), boards.load("RPI_PICO2_W")]
+    )
+    monkeypatch.setattr(firmware, "fitting", boards.fitting)
+    with pytest.raises(UsageError, match=r"take --board RPI_PICO_W with .*, or --board RPI_PICO2_W with "):
+        attached.look().only()
 
 
 def test_the_only_port_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

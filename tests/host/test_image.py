@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import tomllib
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from buzon_host.boards import Board
 from buzon_host.build import firmware, image, partitions, uf2
 from buzon_host.errors import BuzonError
 from buzon_host.virtual.interpreter import command
+from esptool.targets import CHIP_DEFS
 from firmware_files import APP, ESP32, VFS, esp32_file, needs_firmware, needs_micropython, uf2_file
 
 REAL = [name for name in boards.names() if name != "virtual"]
@@ -119,14 +121,13 @@ def test_the_display_that_was_chosen_is_in_it() -> None:
 @needs_firmware
 def test_the_partition_of_a_real_firmware() -> None:
     board = boards.load("ESP32_GENERIC")
-    with pytest.raises(firmware.FirmwareError, match=r"is MicroPython 1\.16, and Buzón needs 1\.25"):
-        firmware.load(ESP32, board)
-    real = firmware.load(ESP32, board, any_version=True)
-    assert (real.version, real.bytecode, real.offset) == ((1, 16), 5, 0x1000)
+    assert ESP32 is not None
+    real = firmware.load(ESP32, board)
+    assert (real.version, real.bytecode, real.offset) == ((1, 25), 6, 0x1000)
     assert [(one.label, one.offset, one.size) for one in real.table] == [
         ("nvs", 0x9000, 0x6000),
         ("phy_init", 0xF000, 0x1000),
-        ("factory", 0x10000, 0x180000),
+        ("factory", 0x10000, 0x1F0000),
         ("vfs", 0x200000, 0x200000),
     ]
     assert image.build(board, real).filesystem.offset == 0x200000
@@ -172,7 +173,12 @@ def test_the_code_is_in_the_romfs_where_there_is_one(tmp_path: Path) -> None:
     [
         (b"\xe9" * 10, "is no firmware for an ESP32-C3"),
         (b"hello" * 100, "is no firmware for an ESP32-C3"),
-        (esp32_file(VFS, chip=9), "is for an ESP32-S3, and ESP32_GENERIC_C3 has an ESP32-C3"),
+        (
+            esp32_file(VFS, chip=9),
+            "is for an ESP32-S3 (--board ESP32_GENERIC_S3), and ESP32_GENERIC_C3 has an ESP32-C3",
+        ),
+        (esp32_file(VFS, chip=13), "is for an ESP32-C6, and ESP32_GENERIC_C3 has an ESP32-C3"),
+        (esp32_file(VFS, chip=77), "is for another chip, and ESP32_GENERIC_C3 has an ESP32-C3"),
         (esp32_file(VFS)[:0x7000], "there is no partition table in it"),
         (esp32_file(VFS).replace(b"vfs\0", b"vfz\0"), "checksum is wrong"),
         (esp32_file(VFS, version="1.24.1"), "is MicroPython 1.24, and Buzón needs 1.25"),
@@ -185,6 +191,46 @@ def test_what_is_no_firmware_for_the_board_is_refused(tmp_path: Path, data: byte
     with pytest.raises(firmware.FirmwareError) as error:
         firmware.load(path, boards.load("ESP32_GENERIC_C3"))
     assert said in str(error.value)
+
+
+def test_the_file_to_take_is_named_by_a_pattern(tmp_path: Path) -> None:
+    """One that fits the names on micropython.org, and those of the plain variant only."""
+    for name in REAL:
+        pattern, _, rest = firmware.wanted(boards.load(name)).partition(" ")
+        assert rest == f"or a later version from https://micropython.org/download/{name}/"
+        end = pattern[-4:]
+        assert end == (".uf2" if name.startswith("RPI") else ".bin")
+        for fits in (
+            "20250415-v1.25.0",
+            "20250911-v1.26.1",
+            "20260406-v1.28.0",
+            "20250820-v1.27.0-preview.12.g1",
+        ):
+            assert fnmatchcase(f"{name}-{fits}{end}", pattern)
+        for other in (
+            "20241129-v1.24.1",
+            "SPIRAM-20250415-v1.25.0",
+            "OTA-20250415-v1.25.0",
+            "RISCV-20250415-v1.25.0",
+        ):
+            assert not fnmatchcase(f"{name}-{other}{end}", pattern)
+    if ESP32 is not None:
+        assert fnmatchcase(ESP32.name, firmware.wanted(boards.load("ESP32_GENERIC")).split()[0])
+    # A board of one's own has no page there: the one with its chip has.
+    text = (
+        (paths.boards() / "ESP32_GENERIC_S3" / "board.toml").read_text().replace("ESP32_GENERIC_S3", "HALL")
+    )
+    (tmp_path / "board.toml").write_text(text)
+    assert firmware.wanted(boards.load(tmp_path)) == firmware.wanted(boards.load("ESP32_GENERIC_S3"))
+    with pytest.raises(firmware.FirmwareError, match="has no flash to write a firmware to"):
+        firmware.wanted(boards.load("virtual"))
+
+
+def test_other_chips_are_named_as_esptool_does() -> None:
+    esptool = {getattr(chip, "IMAGE_CHIP_ID", None): chip.CHIP_NAME for chip in CHIP_DEFS.values()}
+    assert firmware._OTHERS.items() <= esptool.items()
+    mine = {chip.image_id: chip.title for chip in boards.CHIPS.values() if chip.image_id is not None}
+    assert mine.items() <= esptool.items()
 
 
 def test_a_firmware_without_the_partition_or_for_a_larger_flash(tmp_path: Path) -> None:

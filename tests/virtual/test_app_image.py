@@ -24,7 +24,7 @@ def flashed(folder: Path, name: str, chip: str) -> bytes:
     file = folder / "firmware.bin"
     real = ESP32 is not None and chip == "esp32"
     file.write_bytes(ESP32.read_bytes() if ESP32 and real else esp32_file(VFS, chip=board.soc.image_id))
-    given = firmware.load(file, board, any_version=real)
+    given = firmware.load(file, board)
     made = image.build(board, given)
     (folder / "chip").write_bytes(b"\xff" * (board.flash.kib * 1024))
     with RomLoader(chip, folder / "chip") as rom:

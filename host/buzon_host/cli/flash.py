@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .image import AnyVersion, Board, Display
+from .image import Display
 from .options import Json, Port, Yes
 from .output import Bar, Out
 
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from .. import boards
     from ..build import firmware as files
     from ..build.image import Image
+    from ..flash import attached
 
+Board = Annotated[
+    str | None,
+    typer.Option(
+        "--board",
+        help="A board's name (see: buzon boards), or a board.toml (default: the board that has the attached chip).",
+    ),
+]
 Firmware = Annotated[
     Path | None,
     typer.Option(
         "--firmware",
-        help="MicroPython for the board (required): a file from micropython.org (.bin; for a Pico .uf2).",
+        help="MicroPython for the board: a file from micropython.org (.bin; for a Pico .uf2). Without it, you are told "
+        "which one to take.",
     ),
 ]
 Drive = Annotated[
@@ -36,14 +45,13 @@ NoFiles = Annotated[
 
 
 def run(
-    board: Board,
+    board: Board = None,
     firmware: Firmware = None,
     port: Port = None,
     drive: Drive = None,
     display: Display = None,
     no_files: NoFiles = False,
     yes: Yes = False,
-    any_version: AnyVersion = False,
     json: Json = False,
 ) -> None:
     """Put MicroPython and Buzón onto a new board.
@@ -55,12 +63,15 @@ def run(
     from ..build import image
 
     out = Out(json)
-    target = boards.load(board).with_display(display)
+    target = boards.load(board).with_display(display) if board is not None else None
     if firmware is None:
-        raise UsageError(
-            f"Name a MicroPython firmware with --firmware: https://micropython.org/download/{target.name}/ has them."
-        )
-    given = files.load(firmware, target, any_version)
+        raise UsageError(_which(out, target, port, drive))
+    if target is None:
+        seen = _look(out, None, port, drive, stay=True)
+        target = seen.only().with_display(display)
+        out.note(f"{seen.text}: this is taken for --board {target.name}.")
+        port, drive = (None, Path(seen.where)) if target.soc.uf2_family is not None else (seen.where, None)
+    given = files.load(firmware, target)
     with out.progress() as bar:
         made = None
         if not no_files:
@@ -89,6 +100,34 @@ def run(
     same = f"; {result['skipped']} were there already" if result.get("skipped") else ""
     out.say(f"{target.name}: {result['written']} bytes written{same}. {seconds:.0f} s")
     out.say("Next: buzon " + ("install" if no_files else "provision"))
+
+
+def _look(
+    out: Out, board: "boards.Board | None", port: str | None, drive: Path | None, stay: bool
+) -> "attached.Attached":
+    from ..flash import attached
+
+    with out.progress() as bar:
+        bar.say("Looking for the chip")
+        return attached.look(board, port, drive, stay)
+
+
+def _which(out: Out, board: "boards.Board | None", port: str | None, drive: Path | None) -> str:
+    """Which firmware file to take: for `board`, which is compared with the chip if that was named; without a board, for
+    the chip that is attached."""
+    from ..build import firmware as files
+
+    then = "and name the file with --firmware."
+    take = f"take {files.wanted(board)}" if board is not None else ""
+    if board is not None and not port and not drive:
+        return f"For {board.name}, {take}, {then}"
+    seen = _look(out, board, port, drive, stay=False)
+    if board is None:
+        seen.check()
+        return f"{seen.text}: {files.for_chip(seen.chip)}, {then}"
+    if seen.chip != board.soc.title:
+        return f"{seen.text}, and {board.name} has an {board.soc.title}: {files.for_chip(seen.chip)}."
+    return f"{seen.text}, as {board.name} has: {take}, {then}"
 
 
 def _esp32(

@@ -18,7 +18,6 @@ Display = Annotated[
         "--display", help="The display, when it is not the board's usual one (buzon boards NAME lists them)."
     ),
 ]
-AnyVersion = Annotated[bool, typer.Option("--any-version", hidden=True)]
 FirmwareOrNone = Annotated[
     Path | None,
     typer.Option(
@@ -33,7 +32,6 @@ def run(
     output: Output,
     firmware: FirmwareOrNone = None,
     display: Display = None,
-    any_version: AnyVersion = False,
     json: Json = False,
 ) -> None:
     """Make the file system image of a board, with Buzón in it. `buzon flash` does that by itself."""
@@ -44,7 +42,7 @@ def run(
 
     out = Out(json)
     target = boards.load(board).with_display(display)
-    given = files.load(firmware, target, any_version) if firmware is not None else None
+    given = files.load(firmware, target) if firmware is not None else None
     with out.progress() as bar:
         bar.say(f"Compiling for {target.arch}")
         made = image.build(target, given)

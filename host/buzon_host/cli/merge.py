@@ -1,6 +1,6 @@
 """`buzon merge`: firmware and image in one file."""
 
-from .image import AnyVersion, Board, Display, Firmware, Output
+from .image import Board, Display, Firmware, Output
 from .options import Json
 from .output import Out
 
@@ -10,7 +10,6 @@ def run(
     firmware: Firmware,
     output: Output,
     display: Display = None,
-    any_version: AnyVersion = False,
     json: Json = False,
 ) -> None:
     """Make one file of MicroPython and Buzón, for factories.
@@ -25,7 +24,7 @@ def run(
 
     out = Out(json)
     target = boards.load(board).with_display(display)
-    given = files.load(firmware, target, any_version)
+    given = files.load(firmware, target)
     with out.progress() as bar:
         bar.say(f"Compiling for {target.arch}")
         made = image.build(target, given)

@@ -22,14 +22,14 @@ def find(board: Board, drive: Path | None = None) -> Path:
     if drive is not None:
         name = board_id(drive)
         if name is None:
-            raise NoBoard(f"{drive} is no drive of a board (it has no {INFO}): {loader_hint(board)}")
+            raise NoBoard(f"{drive} is no drive of a board (it has no {INFO}): {loader_hint(board.soc)}")
         if name != board.soc.drive:
             raise BuzonError(
                 f"The board at {drive} is an {name}, and {board.name} is an {board.soc.drive}: name the right board "
                 "with --board."
             )
         return drive
-    found = {place: name for place in _mounted() if (name := board_id(place)) is not None}
+    found = loaders()
     mine = [place for place, name in found.items() if name == board.soc.drive]
     if len(mine) == 1:
         return mine[0]
@@ -39,8 +39,13 @@ def find(board: Board, drive: Path | None = None) -> Path:
         other = ", ".join(f"{place} ({name})" for place, name in found.items())
         raise BuzonError(f"There is no {board.soc.drive}, but {other}: name the right board with --board.")
     raise NoBoard(
-        f"No drive of a {board.name} is here (one in another place is named with --drive): {loader_hint(board)}"
+        f"No drive of a {board.name} is here (one in another place is named with --drive): {loader_hint(board.soc)}"
     )
+
+
+def loaders() -> dict[Path, str]:
+    """The drives of loaders that are mounted, and what `board_id` says of each."""
+    return {place: name for place in _mounted() if (name := board_id(place)) is not None}
 
 
 def board_id(drive: Path) -> str | None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from ..board.find import Found, boards, only_named
 from ..board.printable import escape
-from ..boards import Board
+from ..boards import CHIPS, Board, Serial
+from ..build.firmware import for_chip
 from ..errors import BuzonError, NoBoard
 from ..wiring import loader_hint
 from .plan import Piece
@@ -72,6 +73,18 @@ def _choices(found: list[Found]) -> str:
     return ", ".join(f"{one.port} ({one.what})" for one in found)
 
 
+def chip_at(board: Board | None, port: str, stay: bool) -> str:
+    """The title of the chip at `port`; nothing is written. Raises BuzonError. `stay`: it stays in its loader."""
+    after = "no-reset" if stay else "hard-reset"
+    text = _esptool(
+        board, port, "auto", ["read-mac"], after=after, baud=(board.serial if board else Serial()).baud
+    )
+    found = _CHIP.search(text)
+    if found is None:
+        raise trouble(text, board, port)
+    return found[1]
+
+
 def look(board: Board, port: str, offset: int) -> Seen:
     """Which chip it is, and what is at `offset`. Raises BuzonError if it is not the board's chip."""
     with tempfile.TemporaryDirectory(prefix="buzon-") as folder:
@@ -84,8 +97,8 @@ def look(board: Board, port: str, offset: int) -> Seen:
         seen = Seen(chip[1] if chip else "", mac[1] if mac else "", start.read_bytes())
     if seen.chip != board.soc.title:
         raise BuzonError(
-            f"The chip at {port} is an {escape(seen.chip)}, and {board.name} has an {board.soc.title}: name the right "
-            "board with --board (buzon boards lists them)."
+            f"The chip at {port} is an {escape(seen.chip)}, and {board.name} has an {board.soc.title}: "
+            f"{for_chip(seen.chip)}."
         )
     return seen
 
@@ -122,7 +135,7 @@ def write(board: Board, port: str, todo: list[Piece], progress: Progress) -> Wri
 
 
 def _esptool(
-    board: Board,
+    board: Board | None,
     port: str,
     chip: str,
     arguments: list[str],
@@ -130,17 +143,21 @@ def _esptool(
     line: Callable[[str], None] = lambda text: None,
     baud: int = 0,
 ) -> str:
-    """Runs esptool to its end; `line` gets each line of output. Raises what `trouble` makes of its error."""
-    manual = board.serial.reset == "none"
+    """Runs esptool to its end; `line` gets each line of output. Raises what `trouble` makes of its error.
+
+    Without a board: as all of them can be reached, without a stub.
+    """
+    serial = board.serial if board is not None else Serial(stub=False)
+    manual = serial.reset == "none"
     command = [sys.executable, "-P", "-m", "esptool", "--chip", chip, "--port", port]
-    command += ["--baud", str(baud or board.serial.flash_baud)]
+    command += ["--baud", str(baud or serial.flash_baud)]
     command += [
         "--before",
         "no-reset" if manual else "default-reset",
         "--after",
         "no-reset" if manual else after,
     ]
-    if not board.serial.stub:
+    if not serial.stub:
         command.append("--no-stub")
     # Whole lines without colours, as they are parsed here. esptool does not get our passwords.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("BUZON_")}
@@ -172,14 +189,14 @@ def _lines(process: "subprocess.Popen[bytes]") -> Iterator[str]:
         yield raw.decode("utf-8", "replace").strip()
 
 
-def trouble(text: str, board: Board, port: str) -> BuzonError:
+def trouble(text: str, board: Board | None, port: str) -> BuzonError:
     """What esptool's last words mean for a person."""
-    hint = loader_hint(board)
+    hint = loader_hint(board.soc if board is not None else CHIPS["esp32"])
     again = "run the same command again: what is written already is kept."
     last = "\n".join(text.splitlines()[-_TAIL:])
     wrong = re.search(r"This chip is (\S+), not (\S+)\.", last)
     if wrong:
-        return BuzonError(f"The chip at {port} is an {escape(wrong[1])}: name the right board with --board.")
+        return BuzonError(f"The chip at {port} is an {escape(wrong[1])}: {for_chip(wrong[1])}.")
     if "Could not open" in last:
         if re.search(r"Permission denied|Errno 13", last):
             return NoBoard(
@@ -195,7 +212,7 @@ def trouble(text: str, board: Board, port: str) -> BuzonError:
         return NoBoard(f"The chip at {port} did not go to its loader: {hint}")
     if "Failed to connect" in last:
         return NoBoard(f"No chip answers at {port}: {hint}")
-    if "will not fit in" in last or "larger than detected flash size" in last:
+    if board is not None and ("will not fit in" in last or "larger than detected flash size" in last):
         found = re.search(r"fit in (\d+) bytes|goes past (\S+) by", last)
         size = f"{int(found[1]) // 1024} KB" if found and found[1] else found[2] if found else "less"
         return BuzonError(

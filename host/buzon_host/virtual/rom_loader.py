@@ -1,7 +1,8 @@
 """An emulated ESP32 in its ROM loader, on a pty: what esptool talks to with `--no-stub`. Its flash is a file.
 
-The loader's commands are those of Espressif's "Serial Protocol". The flash behaves like NOR flash: erasing
-sets a sector to 0xFF, programming only clears bits. It can be made to fail: see `RomLoader`.
+The loader's commands and their SLIP packets are those of esptool's documentation, "Serial Protocol". The flash
+behaves like NOR flash: erasing sets a sector to 0xFF, programming only clears bits. It can be made to fail: see
+`RomLoader`.
 """
 
 import os
@@ -28,6 +29,7 @@ _CHIPS = {
     "esp32": (None, 0x00F01D83, 0x3FF42000, 0x80, 0x24, 0x3FF5A004),
     "esp32s3": (9, 0x9, 0x60002000, 0x58, 0x20, 0x60007044),
     "esp32c3": (5, 0x1B31506F, 0x60002000, 0x58, 0x20, 0x60008844),
+    "esp32c6": (13, 0x2CE0806F, 0x60003000, 0x58, 0x20, 0x600B0844),
 }
 MAC = "24:0a:c4:12:34:56"
 _CLOCK = {0x3FF40014: 347}  # an ESP32's UART divides 40 MHz by this for 115,200 baud
@@ -36,7 +38,7 @@ _CLOCK = {0x3FF40014: 347}  # an ESP32's UART divides 40 MHz by this for 115,200
 class RomLoader:
     """A chip that waits for a download. `port` is its serial port; use it with `with`.
 
-    `chip`: esp32, esp32s3 or esp32c3. `flash`: the file; its size is the flash's (1 MB times a power of two).
+    `chip`: esp32, esp32s3, esp32c3 or esp32c6. `flash`: the file; its size is the flash's (1 MB times a power of two).
     `pull_at`: the cable is pulled at this block of data (counted from 1). `fail_at`: programming this block
     and all later ones fails. `stuck`: a byte of the flash whose lowest bit stays 0. `silent`: it does not
     answer. `link`: another name for the port. `blocks` counts the blocks of data that were received.
