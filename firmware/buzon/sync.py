@@ -17,11 +17,8 @@ from .errors import (
     E_EMPTY,
     E_FLASH_FULL,
     E_NO_TOP,
-    E_NO_UIDL,
-    E_NOT_CONFIRMED,
     E_REFUSED,
     E_SIZE,
-    ConfigError,
     LinkError,
     RemoteProtocolError,
     ServerError,
@@ -77,7 +74,7 @@ class Session:
     messages; `top`: `no`: the server has no TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had
     said was deleted; `dele`: the key of a message that it has deleted, as it said; `listed`: how many were
     listed when a session ended early after deleting; `hollow`: after that, as many were listed again;
-    `spent`: the beginnings of the keys of what it deleted.
+    `spent`: the beginnings of the keys of what it deleted; `same`: see `policy.nameless`.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -147,6 +144,7 @@ class Session:
         # Whether a number is listed with another size than recorded: a function, once sizes were compared.
         self.mismatch: "Any" = None
         self.news = 0  # octets of those that are new, as announced
+        self._nameless = False  # the server has no unique ids
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
@@ -169,7 +167,7 @@ class Session:
             self.before = 0
         self.delete = delete  # whatever is stored
         # Nothing that is stored ever stays on the server.
-        self._plain = delete and not (
+        self.plain = delete and not (
             self._parts or self._most or spool.full == "headers" or account.get("start") == "now"
         )
         # Messages that are here may be listed under other ids than they came with.
@@ -222,6 +220,10 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
+        if self._nameless:
+            from .policy.nameless import ended
+
+            ended(self)
         if self.deleted:
             self.memory["dele"] = self._dele
         if self.more:
@@ -229,7 +231,7 @@ class Session:
         if not self.delete or self.alone or self.kept or self.more or self.error:
             return
         self.memory["gone"] = True
-        if self.deleted and self._plain:
+        if self.deleted and self.plain:
             try:
                 self.journal.close()
             except StoreError as err:
@@ -276,7 +278,7 @@ class Session:
             unload()
         yield from self._in_vain()
         window = Window(_WIDE if _free() >= _PLENTY else WINDOW)
-        if not self._plain or self.journal.apart:
+        if not self.plain or self.journal.apart:
             from .policy.collect import Collect
 
             if (yield from Collect(self, window).run()):
@@ -364,9 +366,7 @@ class Session:
         def each(n: int, uid: bytes) -> None:
             nonlocal count, known, highest
             if not uid:  # it is a message all the same, known by its content
-                again = n <= highest and (
-                    window.has(n) or window.n < count
-                )  # the number may have come before
+                again = n <= highest and window.has(n)  # listed twice
                 highest = max(highest, n)
                 if not again and first <= count - known < first + most:
                     window.add(n.to_bytes(8, "big"), n)
@@ -405,15 +405,14 @@ class Session:
         if not window.n and (self._sizes_due or (not count and ok and self.memory.get("unlisted", True))):
             yield from self._sizes(window)
         if by_uid and not ok:
-            yield from self.count()
-            if not self.listed:
+            from .policy.nameless import begin
+
+            found = yield from begin(self)
+            del begin
+            unload()
+            if not found:
                 return False, 0, 0
-            if self.pop.caps and b"UIDL" in self.pop.caps:
-                raise ServerError(E_REFUSED, "UIDL")  # it should work, and may do so a moment later
-            if self.held:  # otherwise everything would be fetched again at every poll
-                raise ConfigError(E_NOT_CONFIRMED, self.account.get("host", ""))
-            if not self._plain:
-                raise ServerError(E_NO_UIDL, "UIDL")
+            self._nameless = True
             by_uid = False
 
         if not by_uid:
@@ -426,12 +425,11 @@ class Session:
                     window.state[window.n - 1] = BY_CONTENT
                 count += 1
 
-            try:
-                yield from self.pop.list(line)
-            except ServerError:  # there is no listing, but the numbers are known all the same
-                yield from self.count()
-                for n in range(1, self.listed + 1):
-                    line(n, 0)
+            from .policy.nameless import listing
+
+            yield from listing(self, line)
+            del listing
+            unload()
         return by_uid, count, count - known
 
     def handle(self, window: Window) -> "Dialogue[None]":
@@ -754,7 +752,7 @@ class Session:
             if (
                 known
             ):  # if it is known by its uid it stays until it alone has that, unless all go: each is looked at
-                return (self._plain or key != window.key(i)) and not doubt
+                return (self.plain or key != window.key(i)) and not doubt
         if state == WHOLE:  # the record comes before the removal, which `mend` can finish
             was = self.journal.state(key)  # the person may have read or deleted it meanwhile
             if not was & PART:

@@ -16,6 +16,7 @@ ODDITIES = (
     "uid-blank",  # lines without an id
     "uid-with-blanks",
     "uid-left-out",  # no line for a message
+    "no-uidl",
     "order",  # listings in other order, another each time
     "size-lf",  # LIST counts LF for CRLF
     "size-larger",
@@ -262,11 +263,12 @@ class Odd(model.Drop):
             self.listings += 1
             if self.listings > self.passes:
                 raise AssertionError("a session without an end")
-            refused = verb == b"LIST" and "list-refused" in self.ways
+            refused = ("list-refused" if verb == b"LIST" else "no-uidl") in self.ways
             self.out += b"-ERR no\r\n" if refused else self.listing(verb)
         elif verb == b"STAT":
             n = 0 if "stat-wrong" in self.ways else len(self.session_mail)
-            self.out += b"+OK %d 1\r\n" % n
+            octets = sum(self.size(m) for m in self.session_mail) if "no-uidl" in self.ways else 1
+            self.out += b"+OK %d %d\r\n" % (n, octets)
         elif verb in (b"RETR", b"TOP", b"DELE") and one is None:
             self.out += b"-ERR no\r\n"
         elif verb == b"RETR":
@@ -332,11 +334,9 @@ class Odd(model.Drop):
         for each in held:
             if each not in known:
                 self.wrong.append(("damaged", each[:30]))
-        blind = {"list-refused", "uid-number"} <= self.was or {
-            "list-refused",
-            "stat-wrong",
-            "uid-left-out",
-        } <= self.was  # nothing says that it is there
+        blind = {"list-refused", "uid-number"} <= self.was or (
+            {"list-refused", "stat-wrong"} <= self.was and self.was & {"uid-left-out", "no-uidl"}
+        )  # nothing says that it is there
         if said and not session_error and not blind:
             for m in self.mail:
                 if m.sessions > 2 and not [f for f in list(m.served) + m.forms if f in held]:
@@ -371,6 +371,8 @@ def campaign(ways, seed=1, keep="delete", polls=6, start=7, caps=None, batch=1, 
     drop = Odd(ways, seed)
     drop.keep = keep
     drop.caps = caps or model.CAPS
+    if "no-uidl" in ways:
+        drop.caps = drop.caps.replace(b"UIDL\r\n", b"")
     board = model.Board()
     board.now = 1000000
     drop.add(start)

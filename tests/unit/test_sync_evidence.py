@@ -185,6 +185,51 @@ def test_a_server_that_never_deletes_is_told_however_much_there_is():
     assert b"TOP" not in drop.commands  # nothing is compared any more
 
 
+def test_a_server_without_uidl_that_never_deletes_is_told_and_left_alone_until_it_has_other_mail():
+    for n in (3, MANY):
+        drop = Keeps(numbered([text(i, i % 50) for i in range(n)]))
+        drop.caps = b"TOP\r\n"
+        drop.has_uidl = False
+        drop.passes = 400
+        board = Board()
+        codes = tries(board, drop, 10)
+        assert codes[-1] == errors.E_STAYS and codes[0] == 0, codes
+        before = len(drop.retrieved)
+        assert tries(board, drop, 2) == [errors.E_STAYS] * 2
+        assert len(drop.retrieved) == before  # nothing is fetched any more
+        drop.mail.append((n + 1, b"", text(n, 60)))
+        tries(board, drop, 4)
+        board.check([m[2] for m in drop.mail])
+
+
+def test_a_server_without_uidl_that_deletes_may_get_the_same_mail_again_and_again():
+    """A device that sends the same text each hour: it is taken each time."""
+    board = Board()
+    for _ in range(8):
+        drop = Drop(numbered([text(1)]))
+        drop.caps = b"TOP\r\n"
+        drop.has_uidl = False
+        tries(board, drop, 3)
+        assert drop.mail == []
+
+
+def test_lines_without_an_id_in_any_order_are_messages_however_many_there_are():
+    n = MANY // 2
+    orders = (lambda m: m[::-1], lambda m: m[50:] + m[:50], lambda m: m[1::2] + m[::2])
+    for order in orders:
+        for keep in ("delete", "forever"):
+            texts = [text(i, i % 50) for i in range(n)]
+            mail = [(i, b"" if i % 9 == 3 else uid, body) for i, uid, body in numbered(texts)]
+            drop = Drop(mail)
+            drop.order = order
+            drop.passes = 400
+            board = Board()
+            board.session(drop, keep=keep)
+            while board.session(drop, keep=keep)[0].more:
+                pass
+            board.check(texts)
+
+
 def test_cut_after_the_mail_was_stored_it_is_deleted_by_the_next_session_each_time():
     """What a session closed, two sessions ago, says nothing of what came since."""
     board = Board()

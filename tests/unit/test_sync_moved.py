@@ -7,6 +7,9 @@ sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rind
 
 from buzon import errors
 from buzon.store import fs
+from buzon.store.journal import DELETED, LEFT
+from buzon.store.leave import leave
+from buzon.store.spool import key_of
 from test_sync_model import Board, Cut, Drop, numbered, stored
 
 MANY = 300 if sys.implementation.name == "cpython" else 150
@@ -321,3 +324,29 @@ def test_one_id_that_is_used_again_in_a_large_mailbox_costs_a_few_listings():
             assert drop.listings < 12, (n, drop.listings)
         board.check(texts + [text(9999, 999)])
         assert drop.retrieved == [text(9999, 999)]
+
+
+def test_what_was_removed_here_stays_away_when_the_mailbox_moves():
+    """Wiped, evicted, or deleted by a person: as far as a header with something unique, and a size, tell."""
+    texts = [b"Message-ID: <%d@x>\r\n" % i + text(i, 30) for i in range(60)]
+    for kind in (DELETED, LEFT):
+        for fetch in ("full", "headers"):
+            board = Board()
+            board.session(Drop(numbered(texts)), keep="forever", fetch=fetch)
+            for i in range(0, 60, 2):
+                leave(
+                    board.journal,
+                    board.spool,
+                    key_of(b"uid-%d" % i),
+                    kind,
+                    board.journal.state(key_of(b"uid-%d" % i)),
+                )
+            new = b"Message-ID: <new@x>\r\n" + text(99, 28)
+            drop = Drop(numbered(texts[30:] + texts[:30] + [new], b"moved-%d"))
+            for _ in range(2):
+                assert settle(board, drop, keep="forever", fetch=fetch) is None
+            board.check(texts[1::2] + [new]) if fetch == "full" else None
+            assert len(heads(board) or stored(board.spool)) == 31
+            drop.retrieved = []
+            settle(board, drop, keep="forever", fetch=fetch)
+            assert drop.retrieved == []

@@ -75,6 +75,13 @@ class Moved:
                 if some.n == some.size:
                     yield from self._choose(some, found)
         yield from self._choose(some, found)
+        if not self._session.delete:
+            for _, _, _, _, crc, key in self._session.journal.records():
+                if crc and self._window.find(key) < 0 and some.find(key) < 0:
+                    some.add(key)
+                    if some.n == some.size:
+                        yield from self._choose(some, found)
+            yield from self._choose(some, found)
         if found.n:
             yield from self._unlisted(found)
         return self if self._free or again(self._window) else None
@@ -84,7 +91,7 @@ class Moved:
         self._session.journal.mark(some)
         for i in range(some.n):
             kind = some.kind[i]
-            if not here(kind) or (kind & ABSENT and not self._content):
+            if kind & ABSENT and not (self._content and here(kind)):
                 continue
             if self._fits(some.said[i], some.octets[i]):
                 found.add(some.key(i))
@@ -143,7 +150,7 @@ class Moved:
                 return named and _open(self._window, i) and key not in self._pairs
             return self._take(key, named, False)
 
-        key = find(self._session, path, block, end, free)
+        key = find(self._session, path, block, end, free) or self._was_here(path, block, new)
         if key:
             if named and journal.state(new):  # its headers came under that id
                 from ..store.rekey import NOBODY, rekey
@@ -155,6 +162,28 @@ class Moved:
             if self._window.find(key) < 0:
                 self._take(key, named, True)
         return bool(key)
+
+    def _was_here(self, path: str, block: bytearray, new: bytes) -> bytes:
+        """The key of a message that a person removed and that is the one that came, as far as its beginning, its
+        size and a header with something unique can tell; or b"". The server's copy stays, so little depends on it."""
+        if not new or self._session.delete:
+            return b""
+        from ..store.leave import mark
+        from ..store.witness import named
+
+        journal = self._session.journal
+        i = self._window.find(new)
+        octets = self._window.octets[i] if i >= 0 else 0
+        crc = mark(path)
+        for _, _, _, _, each, key in journal.records():
+            if (
+                each == crc
+                and octets
+                and journal.known(key) == (octets, crc)
+                and self._take(key, True, False)
+            ):
+                return bytes(key) if named(path, block) else b""
+        return b""
 
     def _take(self, key: bytes, named: bool, away: bool) -> bool:
         """Whether its bit is set; `away`: then it is no more."""

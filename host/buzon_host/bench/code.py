@@ -37,6 +37,7 @@ MORE = {
         "policy/doubt",
         "policy/evict",
         "policy/moved",
+        "policy/nameless",
         "policy/prove",
         "policy/purge",
         "policy/unlisted",
