@@ -74,7 +74,7 @@ class Session:
     messages; `top`: `no`: the server has no TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had
     said was deleted; `dele`: the key of a message that it has deleted, as it said; `listed`: how many were
     listed when a session ended early after deleting; `hollow`: after that, as many were listed again;
-    `spent`: the beginnings of the keys of what it deleted; `same`: see `policy.nameless`.
+    `spent`: the beginnings of the keys of what it deleted; `deleted`: see `policy.unlisted`.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -144,7 +144,6 @@ class Session:
         # Whether a number is listed with another size than recorded: a function, once sizes were compared.
         self.mismatch: "Any" = None
         self.news = 0  # octets of those that are new, as announced
-        self._nameless = False  # the server has no unique ids
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
@@ -167,7 +166,7 @@ class Session:
             self.before = 0
         self.delete = delete  # whatever is stored
         # Nothing that is stored ever stays on the server.
-        self.plain = delete and not (
+        self._plain = delete and not (
             self._parts or self._most or spool.full == "headers" or account.get("start") == "now"
         )
         # Messages that are here may be listed under other ids than they came with.
@@ -199,11 +198,17 @@ class Session:
             and self.memory.get("flight", ADVICE) == ADVICE
         )
         try:
-            yield from self._maildrop()
+            by_uid = yield from self._maildrop()
         finally:
             self.spool.abort()
             self.journal.flush()
         yield from self._quit()
+        if not by_uid:
+            from .policy.unlisted import close
+
+            close(self)
+            del close
+            unload()
         memory = self.memory
         if self.more and self._tried:
             memory["listed"] = self.listed
@@ -220,10 +225,6 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
-        if self._nameless:
-            from .policy.nameless import ended
-
-            ended(self)
         if self.deleted:
             self.memory["dele"] = self._dele
         if self.more:
@@ -231,7 +232,7 @@ class Session:
         if not self.delete or self.alone or self.kept or self.more or self.error:
             return
         self.memory["gone"] = True
-        if self.deleted and self.plain:
+        if self.deleted and self._plain:
             try:
                 self.journal.close()
             except StoreError as err:
@@ -267,7 +268,8 @@ class Session:
 
     # -- the maildrop, a window at a time
 
-    def _maildrop(self) -> "Dialogue[None]":
+    def _maildrop(self) -> "Dialogue[bool]":
+        """False: the server has mail and no unique ids."""
         self.spool.forget()
         if self.journal.gone >= _GONE and self._sure():
             from .policy.purge import purge
@@ -278,12 +280,12 @@ class Session:
             unload()
         yield from self._in_vain()
         window = Window(_WIDE if _free() >= _PLENTY else WINDOW)
-        if not self.plain or self.journal.apart:
+        if not self._plain or self.journal.apart:
             from .policy.collect import Collect
 
             if (yield from Collect(self, window).run()):
-                return
-        yield from self._empty(window)
+                return True
+        return (yield from self._empty(window))
 
     def _in_vain(self) -> "Dialogue[None]":
         """Delete nothing if the last session ended early after deleting and all that it deleted is still
@@ -298,8 +300,8 @@ class Session:
             else:
                 self.memory.pop("hollow", None)
 
-    def _empty(self, window: Window) -> "Dialogue[None]":
-        """Fetch what is not here, and delete everything that is."""
+    def _empty(self, window: Window) -> "Dialogue[bool]":
+        """Fetch what is not here, and delete everything that is. False: the server has mail and no unique ids."""
         by_uid = True
         still = False  # this server goes on listing what was deleted, which RFC 1939 section 5 does not allow
         total = -1
@@ -321,7 +323,7 @@ class Session:
                 if not self.newest:
                     continue
             if not window.n:
-                return
+                break
             if by_uid:
                 self.spool.mark(window, STORED, NEW)
                 self.journal.mark(window)
@@ -332,10 +334,11 @@ class Session:
             yield from self.handle(window)
             done += window.n
             if self.more or done >= total:
-                return
+                break
             yield from self.settle()
             if not still:
                 gone += self.deleted - deleted
+        return by_uid
 
     def fill(
         self,
@@ -405,14 +408,13 @@ class Session:
         if not window.n and (self._sizes_due or (not count and ok and self.memory.get("unlisted", True))):
             yield from self._sizes(window)
         if by_uid and not ok:
-            from .policy.nameless import begin
+            from .policy.unlisted import begin
 
-            found = yield from begin(self)
+            found = yield from begin(self, self._plain)
             del begin
             unload()
             if not found:
                 return False, 0, 0
-            self._nameless = True
             by_uid = False
 
         if not by_uid:
@@ -425,10 +427,10 @@ class Session:
                     window.state[window.n - 1] = BY_CONTENT
                 count += 1
 
-            from .policy.nameless import listing
+            from .policy.unlisted import list
 
-            yield from listing(self, line)
-            del listing
+            yield from list(self, line)
+            del list
             unload()
         return by_uid, count, count - known
 
@@ -752,7 +754,7 @@ class Session:
             if (
                 known
             ):  # if it is known by its uid it stays until it alone has that, unless all go: each is looked at
-                return (self.plain or key != window.key(i)) and not doubt
+                return (self._plain or key != window.key(i)) and not doubt
         if state == WHOLE:  # the record comes before the removal, which `mend` can finish
             was = self.journal.state(key)  # the person may have read or deleted it meanwhile
             if not was & PART:

@@ -139,7 +139,7 @@ class Moved:
         """Whether the message that came is one of them; each can stand for one message only. `end`: of its
         name; `new`: its key, or b"" if it is known by its content; `said`: the size that the server announced,
         if that is not its size: then the server must have announced the same for the one that is here."""
-        named = bool(new)
+        by_uid = bool(new)
         journal = self._session.journal
 
         def free(key: bytes) -> bool:
@@ -147,20 +147,20 @@ class Moved:
                 return False
             i = self._window.find(key)
             if i >= 0:
-                return named and _open(self._window, i) and key not in self._pairs
-            return self._take(key, named, False)
+                return by_uid and _open(self._window, i) and key not in self._pairs
+            return self._take(key, by_uid, False)
 
         key = find(self._session, path, block, end, free) or self._was_here(path, block, new)
         if key:
-            if named and journal.state(new):  # its headers came under that id
+            if by_uid and journal.state(new):  # its headers came under that id
                 from ..store.rekey import NOBODY, rekey
 
                 self._session.spool.remove(self._session.spool.name(new, True))
                 rekey(journal, self._session.spool, {new: NOBODY})
-            if named:
+            if by_uid:
                 self._pairs[key] = new
             if self._window.find(key) < 0:
-                self._take(key, named, True)
+                self._take(key, by_uid, True)
         return bool(key)
 
     def _was_here(self, path: str, block: bytearray, new: bytes) -> bytes:
@@ -185,7 +185,7 @@ class Moved:
                 return bytes(key) if named(path, block) else b""
         return b""
 
-    def _take(self, key: bytes, named: bool, away: bool) -> bool:
+    def _take(self, key: bytes, by_uid: bool, away: bool) -> bool:
         """Whether its bit is set; `away`: then it is no more."""
         at = 0
         for kind, change, _, _, _, each in self._session.journal.records():
@@ -198,7 +198,7 @@ class Moved:
         if (
             at >> 3 >= len(free)
             or not free[at >> 3] & bit
-            or (named and not fresh(self._session.journal, key))
+            or (by_uid and not fresh(self._session.journal, key))
         ):
             return False
         if away:

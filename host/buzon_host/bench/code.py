@@ -37,7 +37,6 @@ MORE = {
         "policy/doubt",
         "policy/evict",
         "policy/moved",
-        "policy/nameless",
         "policy/prove",
         "policy/purge",
         "policy/unlisted",
