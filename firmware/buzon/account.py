@@ -80,8 +80,10 @@ class Account:
         self.spool.prepare()
         self.journal.open(self.spool)
         self._reserve()
-        # Filters in earlier settings may have left messages to be judged.
-        self._sifts = self._sifts or any(name.endswith(".top") for _, name in self.spool.files())
+        if not (
+            self._sifts or self.spool.closed
+        ):  # filters in earlier settings may have left messages to be judged
+            self._sifts = any(name.endswith(".top") for _, name in self.spool.files())
 
     def _reserve(self) -> None:
         """Keep the reserve that changes are written to when the flash is full."""
@@ -192,6 +194,8 @@ class Account:
                 raised, _ = self.learn(raised)
                 error = error if self.minor else raised
             self._sift(arrived)
+            if not raised:
+                self.spool.close()
         except MailError as err:
             error = error or err
             self.minor = False

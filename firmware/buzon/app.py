@@ -272,7 +272,7 @@ class App:
         new = sum(account.journal.new for account in self.accounts)
         for key in news:
             try:
-                mail = envelope.read(account.spool, account.spool.name(key))
+                mail = envelope.read(account.spool, account.journal.name(account.spool, key))
             except Exception as err:  # the other messages are announced all the same
                 self._caught(err, "alert ")
                 continue

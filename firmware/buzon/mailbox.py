@@ -128,6 +128,7 @@ class Mailbox:
                 sure=clock.trusted,
             )
             yield from session.work()
+            self.spool.close()
         except (RemoteProtocolError, GeneratorExit):  # GeneratorExit: the link ended it
             if session:
                 self._late = session.cut_off()
@@ -152,4 +153,4 @@ class Mailbox:
     def messages(self) -> "Iterator[tuple[str, int, bool]]":
         """(file name, time of arrival, seen) of each message stored here, latest first."""
         for key, time, seen in self.journal.newest():
-            yield self.spool.name(key), time, seen
+            yield self.journal.name(self.spool, key), time, seen

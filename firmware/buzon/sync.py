@@ -25,7 +25,7 @@ from .errors import (
     StoreError,
 )
 from .plugins import unload
-from .store.journal import AGREED, ARRIVED, DELETED, DOUBT, LEFT, MISSES, PART, SEEN, STATE, UNNAMED
+from .store.journal import AGREED, ARRIVED, DELETED, DOUBT, LEFT, MISSES, PART, SEEN, STATE, UNNAMED, here
 from .store.spool import AGAIN, BY_CONTENT, CHECK, GOING, NEW, STORED, TOP, UNSURE, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
@@ -74,7 +74,9 @@ class Session:
     messages; `top`: `no`: the server has no TOP; `quit`: it hangs up at QUIT; `vain`: it listed what it had
     said was deleted; `dele`: the key of a message that it has deleted, as it said; `listed`: how many were
     listed when a session ended early after deleting; `hollow`: after that, as many were listed again;
-    `spent`: the beginnings of the keys of what it deleted; `deleted`: see `policy.unlisted`.
+    `spent`: the beginnings of the keys of what it deleted; `deleted`: see `policy.unlisted`; `expire`: the
+    server deletes at QUIT what was retrieved; `few`: how many messages a session may work on, after
+    cuts (-1: after one).
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError
@@ -147,6 +149,9 @@ class Session:
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
+        # How many messages a session works on before QUIT, after two were cut off before they got anywhere; else 0.
+        self._few: int = max(0, self.memory.get(b"few", 0))
+        self._posted: "List[bytes]" = []  # the keys of these messages
         self._sizes_due = False  # the reply to LIST is due
         self._flight = _FLIGHT if hurry else 0x3FFFFFFF
         self._hurry: "Callable[[], bool]" = hurry or (lambda: False)
@@ -225,13 +230,15 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
+        self.memory[b"few"] = 2 * self._few if self._few < WINDOW else 0
         if self.deleted:
             self.memory["dele"] = self._dele
         if self.more:
             self.memory["spent"] = bytes(self.gone[-_SPENT_MAX:])
         if not self.delete or self.alone or self.kept or self.more or self.error:
             return
-        self.memory["gone"] = True
+        if self._plain or not self.journal.apart:  # no headers of what is still there
+            self.memory["gone"] = True
         if self.deleted and self._plain:
             try:
                 self.journal.close()
@@ -242,6 +249,9 @@ class Session:
         """The connection broke, or nothing came any more. Some servers cannot take commands in flight, so
         this one gets one at a time from now on. True: only the reply to QUIT was missing, and nothing depends
         on it or this server never sends one: the next listing tells what has become of the mail."""
+        memory = self.memory
+        if not self.fetched:  # it got nowhere
+            memory[b"few"] = max(1, (self._few or 2 * WINDOW) // 2) if memory.get(b"few") else -1
         if self.leaving and not self.pop.due:
             again = not self.deleted or self.memory.get("quit", False)
             self.memory["quit"] = True
@@ -270,7 +280,6 @@ class Session:
 
     def _maildrop(self) -> "Dialogue[bool]":
         """False: the server has mail and no unique ids."""
-        self.spool.forget()
         if self.journal.gone >= _GONE and self._sure():
             from .policy.purge import purge
 
@@ -279,7 +288,7 @@ class Session:
             del purge
             unload()
         yield from self._in_vain()
-        window = Window(_WIDE if _free() >= _PLENTY else WINDOW)
+        window = Window(self._few or (_WIDE if _free() >= _PLENTY else WINDOW))
         if not self._plain or self.journal.apart:
             from .policy.collect import Collect
 
@@ -325,15 +334,15 @@ class Session:
             if not window.n:
                 break
             if by_uid:
-                self.spool.mark(window, STORED, NEW)
                 self.journal.mark(window)
                 for i in range(window.n):
-                    if window.kind[i] & STATE == DELETED and window.state[i] == NEW:
+                    kind = window.kind[i]
+                    if window.state[i] == NEW and not kind & PART and (here(kind) or kind & STATE == DELETED):
                         window.state[i] = STORED
             deleted = self.deleted
             yield from self.handle(window)
             done += window.n
-            if self.more or done >= total:
+            if self.finish() or done >= total:
                 break
             yield from self.settle()
             if not still:
@@ -522,8 +531,7 @@ class Session:
         # The highest number comes first: a server that renumbers the others then does no harm.
         for i in self._going(window):
             self._tried = True
-            self._dele = window.key(i)
-            self.gone.extend(self._dele[:SPENT])
+            self._posted.append(window.key(i))
             yield from pop.post("DELE ", window.number[i])
             self._marks += 1
             if not self.pipelined:
@@ -561,7 +569,7 @@ class Session:
 
     def _ask_for(self, window: Window, i: int) -> "Dialogue[None]":
         """Post the command that brings the message or its headers."""
-        if window.state[i] == TOP and self.memory.get("top") != "no":
+        if window.state[i] == TOP and (self.memory.get("top") != "no" or self.expires()):
             yield from self.pop.post("TOP %d " % window.number[i], 0)
         else:
             yield from self.pop.post("RETR ", window.number[i])
@@ -647,7 +655,7 @@ class Session:
             yield from self.pop.content(sink)
             came = True
             end = "-%x.%s" % (octets, "top" if self.judged else "hdr") if state == TOP else ".eml"
-            moved = (state != WHOLE or self.journal.moved) and self.moved
+            moved = (state != WHOLE or self.journal.moved or self.delete) and self.moved
             new = b"" if by_content else key
             said = 0 if state == TOP or memory.get("advice") or spool.written == octets else octets
 
@@ -728,7 +736,7 @@ class Session:
             return False
         except ServerError as err:  # -ERR for one message must not stop the others
             spool.abort()
-            if state == TOP and memory.get("top") != "no":
+            if state == TOP and (memory.get("top") != "no" or self.expires()):
                 if self.expires():
                     err = ServerError(E_NO_TOP, err.detail)
                 else:
@@ -760,11 +768,13 @@ class Session:
             if not was & PART:
                 spool.remove(spool.name(key))
                 return not doubt
-            self.journal.change(was & STATE | (DOUBT if doubt else 0), key, was, octets)
+            kind = was & STATE | (DOUBT if doubt else 0)
+            self.journal.change(kind, key, was, octets, spool.sum, spool.written)
             spool.remove(spool.name(key, True))
         else:
             kind = ARRIVED | (PART if state == TOP else UNNAMED if by_content else 0)
-            self.journal.arrived(key, self.now(), kind | (DOUBT if doubt else 0), self.newest, octets)
+            kind |= DOUBT if doubt else 0
+            self.journal.arrived(key, self.now(), kind, self.newest, octets, spool.sum, spool.written)
         if doubt:
             self.journal.flush()
             self.doubts += 1
@@ -813,6 +823,11 @@ class Session:
         """Whether only the headers of a message of that size are fetched."""
         return self._parts or 0 < self._most < octets
 
+    def finish(self) -> bool:
+        """After a window: whether the rest is left to another session, which then follows at once."""
+        self.more = self.more or (self._few > 0 and self._tried)
+        return self.more
+
     def hurries(self) -> bool:
         """Whether others are waiting for their turn."""
         return self._hurry()
@@ -822,8 +837,8 @@ class Session:
         return self._fits(octets + _BLOCKS, NEW)
 
     def expires(self) -> bool:
-        """Whether this server deletes at QUIT what was retrieved (RFC 2449 section 6.7)."""
-        return bool(self.pop.caps and self.pop.caps.get(b"EXPIRE", b"").startswith(b"0"))
+        """Whether this server deletes at QUIT what was retrieved (RFC 2449 section 6.7), as it last said."""
+        return bool(self.memory.get(b"EXPIRE"))
 
     def odd(self) -> None:
         """The last message was shorter than announced: nothing is deleted before a reply has come after it."""
@@ -844,8 +859,11 @@ class Session:
 
     def _replies(self) -> "Dialogue[None]":
         for _ in range(self._marks):
+            key = self._posted.pop(0)
             try:
                 yield from self.pop.reply()
                 self.deleted += 1
+                self._dele = key
+                self.gone.extend(key[:SPENT])
             except ServerError as err:
                 self.error = self.error or err

@@ -122,6 +122,8 @@ def work(job, memory):
     result["pending"] = len(journal.pending)
     if sift:
         more = sift(job["account"], spool, journal, came)
+    if not result["error"]:
+        spool.close()
     result["more"] = more or bool(session and session.more)
     result["written"] = sorted(written)
     written.clear()

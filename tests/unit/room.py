@@ -20,5 +20,5 @@ class Flash:
     def __exit__(self, *_):
         fs.room = self.was
 
-    def room(self, path="/"):
+    def room(self, path="/", least=0):
         return self.octets - used(self.board.root), self.octets

@@ -105,7 +105,7 @@ def test_what_a_person_wants_and_what_is_not_deleted_there_yet_stays():
         assert stored(one.spool) == before
         assert two.error
         one.journal.closed = True
-        for _, _, _, _, _, key in list(one.journal.records()):
+        for _, _, _, _, _, _, key in list(one.journal.records()):
             kind = one.journal.state(key)
             if kind & STATE:
                 one.journal.change(kind | WANTED, key, kind)

@@ -5,7 +5,7 @@ from binascii import crc32, hexlify
 
 from buzon import errors
 from buzon.store import fs, journal, mend
-from buzon.store.journal import AGED, ARRIVED, DELETED, SEEN, Journal
+from buzon.store.journal import AGED, ARRIVED, DELETED, RECORD, SEEN, Journal
 from buzon.store.merged import look
 from buzon.store.spool import Spool, Window, key_of, size_of
 
@@ -147,7 +147,7 @@ def test_changes_do_not_make_the_journal_grow():
     for round in range(20):
         for key in keys[:19]:
             log.change(SEEN, key, SEEN if round else ARRIVED)
-    assert os.stat(spool.folder + "/journal")[6] <= (20 + 64) * 24
+    assert os.stat(spool.folder + "/journal")[6] <= (20 + 64) * RECORD
     assert (log.stored, log.new) == (20, 1)
     log.change(DELETED, keys[0], SEEN)
     mend.compact(log)

@@ -335,7 +335,7 @@ def test_two_downloads_that_agree_are_a_whole_message():
     assert errors.E_DOUBT in codes and codes[-1] == 0 and drop.mail == []
     assert board.journal.stored == 3
     kinds = {}
-    for kind, _, _, _, _, key in board.journal.records():
+    for kind, _, _, _, _, _, key in board.journal.records():
         kinds[key] = kind
     assert [kind & (DOUBT | AGREED) for kind in kinds.values() if kind] == [DOUBT | AGREED] * 3
 
@@ -462,7 +462,7 @@ def test_start_now_leaves_what_is_there_but_not_another_message_with_its_id():
     board = Board()
     session, _ = board.session(drop, keep="forever", start="now")
     assert (session.fetched, session.listed) == (0, 5)
-    sizes = [octets for _, _, _, octets, _, _ in board.journal.records()]
+    sizes = [octets for _, _, _, octets, _, _, _ in board.journal.records()]
     assert sizes == [len(text(0))] * 5
     drop.mail[2] = (3, b"uid-2", text(77, 500))
     for _ in range(2):
@@ -483,7 +483,7 @@ def test_start_now_knows_the_sizes_in_whatever_order_they_are_listed():
     board = Board()
     session, _ = board.session(drop, keep="forever", start="now")
     assert (session.fetched, session.listed) == (0, 150)
-    assert [octets for _, _, _, octets, _, _ in board.journal.records()] == [len(each) for each in texts]
+    assert [octets for _, _, _, octets, _, _, _ in board.journal.records()] == [len(each) for each in texts]
     drop = Mixed(numbered(texts[1:] + [text(999, 999)]))
     for _ in range(3):
         board.session(drop, keep="forever", start="now")
@@ -519,19 +519,20 @@ def _spool(n=3):
 
 
 def test_a_journal_of_before_is_read():
-    """16 bytes a record: kind, change, 2 spare, time, key."""
+    """24 bytes a record: as today, without the size of the file."""
     board = _spool()
     keys = [key for key, _, _ in board.journal.newest()]
     with open(board.journal.path, "wb") as f:
         for key in reversed(keys):
-            f.write(struct.pack("<BBHI", ARRIVED, 0, 0, 1000) + key)
-        f.write(struct.pack("<BBHI", LEFT, 0, 0, 1000) + b"elsewher")
-        f.write(struct.pack("<BBHI", SEEN, 1, 0, 0) + keys[0])
+            f.write(struct.pack("<HBBIII", ARRIVED, 0, 66, 1000, 57, 0) + key)
+        f.write(struct.pack("<HBBIII", LEFT, 0, 66, 1000, 9, 7) + b"elsewher")
+        f.write(struct.pack("<HBBIII", SEEN, 1, 66, 0, 0, 0) + keys[0])
     board.boot()
     assert [key for key, _, _ in board.journal.newest()] == keys
     assert (board.journal.stored, board.journal.new) == (3, 2)
     assert os.stat(board.journal.path)[6] % RECORD == 0
     assert board.journal.state(b"elsewher") == LEFT
+    assert board.journal.known(b"elsewher") == (9, 7)
 
 
 def test_new_keys_are_given_whole_or_not_at_all_whatever_is_cut():

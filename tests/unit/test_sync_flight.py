@@ -109,7 +109,7 @@ class Blocks(Flash):
     def __init__(self, board, blocks):
         super().__init__(board, blocks * 4096)
 
-    def room(self, path="/"):
+    def room(self, path="/", least=0):
         used = sum((size_of(name) + 8191) // 4096 * 4096 for _, name in self.board.spool.files())
         return self.octets - used, self.octets
 
@@ -179,7 +179,7 @@ def test_who_waits_does_not_wait_for_all_of_a_large_window():
     board = Board()
     board.memory.update({"flight": ADVICE, "short": True})
     room = fs.room
-    fs.room = lambda path="/": (100000000, 200000000)
+    fs.room = lambda path="/", least=0: (100000000, 200000000)
     try:
         session, _ = board.session(drop)
     finally:

@@ -440,3 +440,68 @@ def test_of_two_with_one_uid_neither_is_taken_for_the_other_when_it_is_alone():
         board.session(drop)
     assert drop.mail == []
     board.check([b"first\r\n", b"second\r\n"])
+
+
+class Counts(Drop):
+    """It, or the line, ends each connection after so many commands."""
+
+    limit = 0
+
+    def command(self, line):
+        if len(self.commands) >= self.limit:
+            self.out = b""
+            self.no_end = (0,)
+            return
+        super().command(line)
+
+
+def test_a_connection_that_ends_after_some_commands_is_used_for_less_at_a_time():
+    """A whole window was compared before the first DELE, and nothing was kept of that."""
+    for limit in (25, 60):
+        texts = bodies(100)
+        drop = Counts(numbered(texts))
+        drop.limit = limit
+        board = Board()
+        for _ in range(120):
+            drop.no_end = ()
+            try:
+                board.session(drop)
+            except (Cut, errors.MailError):
+                board.last.cut_off()
+            if not drop.mail:
+                break
+        assert drop.mail == []
+        board.check(texts)
+
+
+def test_one_refused_dele_says_nothing_of_the_others():
+    """Messages that were never asked to be deleted were taken for ones that the server does not delete."""
+    texts = bodies(8)
+    drop = Drop(numbered(texts))
+    board = Board()
+    for refused in ((1,), (1,), ()):
+        drop.no_dele = refused
+        board.session(drop)
+    for _ in range(2):
+        session, _ = board.session(drop)
+    assert session.error is None
+    assert drop.mail == []
+    board.check(texts)
+
+
+def test_a_server_that_deletes_what_was_retrieved_is_remembered_as_such():
+    """CAPA that is refused once, or not answered, makes it no other server."""
+    drop = Drop(numbered(bodies(3)))
+    drop.caps = b"UIDL\r\nEXPIRE 0\r\n"
+    board = Board()
+    board.session(drop)
+    assert board.last.expires()
+    drop = Drop(numbered(bodies(3), b"more-%d"))
+    drop.caps = None
+    board.memory.pop("caps", None)
+    board.session(drop, fetch="headers")
+    assert board.last.expires()
+    board = Board()
+    board.memory["bare"] = True  # the connection ended at CAPA
+    board.session(Drop([]))
+    assert board.last.expires()

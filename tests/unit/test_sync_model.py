@@ -660,7 +660,7 @@ def test_a_message_too_large_for_the_flash_does_not_keep_the_others_away():
     if hasattr(os, "statvfs"):
         drop.sizes = {1: 2000000000, 3: 2147483647}
     room = fs.room
-    fs.room = lambda path="/": (1000000, 2000000)
+    fs.room = lambda path="/", least=0: (1000000, 2000000)
     try:
         board = Board()
         session, _ = board.session(drop)

@@ -54,7 +54,7 @@ def agree(board):
     for _ in range(2):
         names = [name for _, name in board.spool.files()]
         kinds = {}
-        for kind, _, _, _, _, key in board.journal.records():
+        for kind, _, _, _, _, _, key in board.journal.records():
             kinds[key] = kind
         here = [key for key, kind in kinds.items() if kind & STATE in (ARRIVED, SEEN)]
         assert sorted(here) == sorted(key for key, _ in board.spool.files()), (len(here), len(names))

@@ -149,8 +149,8 @@ def finish(rig: Rig, server: LocalServer) -> None:
     assert mail_on(rig.board.flash_file) == Counter(MAIL)
     assert {item.size for item in rig.client.list_all(ACCOUNT)} == {len(each) for each in MAIL}
     names = set(files_on(rig.board.flash_file, f"/mail/{ACCOUNT}"))
-    assert len(names) == len(MAIL) + 1  # and the journal: nothing half done is left
-    assert "journal" in names
+    assert {"journal", "done"} < names
+    assert len(names) == len(MAIL) + 2  # nothing half done is left
 
 
 def nothing_lost(rig: Rig, server: LocalServer) -> None:

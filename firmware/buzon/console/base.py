@@ -42,7 +42,7 @@ def do_hello(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "mpy": getattr(info, "_mpy", 0),
         "micropython": ".".join(str(part) for part in info.version[:3]),
         "heap": heap(),
-        "flash": list(fs.room()),
+        "flash": list(fs.room("/", 0)),
         "idf": _idf(),
         "caps": ["pop3", "display:ssd1306", "display:sh1106", "display:null", "notify:display", "notify:log"],
         "configured": app.settings is not None,

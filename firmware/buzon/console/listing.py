@@ -11,7 +11,9 @@ from micropython import const
 
 from ..errors import E_PARAMS, ConsoleError
 from ..plugins import unload
-from ..store.spool import Window
+from ..store import fs
+from ..store.journal import PART, SEEN, STATE
+from ..store.spool import Window, name_of
 from .server import account_in, field, key_in
 
 TYPE_CHECKING = const(False)
@@ -34,8 +36,10 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         raise ConsoleError(E_PARAMS, "text")
     n = max(1, min(field(params, "n", int), _BRIEF if brief else _PAGE))
     page = Window(_LOOK if any(words) else n)
-    more = _fill(page, account.journal.newest(after))
-    names = _names(page, account.spool)
+    names: "List[str]" = []
+    more = _fill(page, names, account.journal.list(after), account.spool.folder)
+    if "" in names:
+        _search(page, names, account.spool)
     gc.collect()
     end = page.n
     if any(words):
@@ -52,27 +56,28 @@ def do_mail_list(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     }
 
 
-def _fill(page: Window, entries: "Any") -> bool:
-    """Fill the page with the next messages; returns whether there are more."""
+def _fill(page: Window, names: "List[str]", entries: "Any", folder: str) -> bool:
+    """Fill the page with the next messages, and their file names as the journal tells them, or ""; returns whether
+    there are more."""
     try:
-        for key, time, seen in entries:
+        for kind, _, time, octets, crc, size, key in entries:
             if page.n == page.size:
                 return True
             page.add(key, time)
-            page.state[page.n - 1] = seen
+            page.state[page.n - 1] = kind & STATE == SEEN
+            name = name_of(key, kind & PART, octets, crc, size)
+            names.append(name if size and fs.exists(folder + "/" + name) else "")
         return False
     finally:
         entries.close()  # releases its file and buffers right away
 
 
-def _names(page: Window, spool: "Any") -> "List[str]":
-    """The file names of the messages in the page; "" for one that is not there."""
-    names = [""] * page.n
+def _search(page: Window, names: "List[str]", spool: "Any") -> None:
+    """Look through the folder for the file names that are missing."""
     for key, name in spool.files():
         i = page.find(key)
-        if i >= 0:
+        if i >= 0 and not names[i]:
             names[i] = name
-    return names
 
 
 def _items(

@@ -22,7 +22,7 @@ def do_mail_read(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     key = key_in(params, "id")
     off = field(params, "off", int)
     # With `crc` the folder need not be searched for each chunk.
-    name = _very(account, key, params) if "crc" in params else account.spool.name(key)
+    name = _very(account, key, params) if "crc" in params else account.journal.name(account.spool, key)
     size = size_of(name)
     block = bytearray(min(_CHUNK, max(0, size - off)))
     n = account.spool.read(name, off, block) if block else 0

@@ -65,7 +65,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "epoch": clock.now() or None,
         "wifi": app.wifi.state(),
         "heap": heap(),
-        "flash": list(fs.room()),
+        "flash": list(fs.room("/", 0)),
         "display": app.ui.driver,
         "page": app.ui.page,
         "tls_verify": verify,

@@ -27,7 +27,7 @@ def run(session: "Any", window: "Window") -> "Dialogue[None]":
     begin(session)
     for i in range(window.n):
         if window.state[i] == AGAIN:
-            if session.hurries():
+            if session.hurries() and not session.expires():  # there, what was compared goes at QUIT
                 session.more = True
                 return
             yield from _again(session, window, i)
@@ -42,7 +42,7 @@ def _again(session: "Any", window: "Window", i: int) -> "Dialogue[None]":
         path = ""
     same = False
     # Where not all of a new message is wanted, or it must make room for itself, the next session sees to it.
-    later = session.heads(window.octets[i])
+    later = session.heads(window.octets[i]) and not session.expires()
 
     def apart() -> None:
         if session.journal.state(key):
@@ -59,9 +59,10 @@ def _again(session: "Any", window: "Window", i: int) -> "Dialogue[None]":
         return here or later
 
     if not session.fits(window.octets[i]):
-        if session.expires():
-            raise spool.full_error()
         apart()
+        if session.expires():
+            session.more = session.more or spool.full != "stop"
+            raise spool.full_error()
         later = later or spool.full != "stop"
         session.more = session.more or later
         keep(session, window, i, None if later else spool.full_error())

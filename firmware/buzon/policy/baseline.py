@@ -78,7 +78,7 @@ def _sizes(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[None]":
         while window.n < window.size and more:
             more = ids.readinto(block) == RECORD
             if more:
-                _, _, now, number, _, key = unpack(block, 0)
+                _, _, now, number, _, _, key = unpack(block, 0)
                 window.add(key, number)
 
         def each(n: int, octets: int) -> None:
@@ -102,7 +102,7 @@ def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
     def put(octets: int) -> None:
         nonlocal at
         if at:
-            kind, change, time, _, _, key = unpack(block, 0)
+            kind, change, time, _, _, _, key = unpack(block, 0)
             pending.extend(pack(kind, change, time, key, octets))
             if len(pending) >= _BATCH:
                 f.write(pending)

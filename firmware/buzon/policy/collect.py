@@ -10,8 +10,21 @@ from micropython import const
 from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError, StoreError
 from ..plugins import unload
 from ..store import fs
-from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, UNNAMED, WANTED
-from ..store.spool import BY_CONTENT, HEADERS, KEY, NEW, NOTHING, STORED, WHOLE, Window, key_of
+from ..store.journal import (
+    ABSENT,
+    AGED,
+    AGREED,
+    DELETED,
+    DOUBT,
+    LEFT,
+    PART,
+    STATE,
+    STAYS,
+    UNNAMED,
+    WANTED,
+    here,
+)
+from ..store.spool import BY_CONTENT, KEY, NEW, NOTHING, STORED, WHOLE, Window, key_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -41,6 +54,7 @@ class Collect:
         self._first = True  # the session's first listing is still to come
         self._known = 0  # octets of the messages that the walk knows
         self._blind = False  # the size of some is not known
+        self._refused = False  # so is whether one has changed
 
     def run(self) -> "Dialogue[bool]":
         """Run it. False: nothing was done, as this server gives messages no uids."""
@@ -107,7 +121,11 @@ class Collect:
             gone = session.deleted
             yield from session.handle(window)
             found = self._done()
-            if session.more or last or (session.journal.moved and not self._moved and self._other is None):
+            if (
+                last
+                or session.finish()
+                or (session.journal.moved and not self._moved and self._other is None)
+            ):
                 return True
             yield from session.settle()
             gone = session.deleted - gone
@@ -181,7 +199,7 @@ class Collect:
         journal = session.journal
         if session.alone or session.memory.get("audit") or (session.judged and session.fetched):
             return
-        if not (session.lacks or session.memory.get("stuck")):
+        if not (session.lacks or session.error or session.memory.get("stuck")):
             journal.move(False)
         # Where sizes may differ, an id may name another message, and that is not known yet.
         total = session.octets
@@ -214,7 +232,8 @@ class Collect:
             return  # all have been compared
         yield from self._sizes(at, _AUDITS)
         yield from self._all()
-        memory["total"] = total
+        if not self._refused:
+            memory["total"] = total
 
     def _sizes(self, at: int, ranges: int) -> "Dialogue[None]":
         """Find the messages that are listed with another size than recorded, from the `at`-th number on: they are
@@ -245,10 +264,11 @@ class Collect:
                 said[i] = 0
             walk = Walk(session.journal)
             try:
-                yield from session.pop.uidl(each)
+                self._refused = not (yield from session.pop.uidl(each)) or self._refused
                 yield from session.pop.list(line)
             except ServerError:  # there are no sizes, or no ids
                 high = 0
+                self._refused = True
             finally:
                 walk.close()
             at += _RANGE
@@ -317,7 +337,6 @@ class Collect:
         """Set the state of each message in the window: from what is here to what is to be done."""
         session = self._session
         window = self._window
-        session.spool.mark(window, STORED, HEADERS)
         session.journal.mark(window, session.before)
         alone = True
         for i in range(window.n):
@@ -327,15 +346,10 @@ class Collect:
                 continue
             if kind & STATE == LEFT:
                 state = NOTHING
-            elif kind & STATE == DELETED:
-                state = STORED if session.delete or kind & AGED else NOTHING
-            elif state == STORED:
-                if kind & PART:  # an interruption came between file and record
-                    session.journal.change(kind & STATE, window.key(i), kind & ~AGED)
-                if not (session.delete or kind & AGED):
-                    state = NOTHING
-            elif state == HEADERS:
+            elif here(kind) and kind & PART:
                 state = WHOLE if kind & WANTED else NOTHING
+            elif kind:
+                state = STORED if session.delete or kind & AGED else NOTHING
             if state != NEW:
                 alone = False
             window.state[i] = state

@@ -27,12 +27,14 @@ def run(session: "Any", window: "Window") -> "Dialogue[None]":
     """Settle all that are UNSURE: to be deleted (GOING), left alone, or AGAIN if it is another. Raises StoreError."""
     compare = Compare(session, window)
     yield from compare.by_top()
+    looked = False  # each session gets on
     for i in range(window.n):
         if window.state[i] != UNSURE:
             continue
-        if session.hurries():
+        if session.hurries() and looked:
             session.more = True
             return
+        looked = True
         verdict = yield from compare.by_retr(i)
         if verdict == SAME:
             proved(session, window, i)

@@ -76,8 +76,8 @@ class Moved:
                     yield from self._choose(some, found)
         yield from self._choose(some, found)
         if not self._session.delete:
-            for _, _, _, _, crc, key in self._session.journal.records():
-                if crc and self._window.find(key) < 0 and some.find(key) < 0:
+            for _, _, _, _, crc, size, key in self._session.journal.records():
+                if crc and not size and self._window.find(key) < 0 and some.find(key) < 0:
                     some.add(key)
                     if some.n == some.size:
                         yield from self._choose(some, found)
@@ -121,7 +121,7 @@ class Moved:
 
         yield from self._session.pop.uidl(each)  # if it is refused, no id names anything
         at = 0
-        for kind, change, _, _, _, key in self._session.journal.records():
+        for kind, change, _, _, _, _, key in self._session.journal.records():
             if kind and not change:
                 i = found.find(key)
                 if i >= 0 and found.state[i] != _OUT:
@@ -175,9 +175,10 @@ class Moved:
         i = self._window.find(new)
         octets = self._window.octets[i] if i >= 0 else 0
         crc = mark(path)
-        for _, _, _, _, each, key in journal.records():
+        for _, _, _, _, each, size, key in journal.records():
             if (
                 each == crc
+                and not size
                 and octets
                 and journal.known(key) == (octets, crc)
                 and self._take(key, True, False)
@@ -188,7 +189,7 @@ class Moved:
     def _take(self, key: bytes, by_uid: bool, away: bool) -> bool:
         """Whether its bit is set; `away`: then it is no more."""
         at = 0
-        for kind, change, _, _, _, each in self._session.journal.records():
+        for kind, change, _, _, _, _, each in self._session.journal.records():
             if kind and not change:
                 if each == key:
                     break
@@ -260,7 +261,7 @@ def fresh(journal: "Journal", key: bytes) -> bool:
     """Whether a message here may still be on the server: no listing since lacked it, and no session since has
     deleted everything. One that had no id is told by its content alone."""
     known = absent = unnamed = False
-    for kind, change, _, _, _, each in journal.records():
+    for kind, change, _, _, _, _, each in journal.records():
         if each == key:
             known = known or not change
             absent = bool(kind & ABSENT)

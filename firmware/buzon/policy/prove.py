@@ -11,7 +11,7 @@ import os
 from micropython import const
 
 from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError
-from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, here
+from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, WANTED, here
 from ..store.spool import AGAIN, BY_CONTENT, CHECK, GOING, KEY, NEW, NOTHING, STORED, UNSURE, WHOLE
 
 TYPE_CHECKING = const(False)
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..store.spool import Window
 
+_PERSON = STATE | WANTED
 _NOBODY = bytes(KEY)  # `store.rekey.NOBODY`
 
 
@@ -103,7 +104,12 @@ def keep(session: "Any", window: "Window", i: int, err: "Any") -> None:
 
 
 def note(session: "Any", window: "Window", i: int, kind: int, octets: int = 0) -> None:
-    """Record its `kind`, in memory until the journal's `flush` and `tidy`."""
-    kind &= ~AGED
-    session.journal.note(kind, window.key(i), window.kind[i] & ~AGED, octets)
+    """Record its `kind`, in memory until the journal's `flush` and `tidy`. What a person has done with it meanwhile
+    stays."""
+    was = session.journal.state(window.key(i))
+    kind = kind & ~(AGED | _PERSON) | was & _PERSON
+    if not here(was) and was & STATE != LEFT:
+        kind = was
+    if kind != was or octets:
+        session.journal.note(kind, window.key(i), was, octets)
     window.kind[i] = kind | window.kind[i] & AGED

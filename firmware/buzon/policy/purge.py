@@ -31,7 +31,7 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
     deleted in the session: a server does not list deleted messages, and they would seem to be gone.
     """
     ran = 0
-    for kind, _, time, _, _, key in journal.records():
+    for kind, _, time, _, _, _, key in journal.records():
         if not kind and key == _NOBODY:
             ran = time
     if 0 <= now - ran < _DAY_S:  # the clock may have been ahead
@@ -42,7 +42,7 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
             return
     if journal.changes:
         compact(journal)
-    total = sum(_is_gone(kind) for kind, _, _, _, _, _ in journal.records())
+    total = sum(_is_gone(kind) for kind, _, _, _, _, _, _ in journal.records())
     if not total:
         return
     skip = now // _DAY_S * _MANY % total  # different ones each day
@@ -57,7 +57,7 @@ def purge(pop: "Pop3", journal: "Journal", now: int, emptied: bool) -> "Dialogue
     for first in range(0, _MANY, _WINDOW):
         window.clear()
         n = 0
-        for kind, _, _, _, _, key in journal.records():
+        for kind, _, _, _, _, _, key in journal.records():
             if _is_gone(kind):
                 if skip + first <= n < skip + first + _WINDOW:
                     window.add(key)
@@ -80,7 +80,7 @@ def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterat
     """All records but those that have been missed often enough."""
     n = 0
     yield pack(0, 0, now, _NOBODY)
-    for kind, _, time, octets, crc, key in journal.records():
+    for kind, _, time, octets, crc, size, key in journal.records():
         if key == _NOBODY:
             continue
         if _is_gone(kind):
@@ -93,4 +93,4 @@ def _kept(journal: "Journal", skip: int, listed: bytearray, now: int) -> "Iterat
                     continue
                 else:
                     kind += MISSED
-        yield pack(kind, 0, time, key, octets, crc)
+        yield pack(kind, 0, time, key, octets, crc, size)

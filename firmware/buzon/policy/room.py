@@ -34,7 +34,6 @@ def seek(accounts: "List[Any]", poor: "Any") -> None:
             if octets > most:
                 rich = account
                 most = octets
-    poor.spool.forget()
     room = poor.spool.room(OVER)
     if poor.lacks > room + total:
         if poor.error and poor.error.code == E_FLASH_FULL:
@@ -45,7 +44,6 @@ def seek(accounts: "List[Any]", poor: "Any") -> None:
     if _give(rich, max(poor.lacks - room, (most - mine) // _PART)):
         poor.error = None
         poor.more = True
-    poor.spool.forget()
 
 
 def _give(rich: "Any", octets: int) -> int:
@@ -61,7 +59,7 @@ def _give(rich: "Any", octets: int) -> int:
         kind = journal.state(window.key(i))
         if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT):
             try:
-                size = size_of(spool.name(window.key(i)))
+                size = size_of(journal.name(spool, window.key(i)))
                 leave(journal, spool, window.key(i), LEFT | kind & ABSENT, kind)
             except MailError as err:
                 rich.error = rich.error or err

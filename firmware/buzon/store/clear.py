@@ -32,6 +32,7 @@ def clear(journal: "Journal", spool: "Spool", most: int, deletes: bool) -> int:
         if window.find(key) < 0:
             window.add(key)
             window.octets[window.n - 1] = mark(spool.folder + "/" + name)
+    spool.open()
     journal.mark(window)
     for i in range(window.n):
         key = window.key(i)

@@ -1,4 +1,4 @@
-"""Converts a journal from the time before records held sizes, with 16 bytes per record. Imported only then."""
+"""Converts a journal from before records held the sizes of files, with 24 bytes per record. Imported only then."""
 
 import struct
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .journal import Journal
 
-_OLD = const(16)  # kind, change, 2 spare, time (uint32), key
+_OLD = const(24)  # as today, without the file's size
 
 
 def convert(journal: "Journal") -> None:
@@ -25,5 +25,5 @@ def _records(path: str) -> "Iterator[bytes]":
     block = bytearray(_OLD)
     with open(path, "rb") as f:
         while f.readinto(block) == _OLD:
-            kind, change, _, time = struct.unpack_from("<BBHI", block, 0)
-            yield pack(kind, change, time, bytes(block[8:]))
+            kind, change, _, time, octets, crc = struct.unpack_from("<HBBIII", block, 0)
+            yield pack(kind, change, time, bytes(block[16:]), octets, crc)

@@ -11,12 +11,15 @@ from ..errors import E_FLASH, E_FLASH_FULL, StoreError
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator, List
+    from typing import Dict, Iterator, List
 
 SPARE = const(32768)  # bytes that neither mail nor files take: for journals, settings, and littlefs itself
 ENOSPC = const(28)  # not in every port's errno
 _ENAMETOOLONG = const(36)  # from littlefs it means that there is no room for the name, as ours are short
+_BLOCK = const(4096)
 _COPY = const(16384)  # of SPARE: for a second journal, as each is rewritten beside the old one
+
+_rooms: "Dict[str, tuple[int, int]]" = {}  # (free, total) bytes of each path, once measured
 
 
 def trouble(err: OSError) -> StoreError:
@@ -26,14 +29,27 @@ def trouble(err: OSError) -> StoreError:
     return StoreError(E_FLASH, str(err))
 
 
-def room(path: str = "/") -> "tuple[int, int]":
-    """(free, total) bytes of the file system that holds `path`.
+def room(path: str = "/", least: int = 0xFFFFFFFF) -> "tuple[int, int]":
+    """(free, total) bytes of the file system that holds `path`. Measuring reads all of its index, so that is done only
+    if less than `least` seems to be free, counted on from the last time.
 
     littlefs counts the blocks of folders twice: on a full flash it reports less than nothing as free, unsigned.
     """
-    stat = os.statvfs(path)
-    free = stat[3] if 0 <= stat[3] <= stat[2] else 0
-    return stat[0] * free, stat[0] * stat[2]
+    known = _rooms.get(path)
+    if not known or known[0] < least:
+        stat = os.statvfs(path)
+        free = stat[3] if 0 <= stat[3] <= stat[2] else 0
+        _rooms[path] = known = stat[0] * free, stat[0] * stat[2]
+    return known
+
+
+def count(octets: int, unit: int = _BLOCK) -> None:
+    """A file of so many bytes was written, or removed if negative: littlefs gives each blocks of its own, and some of
+    another for the name. `unit`: 1: one has become so much longer."""
+    blocks = (abs(octets) + unit // 8 + unit - 1) // unit * unit
+    for path in _rooms:
+        free, total = _rooms[path]
+        _rooms[path] = max(0, free - blocks) if octets > 0 else min(total, free + blocks), total
 
 
 def kept(root: str) -> int:

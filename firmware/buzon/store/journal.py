@@ -1,6 +1,7 @@
 """Keeps what the folder of messages cannot tell: the order of arrival, what was seen, deleted here or never wanted.
 
-Append-only, with records of 24 bytes; a message's last record counts. Replaced as a whole, by rename, when
+Append-only, with records of 28 bytes; a message's last record counts. It is the folder's index too: it tells the file's
+name, as far as a server's size for a message is right. Replaced as a whole, by rename, when
 there are many changes in it. Memory: one block of records, and one Window.
 """
 
@@ -11,7 +12,7 @@ from micropython import const
 
 from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from . import fs
-from .spool import Window
+from .spool import Window, name_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from .spool import Spool
 
-    Record = tuple[int, int, int, int, int, bytes]
+    Record = tuple[int, int, int, int, int, int, bytes]
 
 # What a record says about its message.
 ARRIVED = const(1)
@@ -38,12 +39,13 @@ UNNAMED = const(8192)  # it came without a unique id of its own
 AGED = const(4096)  # in a window only: it came before the time from which on mail is kept
 ABSENT = const(2048)  # it was not in the last listing: its unique id may name another message next time
 
-# Little-endian: kind (uint16), change, a mark of this format, time, `octets`: the size that the server told, `crc`: of
-# the beginning of a message that is no longer here, 0: not known (uint32 each), key.
-RECORD = const(24)
-_FORMAT = "<HBBIII"
-_VERSION = const(66)
-KEY_AT = const(16)  # where the key is in a record
+# Little-endian: kind (uint16), change, a mark of this format, time, `octets`: the size that the server told, `crc` and
+# `size` of the file; without a `size`: of the beginning of a message that is no longer here; 0: not known (uint32
+# each), key.
+RECORD = const(28)
+_FORMAT = "<HBBIIII"
+_VERSION = const(67)
+KEY_AT = const(20)  # where the key is in a record
 # `change`: 0: the message's first record; 1: it was seen, or not; 2: something that a session must know.
 SEEN_ONLY = const(1)
 TURN = const(2)
@@ -97,22 +99,29 @@ class Journal:
 
             finish(self, spool)
         self.recount()
-        if spool.count() != self.stored:
+        if not spool.closed and spool.count() != self.stored:
             from .mend import mend
 
             mend(self, spool)
             self.recount()
 
     def arrived(
-        self, key: bytes, time: int, kind: int = ARRIVED, before: bool = False, octets: int = 0
+        self,
+        key: bytes,
+        time: int,
+        kind: int = ARRIVED,
+        before: bool = False,
+        octets: int = 0,
+        crc: int = 0,
+        size: int = 0,
     ) -> None:
         """Record that a message was stored at `time` (epoch; 0: no clock) or is LEFT. Kept in memory until `flush`.
 
-        `octets`: how long the server said it is.
+        `octets`: how long the server said it is; `crc`, `size`: of its file.
 
         `before`: its record goes before the pending ones, to keep the server's order when the newest come first.
         """
-        record = pack(kind, 0, time, key, octets)
+        record = pack(kind, 0, time, key, octets, crc, size)
         if before:
             self.pending = bytearray(record + self.pending)
         else:
@@ -122,17 +131,17 @@ class Journal:
         if len(self.pending) >= (NEAR if before else BATCH) * RECORD:
             self.flush()
 
-    def change(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0) -> None:
-        """Record at once what has become of a message. `was`: what `state` says about it; `octets`, `crc`:
-        what to remember of it from now on; 0: as before."""
-        self.note(kind, key, was, octets, crc)
+    def change(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0, size: int = 0) -> None:
+        """Record at once what has become of a message. `was`: what `state` says about it; `octets`, `crc` with
+        `size`: what to remember of it from now on; 0: as before."""
+        self.note(kind, key, was, octets, crc, size)
         self.flush()
         self.tidy()
 
-    def note(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0) -> None:
+    def note(self, kind: int, key: bytes, was: int, octets: int = 0, crc: int = 0, size: int = 0) -> None:
         """The same in memory; call `flush` and `tidy` after the last one."""
         turn = kind & ~STATE != was & ~STATE or kind & STATE > SEEN or octets or crc
-        self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key, octets, crc)
+        self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key, octets, crc, size)
         self._count(was, kind)
         self.changes += 1
         self.turns += turn
@@ -181,6 +190,7 @@ class Journal:
     def _append(self) -> None:
         with open(self.path, "ab") as f:
             f.write(self.pending)
+        fs.count(len(self.pending), 1)
 
     def settle(self) -> None:
         """`flush` if there is room: without any, what is on the flash can still be read and deleted."""
@@ -191,14 +201,19 @@ class Journal:
                 raise
 
     def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
-        """(key, time, seen) of every message on the board, latest first.
+        """(key, time, seen) of every message on the board, latest first. As `list`."""
+        for kind, _, time, _, _, _, key in self.list(after):
+            yield key, time, kind & STATE == SEEN
+
+    def list(self, after: "bytes | None" = None) -> "Iterator[Record]":
+        """The record of every message on the board, latest first, with its `kind` as it is now.
 
         `after`: only those that arrived before this one, which may have been deleted by now. Raises
         StoreError(E_NO_MESSAGE) if there is no record of it.
         """
         self.settle()
         changed = self.changed(SEEN_ONLY)
-        for kind, change, time, _, _, key in self.backwards():
+        for kind, change, time, octets, crc, size, key in self.backwards():
             if change:
                 continue
             if after:
@@ -209,7 +224,7 @@ class Journal:
             if i >= 0:
                 kind = changed.kind[i]
             if here(kind):
-                yield key, time, kind & STATE == SEEN
+                yield kind, 0, time, octets, crc, size, key
         if after:
             raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
 
@@ -217,7 +232,7 @@ class Journal:
         """The kind in a message's last record; 0: there is none."""
         self.settle()
         last = 0
-        for kind, _, _, _, _, each in self.records():
+        for kind, _, _, _, _, _, each in self.records():
             if each == key:
                 last = kind
         return last
@@ -226,7 +241,7 @@ class Journal:
         """Set `kind` of the window's messages from their last records, and `said` to the size that the server
         told, in one pass. `before`: messages that came before that time are AGED."""
         self.flush()
-        for kind, change, time, octets, _, key in self.records():
+        for kind, change, time, octets, _, _, key in self.records():
             i = window.find(key)
             if i >= 0:
                 if change:
@@ -238,22 +253,37 @@ class Journal:
                     window.said[i] = octets
 
     def known(self, key: bytes) -> "tuple[int, int]":
-        """(size that the server told, crc) of a message; 0: not known."""
+        """(size that the server told, crc of a message's beginning if it is no longer here); 0: not known."""
         size = mark = 0
         self.flush()
-        for _, change, _, octets, crc, each in self.records():
+        for _, change, _, octets, crc, n, each in self.records():
             if each == key:
                 if octets or not change:
                     size = octets
                 if crc or not change:
-                    mark = crc
+                    mark = 0 if n else crc
         return size, mark
+
+    def name(self, spool: "Spool", key: bytes) -> str:
+        """The file name of a stored message, or of its headers. Raises StoreError(E_NO_MESSAGE)."""
+        part = said = crc = size = 0
+        self.settle()
+        for kind, change, _, octets, mark, n, each in self.records():
+            if each == key:
+                part = kind & PART
+                if octets or not change:
+                    said = octets
+                if mark or not change:
+                    crc = mark
+                    size = n
+        name = name_of(key, part, said, crc, size)
+        return name if size and fs.exists(spool.folder + "/" + name) else spool.name(key)
 
     def changed(self, least: int) -> Window:
         """Every message with a `change` of `least` or more; its last changes give `kind` and `said`."""
         changed = Window(self.changes if least == SEEN_ONLY else self.turns)
         if changed.size:
-            for kind, change, _, octets, _, key in self.backwards():
+            for kind, change, _, octets, _, _, key in self.backwards():
                 i = changed.find(key) if change >= least else 0
                 if i < 0 and changed.n < changed.size:
                     i = changed.n
@@ -266,7 +296,7 @@ class Journal:
     # -- pieces
 
     def records(self) -> "Iterator[Record]":
-        """(kind, change, time, octets, crc, key) of each record, oldest first; those not written yet come last."""
+        """(kind, change, time, octets, crc, size, key) of each record, oldest first, with those not written yet."""
         pending = self.pending
         block = bytearray(BATCH * RECORD)
         try:
@@ -304,11 +334,11 @@ class Journal:
 
     def recount(self) -> None:
         """Count everything from the records."""
-        self.changes = sum(change > 0 for _, change, _, _, _, _ in self.records())
+        self.changes = sum(change > 0 for _, change, _, _, _, _, _ in self.records())
         self.tidy()
         self.turns = self.apart = self.gone = self.unnamed = 0
         self.closed = self.moved = False
-        for kind, change, _, octets, _, key in self.records():
+        for kind, change, _, octets, _, _, key in self.records():
             self.turns += change == TURN
             self._count(kind, kind)
             if not change and (kind or key == CLOSED):
@@ -336,10 +366,12 @@ def here(kind: int) -> bool:
     return kind & STATE in (ARRIVED, SEEN)
 
 
-def pack(kind: int, change: int, time: int, key: bytes, octets: int = 0, crc: int = 0) -> bytes:
-    return struct.pack(_FORMAT, kind, change, _VERSION, time & 0xFFFFFFFF, octets, crc) + key
+def pack(
+    kind: int, change: int, time: int, key: bytes, octets: int = 0, crc: int = 0, size: int = 0
+) -> bytes:
+    return struct.pack(_FORMAT, kind, change, _VERSION, time & 0xFFFFFFFF, octets, crc, size) + key
 
 
 def unpack(block: bytearray, at: int) -> "Record":
-    kind, change, _, time, octets, crc = struct.unpack_from(_FORMAT, block, at)
-    return kind, change, time, octets, crc, bytes(block[at + KEY_AT : at + RECORD])
+    kind, change, _, time, octets, crc, size = struct.unpack_from(_FORMAT, block, at)
+    return kind, change, time, octets, crc, size, bytes(block[at + KEY_AT : at + RECORD])

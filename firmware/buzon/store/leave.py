@@ -28,7 +28,8 @@ def leave(journal: "Journal", spool: "Spool", key: bytes, kind: int, was: int) -
 
     The record comes first: after an interruption, the next start finishes the removal.
     """
-    name = spool.name(key)
+    name = journal.name(spool, key)
+    spool.open()
     crc = mark(spool.folder + "/" + name)
     try:
         journal.change(kind, key, was, 0, crc)

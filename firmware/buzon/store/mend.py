@@ -4,7 +4,7 @@ from micropython import const
 
 from .journal import ARRIVED, PART, SEEN, STATE, pack
 from .rewrite import rewrite
-from .spool import Window, is_whole, octets_of
+from .spool import Window, crc_of, is_whole, octets_of, size_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ def mend(journal: "Journal", spool: "Spool") -> None:
         i = 0
         for key, name in spool.files():
             if done <= i < done + _WINDOW:
-                window.add(key, is_whole(name))
+                window.add(key, size_of(name))
+                window.state[window.n - 1] = is_whole(name)
                 window.octets[window.n - 1] = octets_of(name)
+                window.said[window.n - 1] = crc_of(name)
             i += 1
         if not window.n:
             return
@@ -43,9 +45,9 @@ def mend(journal: "Journal", spool: "Spool") -> None:
                 spool.remove(spool.name(key))
                 done -= 1
             elif not window.kind[at]:
-                journal.pending += pack(
-                    ARRIVED if window.number[at] else ARRIVED | PART, 0, 0, key, window.octets[at]
-                )
+                kind = ARRIVED if window.state[at] else ARRIVED | PART
+                crc, size = window.said[at], window.number[at]
+                journal.pending += pack(kind, 0, 0, key, window.octets[at], crc, size)
         journal.flush()
 
 
@@ -57,18 +59,22 @@ def compact(journal: "Journal", now: int = 0) -> None:
 
 def _compacted(journal: "Journal", now: int) -> "Iterator[bytes]":
     changed = journal.changed(1)
-    for at in range(changed.n):  # these two hold what the last changes say about each message
-        changed.octets[at] = changed.said[at] = 0
-    for _, change, _, octets, crc, key in journal.records():
+    for at in range(changed.n):  # these hold what the last changes say about each message
+        changed.octets[at] = changed.said[at] = changed.number[at] = 0
+    for _, change, _, octets, crc, size, key in journal.records():
         at = changed.find(key) if change else -1
         if at >= 0:
             changed.said[at] = octets or changed.said[at]
-            changed.octets[at] = crc or changed.octets[at]
-    for kind, change, time, octets, crc, key in journal.records():
+            if crc:
+                changed.octets[at] = crc
+                changed.number[at] = size
+    for kind, change, time, octets, crc, size, key in journal.records():
         if not change:
             at = changed.find(key)
             if at >= 0:
                 kind = changed.kind[at]
                 octets = changed.said[at] or octets
-                crc = changed.octets[at] or crc
-            yield pack(kind, 0, time or now, key, octets, crc)
+                if changed.octets[at]:
+                    crc = changed.octets[at]
+                    size = changed.number[at]
+            yield pack(kind, 0, time or now, key, octets, crc, size)

@@ -63,9 +63,9 @@ def finish(journal: "Journal", spool: "Spool") -> None:
 
 
 def _renamed(journal: "Journal", pairs: "Dict[bytes, bytes]") -> "Iterator[bytes]":
-    for kind, change, time, octets, crc, key in journal.records():
+    for kind, change, time, octets, crc, size, key in journal.records():
         new = pairs.get(key, key)
         if new != NOBODY or key == NOBODY:
             if key in pairs:
                 kind &= ~UNNAMED
-            yield pack(kind, change, time, new, octets, crc)
+            yield pack(kind, change, time, new, octets, crc, size)

@@ -17,7 +17,7 @@ def keep() -> bool:
     if fs.exists(_FILE):
         return True
     try:
-        if fs.room("/mail")[0] < _LEAST:
+        if fs.room()[0] < _LEAST:
             return False
         with open(_FILE, "wb") as f:
             for _ in range(_BLOCKS):

@@ -19,7 +19,7 @@ def rewrite(journal: "Journal", records: "Iterator[bytes]") -> None:
     kind, the last one stays. An interruption leaves the old ones or these. Raises StoreError."""
     new = journal.path + ".tmp"
     marks = {CLOSED: 0, MOVED: 0}
-    for _, _, _, _, _, key in journal.records():
+    for _, _, _, _, _, _, key in journal.records():
         if key in marks:
             marks[key] += 1
     try:

@@ -3,6 +3,9 @@
 A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder tells what is stored, and a second
 download replaces the first. Unfinished files end in `.part` and are removed at start. Headers alone are
 `<key>-<size>-<crc32>-<octets of the whole, hex>.hdr`, or `.top` until a filter has judged them.
+
+A pass over the folder reads some KB of flash for each message. So there are none in a session, and none at start
+while the folder holds a file `done`: nothing has changed since the journal was written.
 """
 
 import os
@@ -25,15 +28,13 @@ KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
 _BLOCK = const(512)  # bytes that are checked and written at once
-_MUCH = const(524288)  # bytes of free flash: above this, others cannot use it up meanwhile
-_BLOCKS = const(12288)  # bytes that a message takes at most besides its own
+_MUCH = const(131072)  # bytes of free flash: with less it is measured each time
 _DROP = const(1 << 26)  # bytes that are read to reach the end of a message that does not fit
 _OVERDRAFT = const(16384)  # bytes allowed beyond the room, for a message longer than its server says
 
 # States of a message in the window. First how much of it is here, then what is to be done with it.
 NEW = const(0)  # nothing is here: to be fetched as the settings say
 STORED = const(1)  # all of it is here: to be deleted where that is allowed
-HEADERS = const(2)  # its headers are here
 BY_CONTENT = const(3)  # its content identifies it: it has no uid, or shares its uid or number with another
 WHOLE = const(4)  # to be fetched as a whole, whatever the settings say
 TOP = const(5)  # its headers are to be fetched
@@ -132,12 +133,13 @@ class Spool:
         self.folder = root + "/" + account
         self.quota = quota
         self.full = full
-        self._free = 0
         self.written = 0  # bytes of the message that is coming in, dropped ones too
         self.failed: "StoreError | None" = None
         self._part = self.folder + "/in.part"
+        self._done = self.folder + "/" + "done"
+        self.closed = False  # the journal says all that is in the folder
         self._file: "Any" = None
-        self._crc = 0
+        self.sum = 0
         self._most = 0  # bytes that the incoming message may have
         self._sha: "Any" = None
         self._ring: "Any" = buffers and buffers.ring
@@ -146,7 +148,24 @@ class Spool:
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what an interruption left unfinished. Writes nothing otherwise."""
         fs.make_folder(self.folder)
-        fs.tidy(self.folder)
+        self.closed = fs.exists(self._done)
+        if not self.closed:
+            fs.tidy(self.folder)
+
+    def open(self) -> None:
+        """The folder changes: until `close`, the next start looks through it. Raises StoreError."""
+        if self.closed:
+            fs.remove(self._done)
+            self.closed = False
+
+    def close(self) -> None:
+        """The journal has been written, and nothing is under way."""
+        if not self.closed:
+            try:
+                open(self._done, "wb").close()
+                self.closed = True
+            except OSError:  # no room: the next start takes longer
+                pass
 
     # -- a message comes in
 
@@ -169,30 +188,24 @@ class Spool:
             self._ring = buffers.ring
             self._block = buffers.block
         self._sha = sha256() if by_content else None
-        self._crc = 0
+        self.sum = 0
         self._most = room + _OVERDRAFT
         try:
+            self.open()
             self._file = open(self._part, "wb")
         except OSError as err:
             self.failed = fs.trouble(err)
+        except StoreError as err:
+            self.failed = err
 
     def full_error(self) -> StoreError:
         return StoreError(E_FLASH_FULL, "%d KB left for mail" % (self.room() // 1024))
 
     def room(self, least: int = 0) -> int:
         """Bytes that mail may still take, of the flash and of the quota if there is one. A lack is negative,
-        down to `least`.
-
-        Measuring reads all of the file system's index, so it is done again only if little is left or after
-        `forget`.
-        """
-        if self._free < _MUCH:
-            self._free = fs.room(self.folder)[0] - fs.kept(self._root)
-        return max(least, self.quota.room(self._free) if self.quota else self._free)
-
-    def forget(self) -> None:
-        """Others may have written meanwhile: the next `room` measures again."""
-        self._free = 0
+        down to `least`."""
+        free = fs.room(self._root.rpartition("/")[0] or "/", _MUCH)[0] - fs.kept(self._root)
+        return max(least, self.quota.room(free) if self.quota else free)
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
         """The sink: whole buffers and blocks are checked and written, the rest waits. Raises `failed` when
@@ -226,7 +239,7 @@ class Spool:
         if self.written > self._most:
             self.failed = self.full_error()
             return
-        self._crc = crc32(block, self._crc)
+        self.sum = crc32(block, self.sum)
         if self._sha:
             self._sha.update(block)
         try:
@@ -276,14 +289,14 @@ class Spool:
             self._file = None
         except OSError as err:
             raise fs.trouble(err)
-        self._free -= self.written + _BLOCKS
+        fs.count(self.written)
         if self.quota and not again:
             self.quota.took(self.written)
         return key
 
     def name_end(self, kind: str) -> str:
         """The part after the key in the name of the message that has come in."""
-        return "-%x-%08x%s" % (self.written, self._crc, kind)
+        return "-%x-%08x%s" % (self.written, self.sum, kind)
 
     def _name(self, key: bytes, kind: str = ".eml") -> str:
         return str(hexlify(key), "utf-8") + self.name_end(kind)
@@ -318,19 +331,9 @@ class Spool:
     def count(self) -> int:
         return sum(1 for _ in self.files())
 
-    def mark(self, window: Window, whole: int, part: int) -> None:
-        """Set the state of those in the window that are stored and have no state yet: one pass over the folder."""
-        for key, name in self.files():
-            i = window.find(key)
-            if i >= 0:
-                if is_whole(name):
-                    if window.state[i] in (0, part):
-                        window.state[i] = whole
-                elif not window.state[i]:
-                    window.state[i] = part
-
     def name(self, key: bytes, part: bool = False) -> str:
-        """The file name of a stored message, or else of its headers (`part`: of these only).
+        """The file name of a stored message, or else of its headers (`part`: of these only): one pass over the
+        folder. See `Journal.name`.
 
         Raises StoreError(E_NO_MESSAGE).
         """
@@ -356,8 +359,9 @@ class Spool:
             raise fs.trouble(err)
 
     def remove(self, name: str) -> None:
+        self.open()
         fs.remove(self.folder + "/" + name)
-        self.forget()
+        fs.count(-size_of(name))
         if self.quota:
             self.quota.took(-size_of(name))
 
@@ -370,6 +374,17 @@ def is_whole(name: str) -> bool:
 def size_of(name: str) -> int:
     """The size given in a message's file name."""
     return int(name.split("-")[1], 16)
+
+
+def crc_of(name: str) -> int:
+    """The CRC-32 given in a message's file name."""
+    return int(name.split("-")[2][:8], 16)
+
+
+def name_of(key: bytes, part: int, octets: int, crc: int, size: int) -> str:
+    """The file name of a message, or of its headers if `part`."""
+    id = str(hexlify(key), "utf-8")
+    return "%s-%x-%08x-%x.hdr" % (id, size, crc, octets) if part else "%s-%x-%08x.eml" % (id, size, crc)
 
 
 def octets_of(name: str) -> int:

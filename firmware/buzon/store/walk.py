@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .spool import Window
 
 _LEAPS = const(16)
-_TO_CHANGE = const(14)  # from a record's key back to its `change`
+_TO_CHANGE = const(18)  # from a record's key back to its `change`
 
 
 class Walk:
@@ -102,7 +102,7 @@ class Walk:
                 self.lost = True
                 return
             self._load(at)
-            kind, change, _, _, _, key = unpack(self._block, (at - self._first) * RECORD)
+            kind, change, _, _, _, _, key = unpack(self._block, (at - self._first) * RECORD)
             if kind and not change and not self._was(at):
                 passed.add(key)
                 turned = self._turned.find(key)
@@ -111,7 +111,7 @@ class Walk:
 
     def _kind(self, key: bytes, i: int) -> int:
         self._load(i)
-        kind, _, self.time, self.octets, _, _ = unpack(self._block, (i - self._first) * RECORD)
+        kind, _, self.time, self.octets, _, _, _ = unpack(self._block, (i - self._first) * RECORD)
         turned = self._turned.find(key)
         if turned < 0:
             return kind
