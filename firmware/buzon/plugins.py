@@ -19,12 +19,16 @@ _PACKAGE = "buzon."
 # The modules that stay in memory, each followed by a space. All others are loaded for one task and unloaded again,
 # because a session with TLS leaves little of the heap. The build makes one module of those that the app needs.
 STAYS = (
-    "buzon.account buzon.app buzon.console.server buzon.console.status buzon.core.cbor buzon.core.client "
-    "buzon.core.frames buzon.core.wire buzon.display.draw buzon.display.font6x12 "
-    "buzon.display.layout buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
-    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.notify.pages buzon.plugins "
-    "buzon.store.fs buzon.store.journal buzon.store.settings buzon.store.spool buzon.text.escape "
+    "buzon.account buzon.app buzon.console.server buzon.core.client "
+    "buzon.core.frames buzon.core.wire buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
+    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.plugins "
+    "buzon.store.fs buzon.store.journal buzon.store.spool buzon.text.escape buzon.text.span "
     "buzon.text.utf8 buzon.ui buzon.watchdog "
+)
+# What draws on the display, and what answers a PC. They stay too, but make room for a TLS handshake: `lean`.
+DRAWS = "buzon.display.draw buzon.display.font6x12 buzon.display.layout buzon.notify.pages buzon.page "
+ANSWERS = (
+    "buzon.console.answer buzon.console.params buzon.console.status buzon.core.cbor buzon.store.settings "
 )
 # What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
 # handshake has its memory before. The build makes one module of these too.
@@ -62,13 +66,23 @@ def unload(more: str = "") -> None:
     """
     while True:
         for name in sys.modules:
-            if _in(name, more) or (_ours(name) and not _in(name, STAYS) and not _in(name, _held)):
+            if _in(name, more) or (_ours(name) and not _stays(name)):
                 break
         else:
             return
         del sys.modules[name]
         package, _, last = name.rpartition(".")
         delattr(sys.modules[package], last)
+
+
+def lean() -> None:
+    """Free what only the display and the console need; the next import loads it again."""
+    unload(DRAWS)
+    unload(ANSWERS)
+
+
+def _stays(name: str) -> bool:
+    return _in(name, STAYS) or _in(name, _held) or _in(name, DRAWS) or _in(name, ANSWERS)
 
 
 def _ours(name: str) -> bool:

@@ -32,7 +32,7 @@ LAYERS = (
     ("net", "store", "text", "display", "plugins"),
     ("policy", "envelope", "notify", "server"),
     ("sync",),
-    ("account", "mailbox", "timekeeper"),
+    ("account", "mailbox", "page", "timekeeper"),
     ("trial",),
     ("console", "setup", "ui"),
     ("app",),

@@ -12,7 +12,7 @@ from micropython import const
 from ..errors import E_PARAMS, ConsoleError
 from ..plugins import unload
 from ..store.spool import Window
-from .server import account_in, field, key_in
+from .params import account_in, field, key_in
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

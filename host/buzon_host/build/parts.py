@@ -1,18 +1,20 @@
 """Which of the firmware's modules are one on a board, and the names of the others.
 
-Two tables are in `buzon.plugins`: what the app needs of STAYS becomes `buzon.base`, and of SESSION `buzon.talk`. The
-third is TOGETHER, here.
+Tables are in `buzon.plugins`: what the app needs of STAYS becomes `buzon.base`, and so on (BUNDLES). One more is
+TOGETHER, here.
 """
 
 import ast
 from pathlib import Path
 
 from ..errors import BuzonError
+from . import rom
 from .bundle import bundle, reachable
 from .fold import module_name
 
 BASE = "buzon.base"
-TALK = "buzon.talk"
+BUNDLES = {"STAYS": BASE, "SESSION": "buzon.talk", "DRAWS": "buzon.draws", "ANSWERS": "buzon.answers"}
+"""The tables of `buzon.plugins` -> what the modules in them become."""
 START = "buzon.boot"
 NAMES = Path("buzon/names.py")
 """The file that holds the names of the modules that are loaded later."""
@@ -28,6 +30,7 @@ TOGETHER = {
     "buzon.envelope": "store.head text.address text.charsets text.fold text.headers text.words",
     "buzon.core.auth": "core.sasl",
     "buzon.net.trouble": "net.cert",
+    "buzon.setup": "store.staging timekeeper",
     "buzon.store.leave": "store.clear",
     "buzon.store.mend": "store.convert store.halves store.rewrite",
     "buzon.store.rekey": "store.alike",
@@ -48,9 +51,9 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
         return texts
     needed = reachable(modules, START)
     inside = {}
-    for table, name in (("STAYS", BASE), ("SESSION", TALK)):
+    for table, name in BUNDLES.items():
         there = _table(modules[_TABLES], table)
-        inside[name] = needed & set(there)
+        inside[name] = {each for each in there if each in needed}
         left = " ".join([name, *(each for each in there if each not in inside[name])]) + " "
         was = repr(" ".join(there) + " ")
         if modules[_TABLES].count(was) != 1:
@@ -58,13 +61,18 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
                 f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
             )
         modules[_TABLES] = modules[_TABLES].replace(was, repr(left))
-    for module, more in TOGETHER.items():
-        if module in modules:
-            inside[module] = {module, *(f"buzon.{each}" for each in more.split())}
+    together = [
+        {module, *(f"buzon.{each}" for each in more.split())}
+        for module, more in TOGETHER.items()
+        if module in modules
+    ]
     # A module that stays alone gets short names too, unless it is imported by its name as text.
-    alone = set(modules) - set().union(*inside.values()) - {START, _PACKAGE, *SCRIPTS}
-    singles = {name: {name} for name in sorted(alone) if not name.startswith(BY_NAME)}
-    modules = bundle(modules, {**inside, **singles}, PUBLIC)
+    alone = set(modules) - set().union(*inside.values(), *together) - {START, _PACKAGE, *SCRIPTS}
+    together += [{name} for name in sorted(alone) if not name.startswith(BY_NAME)]
+    free = sorted({name for name in rom.NAMES if f"buzon.{name}" not in modules}, key=lambda n: (len(n), n))
+    short = (f"{_PACKAGE}.{name}" for name in free)
+    inside |= {name if (name := min(those)) in PUBLIC else next(short): those for those in together}
+    modules = bundle(modules, inside, PUBLIC)
     others = {path: text for path, text in texts.items() if path.parts[0] != "buzon"}
     return others | {
         paths.get(module) or Path(*module.split(".")).with_suffix(".py"): text
@@ -95,8 +103,8 @@ def names(compiled: Path) -> str:
         found |= dict.fromkeys(
             (module, module.rpartition(".")[2], "/" + relative.as_posix(), *interned(path))
         )
-    # A name in the base is there anyway.
-    for name in interned(compiled / "buzon" / "base.mpy"):
+    # A name in the base is there anyway, and one in the ROM too.
+    for name in (*interned(compiled / "buzon" / "base.mpy"), *rom.NAMES):
         found.pop(name, None)
     return f"NAMES = {SEPARATOR.join(name for name in found if name and SEPARATOR not in name)!r}\n"
 
