@@ -82,6 +82,32 @@ def test_a_request_is_done_once_even_when_there_was_no_memory_for_its_answer():
     assert len(done) == 2
 
 
+def test_the_module_of_a_method_stays_for_another_request_of_its_kind():
+    """Loading one takes a board 60 ms and more."""
+    it = opened()
+    app = it.app
+    unloaded = []
+    answer.unload = lambda: unloaded.append(it.kept)
+    server.unload = answer.unload
+    with_unload = answer.unload
+    with_method("work", lambda app, params: {})
+    answer.unload = with_unload
+    it.kept = ""
+    ask(it, 2, "work")
+    ask(it, 3, "work")
+    assert (it.kept, unloaded) == ("base", [""])
+    ask(it, 4, "mail.list", {"account": "none"})
+    assert (it.kept, unloaded) == ("listing", ["", "base"])
+    it.rest()
+    assert len(unloaded) == 2
+    it._since -= 3001
+    it.rest()
+    assert (it.kept, len(unloaded)) == ("", 3)
+    app.busy = lambda: True  # beside a session there is no room for what may not be needed
+    ask(it, 5, "work")
+    assert (it.kept, len(unloaded)) == ("", 5)
+
+
 def test_an_error_with_a_long_text_is_answered():
     it = opened()
 
