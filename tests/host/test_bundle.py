@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from buzon_host import paths
-from buzon_host.bench import code
 from buzon_host.build import parts
 from buzon_host.build.bundle import BundleError, bundle, reachable
 from buzon_host.build.fold import analyse, fold_files, module_name, write_tree
@@ -240,13 +239,11 @@ def test_a_table_that_the_build_cannot_change_is_refused(stays: str, good: bool)
         parts.assembled(program)
 
 
-def test_one_table_says_what_only_scripts_import() -> None:
-    """For the build and for the bench; the app imports none of these modules."""
+def test_the_app_does_not_need_what_only_scripts_import() -> None:
+    """The app imports none of these modules."""
     src = paths.firmware()
     folded = fold_files(src, sources(src), (), analyse(src, sources(src)))
     modules = {module_name(path): text for path, text in folded.items() if path.parts[0] == "buzon"}
-    assert code.SCRIPTS is parts.SCRIPTS
-    assert not hasattr(code, "SCRIPTS_ONLY")
     assert set(parts.SCRIPTS) <= set(modules) - reachable(modules, parts.START)
 
 
@@ -255,3 +252,13 @@ def test_the_names_in_a_compiled_module_are_read(tmp_path: Path) -> None:
     compile_file(tmp_path / "m.py", tmp_path / "m.mpy", "m")
     assert {"some_name", "another_name", "a_third"} <= set(parts.interned(tmp_path / "m.mpy"))
     assert not {"len", "print"} & set(parts.interned(tmp_path / "m.mpy"))
+
+
+def test_a_new_module_renames_hardly_any_other() -> None:
+    """An update sends the modules whose name or content changed."""
+    old = [{f"buzon.policy.m{n}"} for n in range(40)]
+    new = [*old, {"buzon.policy.a"}]
+    was, now = (parts._called(those, (), ()) for those in (old, new))
+    assert len(was) == 40
+    assert sum(now[name] == those for name, those in was.items()) >= 37
+    assert parts._called([{"buzon.kit"}], {"buzon.kit"}, ()) == {"buzon.kit": {"buzon.kit"}}

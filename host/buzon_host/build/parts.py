@@ -5,7 +5,9 @@ TOGETHER, here.
 """
 
 import ast
+from collections.abc import Collection
 from pathlib import Path
+from zlib import crc32
 
 from ..errors import BuzonError
 from . import rom
@@ -69,9 +71,8 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
     # A module that stays alone gets short names too, unless it is imported by its name as text.
     alone = set(modules) - set().union(*inside.values(), *together) - {START, _PACKAGE, *SCRIPTS}
     together += [{name} for name in sorted(alone) if not name.startswith(BY_NAME)]
-    free = sorted({name for name in rom.NAMES if f"buzon.{name}" not in modules}, key=lambda n: (len(n), n))
-    short = (f"{_PACKAGE}.{name}" for name in free)
-    inside |= {name if (name := min(those)) in PUBLIC else next(short): those for those in together}
+    packages = {module for module, path in paths.items() if path.name == "__init__.py"}
+    inside |= _called(together, packages.union(PUBLIC), modules)
     modules = bundle(modules, inside, PUBLIC)
     others = {path: text for path, text in texts.items() if path.parts[0] != "buzon"}
     return others | {
@@ -79,6 +80,21 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
         for module, text in modules.items()
         if text.strip()
     }
+
+
+def _called(together: list[set[str]], as_is: Collection[str], taken: Collection[str]) -> dict[str, set[str]]:
+    """What each module is called, `as_is` aside: as a name in the ROM, which its own name chooses, so that a new module
+    renames hardly any other (an update sends what changed)."""
+    free = sorted(name for name in rom.NAMES if f"{_PACKAGE}.{name}" not in taken)
+    called: dict[str, set[str]] = {}
+    for those in sorted(together, key=min):
+        name = min(those)
+        if name not in as_is:
+            at = crc32(name.encode())
+            while (name := f"{_PACKAGE}.{free[at % len(free)]}") in called:
+                at += 1
+        called[name] = those
+    return called
 
 
 def _table(source: str, wanted: str) -> list[str]:
