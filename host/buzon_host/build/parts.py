@@ -34,7 +34,7 @@ TOGETHER = {
     "buzon.net.trouble": "net.cert",
     "buzon.setup": "store.staging timekeeper",
     "buzon.store.leave": "store.clear",
-    "buzon.store.mend": "store.convert store.halves store.rewrite",
+    "buzon.store.mend": "store.convert store.halves store.reserve store.rewrite",
     "buzon.store.rekey": "store.alike",
     "buzon.policy.baseline": "policy.purge",
     "buzon.store.merged": "store.twin",
@@ -42,6 +42,7 @@ TOGETHER = {
 """Modules that go again after use -> those that are needed with them nearly each time: each module less spares three
 names in memory. An object of theirs that lives on keeps all of them there, so such a module stays alone."""
 _TABLES = "buzon.plugins"
+_SHORT = 8
 
 
 def assembled(texts: dict[Path, str]) -> dict[Path, str]:
@@ -85,7 +86,8 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
 def _called(together: list[set[str]], as_is: Collection[str], taken: Collection[str]) -> dict[str, set[str]]:
     """What each module is called, `as_is` aside: as a name in the ROM, which its own name chooses, so that a new module
     renames hardly any other (an update sends what changed)."""
-    free = sorted(name for name in rom.NAMES if f"{_PACKAGE}.{name}" not in taken)
+    # Short ones, because each is in memory with its path.
+    free = sorted(n for n in rom.NAMES if n.islower() and len(n) <= _SHORT and f"{_PACKAGE}.{n}" not in taken)
     called: dict[str, set[str]] = {}
     for those in sorted(together, key=min):
         name = min(those)
