@@ -17,7 +17,7 @@ from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, E_WATCHDOG, DeviceError, 
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .plugins import lean, unload
+from .plugins import ANSWERS, DRAWS, unload
 from .store import fs
 from .store.spool import Buffers
 from .ui import Ui
@@ -54,7 +54,7 @@ class App:
 
         self.board: "Dict[str, Any]" = board()
         self.link = Link(rx, tx, self.board.get("tls_heap", (0, 0)))
-        self.link.lean = lean
+        self.link.lean = _lean
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
@@ -356,6 +356,12 @@ class App:
         if not self.error or self.error[:2] != [error.code, text]:
             log.say("error %d: %s" % (error.code, text))
         self.error = [error.code, text, clock.now()]
+
+
+def _lean() -> None:
+    """Free what only the display and the console need; the next import loads it again."""
+    unload(DRAWS)
+    unload(ANSWERS)
 
 
 def main() -> str:

@@ -1,19 +1,7 @@
-"""Resolves short names and `module:Class` to implementations, imported on first use, and unloads modules again.
-
-Builds nothing itself.
-"""
+"""Which modules stay in memory, and unloads the others."""
 
 import sys
 
-from micropython import const
-
-from .errors import E_PLUGIN, ConfigError
-
-TYPE_CHECKING = const(False)
-if TYPE_CHECKING:
-    from typing import Any
-
-_API = const(1)  # what a plug-in must state
 _PACKAGE = "buzon."
 
 # The modules that stay in memory, each followed by a space. All others are loaded for one task and unloaded again,
@@ -25,7 +13,7 @@ STAYS = (
     "buzon.store.fs buzon.store.journal buzon.store.spool buzon.text.escape buzon.text.span "
     "buzon.text.utf8 buzon.ui buzon.watchdog "
 )
-# What draws on the display, and what answers a PC. They stay too, but make room for a TLS handshake: `lean`.
+# What draws on the display, and what answers a PC. They stay too, but make room for a TLS handshake (`app`).
 DRAWS = "buzon.display.draw buzon.display.font6x12 buzon.display.layout buzon.notify.pages buzon.page "
 ANSWERS = (
     "buzon.console.answer buzon.console.params buzon.console.status buzon.core.cbor buzon.store.settings "
@@ -35,21 +23,6 @@ ANSWERS = (
 SESSION = "buzon.core.pop3 buzon.sync "
 
 _held = ""
-_FOLDER = {"display": "display", "notifier": "notify"}  # ours: one module each, with a `Plugin` in it
-
-
-def load(kind: str, name: str) -> "Any":
-    """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) if none fits."""
-    path = name if ":" in name else "buzon.%s.%s:Plugin" % (_FOLDER[kind], name)
-    module, _, attribute = path.partition(":")
-    try:
-        found = __import__(module, None, None, (attribute,))
-        implementation = getattr(found, attribute)
-    except (ImportError, ValueError, AttributeError, SyntaxError):
-        raise ConfigError(E_PLUGIN, name)
-    if getattr(implementation, "API", 0) != _API:
-        raise ConfigError(E_PLUGIN, name + ", its version")
-    return implementation
 
 
 def hold(names: str) -> None:
@@ -73,12 +46,6 @@ def unload(more: str = "") -> None:
         del sys.modules[name]
         package, _, last = name.rpartition(".")
         delattr(sys.modules[package], last)
-
-
-def lean() -> None:
-    """Free what only the display and the console need; the next import loads it again."""
-    unload(DRAWS)
-    unload(ANSWERS)
 
 
 def _stays(name: str) -> bool:

@@ -29,7 +29,7 @@ TOP = {
 LAYERS = (
     ("errors", "log", "names", "sentences", "watchdog"),
     ("core",),
-    ("net", "store", "text", "display", "plugins"),
+    ("net", "store", "text", "display", "kinds", "plugins"),
     ("policy", "envelope", "notify", "server"),
     ("sync",),
     ("account", "mailbox", "page", "timekeeper"),

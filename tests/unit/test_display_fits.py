@@ -112,7 +112,7 @@ def shown(board, w, h, ui=None, cut=False):
     """All that the display shows of a board, as one line."""
     ui = ui or Ui()
     ui.display = Null({"w": w, "h": h})
-    ui._shown = None
+    ui.shown = None
     drawn.clear()
     ui.show(board)
     assert drawn

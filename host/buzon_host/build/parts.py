@@ -32,7 +32,7 @@ TOGETHER = {
     "buzon.envelope": "store.head text.address text.charsets text.fold text.headers text.words",
     "buzon.core.auth": "core.sasl",
     "buzon.net.trouble": "net.cert",
-    "buzon.setup": "store.staging timekeeper",
+    "buzon.setup": "kinds store.staging timekeeper",
     "buzon.store.leave": "store.clear",
     "buzon.store.mend": "store.convert store.halves store.reserve store.rewrite",
     "buzon.store.rekey": "store.alike",
@@ -57,13 +57,8 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
     for table, name in BUNDLES.items():
         there = _table(modules[_TABLES], table)
         inside[name] = {each for each in there if each in needed}
-        left = " ".join([name, *(each for each in there if each not in inside[name])]) + " "
-        was = repr(" ".join(there) + " ")
-        if modules[_TABLES].count(was) != 1:
-            raise BuzonError(
-                f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
-            )
-        modules[_TABLES] = modules[_TABLES].replace(was, repr(left))
+        left = [name, *(each for each in there if each not in inside[name])]
+        modules[_TABLES] = _replaced(modules[_TABLES], table, there, left)
     together = [
         {module, *(f"buzon.{each}" for each in more.split())}
         for module, more in TOGETHER.items()
@@ -81,6 +76,23 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
         for module, text in modules.items()
         if text.strip()
     }
+
+
+def only(source: str, modules: Collection[str]) -> str:
+    """The source of the tables' module with the names of `modules` alone in them: the others would take memory."""
+    for table in BUNDLES:
+        there = _table(source, table)
+        source = _replaced(source, table, there, [each for each in there if each in modules])
+    return source
+
+
+def _replaced(source: str, table: str, was: list[str], now: list[str]) -> str:
+    text = repr(" ".join(was) + " ")
+    if source.count(text) != 1:
+        raise BuzonError(
+            f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
+        )
+    return source.replace(text, repr("".join(f"{each} " for each in now)))
 
 
 def _called(together: list[set[str]], as_is: Collection[str], taken: Collection[str]) -> dict[str, set[str]]:
