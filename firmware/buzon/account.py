@@ -63,6 +63,7 @@ class Account:
         self.session: "Session | None" = None
         self.due = 0
         self.fails = 0
+        self._vain = 0  # sessions in a row that brought nothing and left work undone
         self.listed = -1
         self.fetched = 0
         self.last_ok = 0
@@ -126,10 +127,11 @@ class Account:
             hurry,
         )
 
-    async def poll(self, link: "Link", news: "List[bytes]", others: "Callable[[], bool]") -> None:
+    async def poll(self, link: "Link", news: "List[bytes]", others: "Callable[[bool], bool]") -> None:
         """Run one session; call `settle` after it. Raises nothing but cancellation: `error` has what went wrong.
 
-        `news` gets the keys of the last few messages that came. `others()` says whether another account is due.
+        `news` gets the keys of the last few messages that came. `others(long)` says whether others wait for it to end;
+        `long`: it has lasted for a minute.
         """
 
         def arrived(key: bytes) -> None:
@@ -141,7 +143,7 @@ class Account:
 
         def hurry() -> bool:
             took = time.ticks_diff(time.ticks_ms(), began)
-            return took > _LONG_MS or (took > _SLICE_MS and others())
+            return took > _LONG_MS or others(took > _SLICE_MS)
 
         self.state = "sync"
         self.fetched = 0
@@ -239,8 +241,12 @@ class Account:
             self.fails = 0
             self.last_ok = clock.now()
             wait = int(self.settings.get("poll_s", 300))
+            if not error or self.fetched:
+                self._vain = 0
             if self.more:
-                wait = _BACKOFF_S if error else 0
+                # Flash that fails, say, does not get better by more sessions.
+                self._vain += 1
+                wait = min(wait, backoff(self._vain)) if error else 0
             self.due = uptime + max(wait, delay)
             return
         self.fails += 1

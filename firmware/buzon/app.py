@@ -11,12 +11,13 @@ from micropython import const, kbd_intr
 
 from . import log, watchdog
 from .account import Account, backoff
+from .console.server import Console
 from .core.wire import RxBuffer, TxBuffer
 from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, E_WATCHDOG, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
-from .plugins import unload
+from .plugins import ANSWERS, DRAWS, unload
 from .store import fs
 from .store.spool import Buffers
 from .ui import Ui
@@ -35,24 +36,25 @@ _DAY_S = const(86400)
 _HOUR_S = const(3600)
 _SILENT = const(3)  # after two silent polls in a row the link is left, and then after as many more each time
 _STUCK_S = const(7200)  # longer than any connection may last
-_DOES = {
-    "start": "Starting",
-    "wifi": "Joining Wi-Fi",
-    "clock": "Asking for the time",
-    "sync": "Asking for mail",
-}
 # Bytes allocated between two collections. Without it the heap fills up before each one, and long-lived objects
 # end up scattered all over it.
 _THRESHOLD = const(4096)
 
 
 class App:
-    """The state of the board, which the display and the console show. `board` comes from `setup.board`."""
+    """The state of the board, which the display and the console show."""
 
-    def __init__(self, board: "Dict[str, Any]") -> None:
-        self.board = board
-        self.link = Link(RxBuffer(bytearray(_RX)), TxBuffer(bytearray(_TX)), board.get("tls_heap", (0, 0)))
+    def __init__(self) -> None:
+        # What is large and stays comes first, low in the heap, before what is loaded and goes again.
+        rx = RxBuffer(bytearray(_RX))
+        tx = TxBuffer(bytearray(_TX))
         self.buffers = Buffers()
+        self.console = Console(self)
+        from .setup import board
+
+        self.board: "Dict[str, Any]" = board()
+        self.link = Link(rx, tx, self.board.get("tls_heap", (0, 0)))
+        self.link.lean = _lean
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
@@ -67,13 +69,13 @@ class App:
         ]  # the file being received: its path, the bytes so far, and the bytes known to fit
         self.state = "start"
         self.waiting = "the start"
-        self._until = -1  # uptime at which the wait ends; -1 if unknown
+        self.until = -1  # uptime at which the wait ends; -1 if unknown
         self.error: "List[Any] | None" = None  # [code, sentence, when]
         self.uptime = 0
         self.leaving = ""  # `reboot` or `repl`: what to do once the tasks have ended
         self.reload = False
         self.trouble: "MailError | None" = None  # with the settings or Wi-Fi: nothing works until it is over
-        self._wifi_due = 0
+        self.wifi_due = 0
         self._wifi_fails = 0
         self._clock_due = 0  # uptime at which NTP is asked
         self._clock_fails = 0
@@ -86,16 +88,13 @@ class App:
 
     async def run(self) -> None:
         """Run until somebody wants to leave."""
-        from .console.server import Console
-
         self.apply()
-        console = Console(self)
         supervisor = asyncio.create_task(self._supervise())
         tasks = [supervisor, asyncio.create_task(self._tick(supervisor))]
         # The console reads Ctrl-C itself: frames of Improv Wi-Fi may contain that byte.
         kbd_intr(-1)
         try:
-            await console.serve()  # type: ignore[misc]
+            await self.console.serve()  # type: ignore[misc]
         finally:
             for task in tasks:
                 task.cancel()
@@ -108,7 +107,7 @@ class App:
         self.reload = False
         apply(self)
         unload()
-        self._wifi_due = self._wifi_fails = 0
+        self.wifi_due = self._wifi_fails = 0
         gc.collect()
 
     async def _supervise(self) -> None:
@@ -144,7 +143,7 @@ class App:
             if account.due <= self.uptime:
                 self._say("sync", "the server of " + account.id)
                 news: "List[bytes]" = []
-                await account.poll(self.link, news, lambda: self._others(account))
+                await account.poll(self.link, news, lambda long: self._others(account, long))
                 if account.lacks:
                     from .policy.room import seek
 
@@ -170,17 +169,19 @@ class App:
         await asyncio.sleep_ms(_TICK_MS)
 
     async def _join(self) -> None:
-        if self.uptime < self._wifi_due:
-            self._say("wifi", "Wi-Fi: the next try", self._wifi_due)
+        if self.uptime < self.wifi_due:
+            self._say("wifi", "Wi-Fi: the next try", self.wifi_due)
             return
         self._say("wifi", "Wi-Fi to let it in")
         try:
             await self.wifi.join((self.settings or {}).get("wifi", []))
         except MailError as err:
             self._wifi_fails += 1
-            self._wifi_due = self.uptime + min(backoff(self._wifi_fails), _WIFI_EVERY_S)
+            self.wifi_due = self.uptime + min(backoff(self._wifi_fails), _WIFI_EVERY_S)
             self.trouble = err
             raise
+        finally:
+            unload()
         self.trouble = None
         self._wifi_fails = 0
         self._hurry()
@@ -227,9 +228,11 @@ class App:
                 self.ui.acknowledge()
                 self._pressed = self._see()
             try:
-                self.ui.show(self)
+                if not self.link.shaking:  # there is little memory then
+                    self.ui.show(self)
             except Exception as err:  # a display must not stop the board
                 self._caught(err, "display ")
+            self.console.rest()
             await asyncio.sleep_ms(_TICK_MS)
 
     def _listen(self) -> None:
@@ -285,60 +288,13 @@ class App:
                         each[2] = str(err)
         unload()
 
-    # -- what the display and the console ask for
+    def _others(self, account: Account, long: bool) -> bool:
+        """Whether a session, `long` or not, should end: a test of settings waits for it, or another account is due."""
+        if self.trial and self.trial.state == "wanted":
+            return True
+        return long and any(each.due <= self.uptime for each in self.accounts if each is not account)
 
-    def problem(self) -> "tuple[str, str, str, int] | None":
-        """(title, detail, time of the next try, code) of what keeps the board from its work, or None."""
-        error = self.trouble
-        if error:
-            return "Problem", error.detail, self._retry(self._wifi_due) if self.accounts else "", error.code
-        for account in self.accounts:
-            error = account.error
-            if error:
-                return (
-                    account.id if len(self.accounts) > 1 else "Problem",
-                    error.detail,
-                    "" if account.state == "sync" else self._retry(account.due),
-                    error.code,
-                )
-        return None
-
-    def _retry(self, due: int) -> str:
-        """The text changes seldom, because the display is redrawn each time it does."""
-        wait = due - self.uptime
-        return "retry " + span(wait) if wait >= 60 else "retry soon"
-
-    def waits(self) -> str:
-        """What the board waits for, in words."""
-        if self.state == "sync":
-            if not self.wifi.up():
-                return "Wi-Fi, which went away in a session"
-            return "%s (%s)" % (self.waiting, self.link.step)
-        if self.state == "test" and self.trial:
-            return "%s (%s)" % (self.waiting, self.trial.step)
-        if self._until < 0:
-            return self.waiting
-        return "%s in %s" % (self.waiting, span(self._until - self.uptime))
-
-    def note(self, left: int) -> str:
-        """The idle page's last line: what the board is doing, or what a person should not forget. `left`:
-        messages that are only on a server, if the line is to mention them."""
-        if self.state in _DOES:
-            return _DOES[self.state]
-        for account in self.accounts:
-            if account.settings.get("tls") == "none" or not account.settings.get("tls_verify", True):
-                return "TLS not verified!"
-        for account in self.accounts:
-            if account.settings.get("keep") != "forever" and not account.settings.get("delete_confirmed"):
-                return "Deletion on hold"
-        if left > 0:
-            return "%d left on server" % left
-        wait = min(account.due for account in self.accounts) - self.uptime
-        return "Next check in " + span(max(60, wait))
-
-    def _others(self, account: Account) -> bool:
-        """Whether another account is due."""
-        return any(each.due <= self.uptime for each in self.accounts if each is not account)
+    # -- what the console asks for
 
     def busy(self) -> bool:
         return any(account.state == "sync" for account in self.accounts)
@@ -379,7 +335,7 @@ class App:
     def _say(self, state: str, waiting: str, until: int = -1) -> None:
         self.state = state
         self.waiting = waiting
-        self._until = until
+        self.until = until
 
     def _caught(self, err: Exception, what: str) -> None:
         """Remember an error that should not have happened. Never raises: the task it happened in must go on."""
@@ -402,13 +358,10 @@ class App:
         self.error = [error.code, text, clock.now()]
 
 
-def span(seconds: int) -> str:
-    """A waiting time, rounded up to seconds, minutes or hours."""
-    if seconds < 60:
-        return "%d s" % max(0, seconds)
-    if seconds <= 5400:
-        return "%d min" % ((seconds + 59) // 60)
-    return "%d h" % ((seconds + 3599) // 3600)
+def _lean() -> None:
+    """Free what only the display and the console need; the next import loads it again."""
+    unload(DRAWS)
+    unload(ANSWERS)
 
 
 def main() -> str:
@@ -420,13 +373,11 @@ def main() -> str:
             fs.tidy(folder)  # removes uploads that were cut off
     from machine import WDT_RESET, reset_cause
 
-    from .setup import board
+    app = App()
     from .timekeeper import start
 
     start()
-    app = App(board())
-    del board, start  # they would keep their modules in memory
-    unload()
+    del start  # it would keep its module in memory
     if reset_cause() == WDT_RESET:
         app.keep(DeviceError(E_WATCHDOG))
     try:

@@ -13,7 +13,6 @@ from .core.pop3 import Pop3
 from .errors import MailError, RemoteProtocolError
 from .net import clock
 from .plugins import hold, unload
-from .server import server
 from .store.journal import Journal
 from .store.spool import Buffers, Spool
 
@@ -72,6 +71,8 @@ class Mailbox:
         """
         dialogue = self.session(link, arrived)
         try:
+            from .server import server
+
             link.open(*server(self.settings))
             link.run(dialogue)
         except MailError as err:
@@ -84,6 +85,8 @@ class Mailbox:
         """The same with asyncio: other tasks run meanwhile."""
         dialogue = self.session(link, arrived)
         try:
+            from .server import server
+
             link.slow = self.memory.get("slow", 0)
             await link.open(*server(self.settings))
             await link.run(dialogue)

@@ -1,51 +1,28 @@
-"""Resolves short names and `module:Class` to implementations, imported on first use, and unloads modules again.
-
-Builds nothing itself.
-"""
+"""Which modules stay in memory, and unloads the others."""
 
 import sys
 
-from micropython import const
-
-from .errors import E_PLUGIN, ConfigError
-
-TYPE_CHECKING = const(False)
-if TYPE_CHECKING:
-    from typing import Any
-
-_API = const(1)  # what a plug-in must state
 _PACKAGE = "buzon."
 
 # The modules that stay in memory, each followed by a space. All others are loaded for one task and unloaded again,
 # because a session with TLS leaves little of the heap. The build makes one module of those that the app needs.
 STAYS = (
-    "buzon.account buzon.app buzon.console.server buzon.console.status buzon.core.cbor buzon.core.client "
-    "buzon.core.frames buzon.core.wire buzon.display.draw buzon.display.font6x12 "
-    "buzon.display.layout buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
-    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.notify.pages buzon.plugins "
-    "buzon.store.fs buzon.store.journal buzon.store.settings buzon.store.spool buzon.text.escape "
+    "buzon.account buzon.app buzon.console.server buzon.core.client "
+    "buzon.core.frames buzon.core.wire buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
+    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.plugins "
+    "buzon.store.fs buzon.store.journal buzon.store.spool buzon.text.escape buzon.text.span "
     "buzon.text.utf8 buzon.ui buzon.watchdog "
+)
+# What draws on the display, and what answers a PC. They stay too, but make room for a TLS handshake (`app`).
+DRAWS = "buzon.display.draw buzon.display.font6x12 buzon.display.layout buzon.notify.pages buzon.page "
+ANSWERS = (
+    "buzon.console.answer buzon.console.params buzon.console.status buzon.core.cbor buzon.store.settings "
 )
 # What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
 # handshake has its memory before. The build makes one module of these too.
 SESSION = "buzon.core.pop3 buzon.sync "
 
 _held = ""
-_FOLDER = {"display": "display", "notifier": "notify"}  # ours: one module each, with a `Plugin` in it
-
-
-def load(kind: str, name: str) -> "Any":
-    """The class of a `display` or `notifier`. Raises ConfigError(E_PLUGIN) if none fits."""
-    path = name if ":" in name else "buzon.%s.%s:Plugin" % (_FOLDER[kind], name)
-    module, _, attribute = path.partition(":")
-    try:
-        found = __import__(module, None, None, (attribute,))
-        implementation = getattr(found, attribute)
-    except (ImportError, ValueError, AttributeError, SyntaxError):
-        raise ConfigError(E_PLUGIN, name)
-    if getattr(implementation, "API", 0) != _API:
-        raise ConfigError(E_PLUGIN, name + ", its version")
-    return implementation
 
 
 def hold(names: str) -> None:
@@ -62,13 +39,17 @@ def unload(more: str = "") -> None:
     """
     while True:
         for name in sys.modules:
-            if _in(name, more) or (_ours(name) and not _in(name, STAYS) and not _in(name, _held)):
+            if _in(name, more) or (_ours(name) and not _stays(name)):
                 break
         else:
             return
         del sys.modules[name]
         package, _, last = name.rpartition(".")
         delattr(sys.modules[package], last)
+
+
+def _stays(name: str) -> bool:
+    return _in(name, STAYS) or _in(name, _held) or _in(name, DRAWS) or _in(name, ANSWERS)
 
 
 def _ours(name: str) -> bool:

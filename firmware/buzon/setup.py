@@ -2,9 +2,10 @@
 
 from micropython import const
 
-from . import plugins
+from . import log
 from .account import Account
-from .errors import E_FLASH, MailError, StoreError
+from .errors import E_DISPLAY, E_FLASH, DeviceError, MailError, StoreError
+from .kinds import load
 from .store import settings as store_settings
 from .store.staging import check
 
@@ -40,7 +41,7 @@ def apply(app: "Any") -> None:
         app.trouble = err
     settings = app.settings or {}
     display = settings.get("display") or board().get("display", {})
-    app.ui.setup(display, settings.get("time", {}))
+    _display(app.ui, display, settings.get("time", {}))
     app.accounts = []
     storage = settings.get("storage", {})
     quota = None
@@ -63,6 +64,23 @@ def apply(app: "Any") -> None:
     for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
         kind = each.get("kind", "")
         try:
-            app.notifiers.append([kind, plugins.load("notifier", kind)(each, app.ui), None])
+            app.notifiers.append([kind, load("notifier", kind)(each, app.ui), None])
         except Exception as err:  # somebody else's code
             app.notifiers.append([kind, None, str(err)])
+
+
+def _display(ui: "Any", config: "Dict[str, Any]", zone: "Dict[str, Any]") -> None:
+    """Set up the display in the settings. If it fails, the board goes on with none: mail matters more."""
+    ui.zone = 0, 1, 0, zone
+    ui.shown = None
+    ui.error = None
+    ui.display = None  # a new one may need the old one's pins
+    ui.replaced = False
+    ui.driver = config.get("driver", "null")
+    try:
+        ui.display = load("display", ui.driver)(config)
+    except Exception as err:  # the driver may be somebody else's, or its settings may be wrong
+        ui.error = err if isinstance(err, MailError) else DeviceError(E_DISPLAY, str(err))
+        ui.replaced = True
+        log.say("display: error %d: %s" % (ui.error.code, ui.error.detail))
+        ui.display = load("display", "null")({})

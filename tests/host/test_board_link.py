@@ -72,6 +72,18 @@ def test_no_board_answers() -> None:
         assert b"\x04" not in peer.received
 
 
+def test_a_board_that_is_long_in_starting_is_waited_for_and_this_is_said(monkeypatch) -> None:
+    """An ESP32 takes 15 to 17 s from littlefs; opening its port resets it."""
+    assert board_link.HELLO_S > 20
+    monkeypatch.setattr(board_link, "PATIENCE_S", 1.0)
+    notices: list[str] = []
+    with Peer(silent=True) as peer:
+        with pytest.raises(NoBoard):
+            Client.connect(peer.port, timeout=3, on_notice=notices.append)
+        assert len(notices) == 1
+        assert re.fullmatch(rf"Nothing on {peer.port} answers yet\. .* waiting 2 s more\.", notices[0])
+
+
 def test_no_such_port() -> None:
     with pytest.raises(NoBoard, match=r"^There is no port /dev/no-such-port: .*--port\.$"):
         Client.connect("/dev/no-such-port")

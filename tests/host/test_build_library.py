@@ -27,7 +27,7 @@ def test_pop3_with_its_net_and_store_is_small(
     sizes = built[1]
     total = sum(sizes[f"buzon/{name}.mpy"] for name in (*CORE, *net, *STORE))
     print(f"core, net and store: {total} bytes of .mpy")
-    assert total <= 18 * 1024
+    assert total <= 19 * 1024
 
 
 def test_the_whole_library_is_small(built: tuple[Path, dict[str, int]]) -> None:

@@ -29,10 +29,10 @@ TOP = {
 LAYERS = (
     ("errors", "log", "names", "sentences", "watchdog"),
     ("core",),
-    ("net", "store", "text", "display", "plugins"),
+    ("net", "store", "text", "display", "kinds", "plugins"),
     ("policy", "envelope", "notify", "server"),
     ("sync",),
-    ("account", "mailbox", "timekeeper"),
+    ("account", "mailbox", "page", "timekeeper"),
     ("trial",),
     ("console", "setup", "ui"),
     ("app",),

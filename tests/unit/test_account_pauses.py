@@ -43,7 +43,20 @@ def test_what_is_wrong_with_one_message_delays_nothing():
         assert (account.state, account.fails, account.due) == ("error", 0, 1300)
         account.more = True  # on at once, but never in a circle without a pause
         account.settle(1000)
-        assert account.due == 1005
+        assert 1005 <= account.due <= 1006
+
+
+def test_sessions_that_bring_nothing_come_more_and_more_seldom():
+    """As where the flash refuses one message: the session is over in a moment, and there is more to do."""
+    account = Account(dict(SETTINGS))
+    account.minor = account.more = True
+    account.error = errors.StoreError(errors.E_FLASH, "EIO")
+    for least in (5, 10, 20, 40, 80, 160, 300, 300):
+        account.settle(1000)
+        assert least <= account.due - 1000 <= min(300, least * 5 // 4), (least, account.due)
+    account.fetched = 1  # something came after all
+    account.settle(1000)
+    assert 1005 <= account.due <= 1006
 
 
 def test_what_goes_well_ends_the_pauses():

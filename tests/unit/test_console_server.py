@@ -5,7 +5,7 @@ ONLY = "micropython"
 from binascii import a2b_base64
 
 from buzon import errors
-from buzon.console import base, server, status
+from buzon.console import answer, base, server, status
 from buzon.core import frames
 from buzon.core.cbor import Encoder, decode
 
@@ -27,6 +27,8 @@ class Out:
 
 
 def console(app=None):
+    app = app or Things()
+    app.busy = lambda: False
     it = server.Console(app)
     server.log.echo = None
     it._out = Out()
@@ -44,7 +46,7 @@ def ask(it, number, method, params=None, session=5):
 
 
 def with_method(name, call):
-    server.unload = lambda: None  # else it would be loaded anew, without the method
+    answer.unload = lambda: None  # else it would be loaded anew, without the method
     setattr(base, "do_" + name, call)
 
 
@@ -65,22 +67,45 @@ def test_a_request_is_done_once_even_when_there_was_no_memory_for_its_answer():
 
     with_method("work", work)
     assert ask(it, 2, "work") == ask(it, 2, "work") == {0: 2, 3: {"n": 1}}
-    refuse = it._refuse
+    put = answer._put
 
     def no_memory(*args):
         raise MemoryError
 
-    put = it._answer.put
-    it._refuse = no_memory
-    it._answer.put = no_memory
+    answer._put = no_memory
     try:
         ask(it, 3, "work")
     except MemoryError:
         pass
-    it._refuse = refuse
-    it._answer.put = put
+    answer._put = put
     assert ask(it, 3, "work")[4][0] == errors.E_MEMORY
     assert len(done) == 2
+
+
+def test_the_module_of_a_method_stays_for_another_request_of_its_kind():
+    """Loading one takes a board 60 ms and more."""
+    it = opened()
+    app = it.app
+    unloaded = []
+    answer.unload = lambda: unloaded.append(it.kept)
+    server.unload = answer.unload
+    with_unload = answer.unload
+    with_method("work", lambda app, params: {})
+    answer.unload = with_unload
+    it.kept = ""
+    ask(it, 2, "work")
+    ask(it, 3, "work")
+    assert (it.kept, unloaded) == ("base", [""])
+    ask(it, 4, "mail.list", {"account": "none"})
+    assert (it.kept, unloaded) == ("listing", ["", "base"])
+    it.rest()
+    assert len(unloaded) == 2
+    it._since -= 3001
+    it.rest()
+    assert (it.kept, len(unloaded)) == ("", 3)
+    app.busy = lambda: True  # beside a session there is no room for what may not be needed
+    ask(it, 5, "work")
+    assert (it.kept, len(unloaded)) == ("", 5)
 
 
 def test_an_error_with_a_long_text_is_answered():
@@ -186,7 +211,8 @@ def test_status_fits_a_frame_whatever_fails():
                 ),
                 uptime=1,
                 state="unset",
-                waits=lambda: "the time from " + "x" * 253,
+                waiting="the time from " + "x" * 253,
+                until=-1,
                 wifi=Wifi(),
                 error=[501, str(error), 1 << 31],
                 notifiers=[

@@ -5,7 +5,6 @@ Only what other people wrote (sender, subject, a server's reply) may end with an
 """
 
 import errno
-import sys
 
 from buzon import errors
 from buzon.display.font6x12 import DATA
@@ -15,29 +14,11 @@ from buzon.errors import MailError
 from buzon.net import clock
 from buzon.notify import pages
 from buzon.notify.explain import brief
+from buzon.page import DOES
 from buzon.sentences.system import plain
+from buzon.ui import Ui
 
 ONLY = "micropython"  # needs framebuf
-
-
-class _Wlan:
-    def __init__(self, interface):
-        pass
-
-
-class _Network:
-    STA_IF = 0
-    WLAN = _Wlan
-
-
-class _Machine:
-    WDT = None
-
-
-sys.modules["network"] = _Network
-sys.modules["machine"] = _Machine
-from buzon.app import _DOES, App
-from buzon.ui import Ui
 
 SIZES = ((128, 64), (128, 32), (72, 40))
 EVERY = "".join([chr(c) for c in list(range(0x20, 0x7F)) + list(range(0xA0, 0x100))]) + "ŒœŠšŸŽž…€"
@@ -83,15 +64,15 @@ class Trial:
     state = "running"
 
 
-class Board(App):
-    """The app's own words, without its tasks."""
+class Board:
+    """What the app says of itself, without its tasks."""
 
     def __init__(self, *accounts, state="idle"):
         self.accounts = list(accounts)
         self.state = state
         self.uptime = 0
         self.trial = self.trouble = None
-        self._wifi_due = 0
+        self.wifi_due = 0
 
 
 def letters(g):
@@ -131,7 +112,7 @@ def shown(board, w, h, ui=None, cut=False):
     """All that the display shows of a board, as one line."""
     ui = ui or Ui()
     ui.display = Null({"w": w, "h": h})
-    ui._shown = None
+    ui.shown = None
     drawn.clear()
     ui.show(board)
     assert drawn
@@ -142,7 +123,7 @@ def test_idle_with_every_line_and_number():
     for w, h in SIZES:
         for sure in (False, True):
             clock.sure = lambda sure=sure: sure
-            for state in list(_DOES) + ["idle"]:
+            for state in list(DOES) + ["idle"]:
                 for stored, new in (
                     (0, 0),
                     (1, 0),
@@ -158,7 +139,7 @@ def test_idle_with_every_line_and_number():
                     said = shown(Board(account, state=state), w, h)
                     assert "%d new" % new in said or (not new and ("0 new" in said or "No " in said)), said
                     if state != "idle":
-                        assert _DOES[state] in said, said
+                        assert DOES[state] in said, said
                     if h == 64 and stored:
                         assert "%d message" % stored in said, said
                     assert not sure or (new > 99 and w < 128) or ":" in said, said

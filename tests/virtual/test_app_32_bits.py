@@ -7,6 +7,8 @@ import narrow
 import pytest
 from app_board import ACCOUNT, Rig, mail_on
 from buzon_host import boards
+from buzon_host.bench import run, start
+from buzon_host.bench.rows import Bench
 from buzon_host.build import image
 
 # Less than any board has; 128 were enough when this was written.
@@ -37,3 +39,15 @@ def test_a_board_with_32_bits_collects_and_shows(
     items = list(rig.client.list_all(ACCOUNT))
     shown = [b"".join(rig.client.read_message(ACCOUNT, item.id)) for item in items]
     assert shown == sent[::-1]
+
+
+def test_what_only_the_display_or_the_console_needs_is_gone_before_a_handshake(tmp_path: Path) -> None:
+    """Loaded from the file system of an ESP32, as on most boards; with both in memory it is 8 KB more."""
+    narrow.program()
+    bounds = run.bounds()[start.GROUP]
+    rows = {row.name: row for row in start.rows(Bench(1, tmp_path, check=True))}
+    assert set(rows) == set(bounds)
+    for name, row in rows.items():
+        assert row.ours is not None, row.missing
+        assert row.ours <= bounds[name]["high"], name
+    assert rows["heap at a TLS handshake, 32 bits"].ours > 32 * 1024

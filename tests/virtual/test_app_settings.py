@@ -228,6 +228,32 @@ def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
     assert mail_on(rig.board.flash_file) == Counter(sent)
 
 
+def test_a_test_beside_a_session_is_answered_and_does_not_wait_for_all_of_it(boot, server) -> None:
+    """The session ends when what is in flight (1 MB) has come, and the next one brings the rest."""
+    rig = boot(program_us=400)
+    rig.provision(server)
+    rig.settled()
+    tree = raw(rig, server, keep="forever")
+    sent = [message(i, 30000) for i in range(45)]
+    for each in sent:
+        server.deliver(each)
+    rig.client.sync()
+    until(lambda: rig.client.status().accounts[0].fetched >= 1, what="some of the messages")
+    rig.stage(tree)
+    answers = []
+    while rig.client.status().accounts[0].state == "sync":
+        began = time.monotonic()
+        answers.append(rig.client.test().state)
+        assert time.monotonic() - began < 2
+    assert len(answers) > 3
+    assert set(answers) == {"running"}
+    report = rig.test()
+    assert (report.state, report.error) == ("ok", None)
+    assert rig.client.status().accounts[0].stored < len(sent)
+    account = rig.sync(timeout=120)
+    assert (account.error, account.stored) == (None, len(sent))
+
+
 def test_discard(rig, server) -> None:
     before = rig.settings()
     tree = raw(rig, server)

@@ -14,6 +14,7 @@ import cbor2
 import pytest
 from app_board import ACCOUNT, PASSWORD, WIFI, Rig, account_of, files_on, message, tree_of
 from buzon_host import bundle, doctor
+from buzon_host.board.client import Client
 from buzon_host.errors import UsageError
 from buzon_host.provision import ca, schema
 from test_app_secrets import SECRETS, WRONG_MAIL, seen_in
@@ -90,6 +91,23 @@ def test_all_is_well_and_nothing_is_changed(rig: Rig, server: Any) -> None:
     assert files_on(rig.board.flash_file) == before
     assert server.left() == 1
     assert rig.sync().stored == 1
+
+
+@pytest.mark.parametrize(("free", "result"), [(36900, "ok"), (35000, "ok"), (30000, "warn")])
+def test_a_healthy_esp32_has_memory_enough(
+    rig: Rig, server: Any, monkeypatch, free: int, result: str
+) -> None:
+    """With Wi-Fi up, 35 to 38 KB were left of it on the official firmware, and a handshake took 31.9."""
+    server.deliver(message(1))
+    hello = Client.hello
+
+    def low(self: Client, *wait: float) -> Any:
+        self.info = hello(self, *wait).model_copy(update={"idf": [free, 26000]})
+        return self.info
+
+    monkeypatch.setattr(Client, "hello", low)
+    report = examine(rig)
+    assert {check.name: check.result for check in report.checks}["heap"] == result
 
 
 def test_only_one_account(rig: Rig, server: Any) -> None:

@@ -8,7 +8,7 @@ from .. import __version__, log
 from ..errors import E_NO_ACCOUNT, E_PARAMS, ConfigError, ConsoleError
 from ..net import clock
 from ..store import fs
-from .server import chunk, field
+from .params import chunk, field
 from .status import heap
 
 TYPE_CHECKING = const(False)

@@ -6,7 +6,7 @@ from ..core.cbor import Encoder
 from ..errors import E_BUSY, E_NOT_STAGED, E_PARAMS, E_TOO_LONG, ConfigError, ConsoleError
 from ..store import settings, staging
 from ..trial import Trial
-from .server import chunk, field
+from .params import chunk, field
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ..store import fs, settings
 from ..store.fs import ENOSPC
 from ..store.journal import Journal
 from ..store.spool import Spool
-from .server import field
+from .params import field
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

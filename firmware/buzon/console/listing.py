@@ -14,7 +14,7 @@ from ..plugins import unload
 from ..store import fs
 from ..store.journal import PART, SEEN, STATE
 from ..store.spool import Window, name_of
-from .server import account_in, field, key_in
+from .params import account_in, field, key_in
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

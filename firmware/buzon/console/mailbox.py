@@ -8,7 +8,7 @@ from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
 from ..store import fs
 from ..store.journal import ARRIVED, DELETED, PART, SEEN, STATE, WANTED, here
 from ..store.spool import size_of
-from .server import account_in, field, key_in
+from .params import account_in, field, key_in
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

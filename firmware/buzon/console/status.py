@@ -7,6 +7,7 @@ from micropython import const
 from .. import __version__
 from ..net import clock
 from ..store import fs
+from ..text.span import span
 from ..text.utf8 import shorten
 
 TYPE_CHECKING = const(False)
@@ -26,6 +27,19 @@ _TEXT = const(64)  # bytes of any other text
 
 def _short(text: str, limit: int = _TEXT) -> str:
     return shorten(text.encode(), limit)
+
+
+def _waits(app: "Any") -> str:
+    """What the board waits for, in words."""
+    if app.state == "sync":
+        if not app.wifi.up():
+            return "Wi-Fi, which went away in a session"
+        return "%s (%s)" % (app.waiting, app.link.step)
+    if app.state == "test" and app.trial:
+        return "%s (%s)" % (app.waiting, app.trial.step)
+    if app.until < 0:
+        return app.waiting  # type: ignore[no-any-return]
+    return "%s in %s" % (app.waiting, span(app.until - app.uptime))
 
 
 def _account(account: "Any", uptime: int, most: int) -> "Dict[str, Any]":
@@ -61,7 +75,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "version": __version__,
         "uptime": app.uptime,
         "state": app.state,
-        "waiting": _short(app.waits()),
+        "waiting": _short(_waits(app)),
         "epoch": clock.now() or None,
         "wifi": app.wifi.state(),
         "heap": heap(),

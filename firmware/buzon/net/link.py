@@ -41,6 +41,8 @@ class Link:
 
     `tls_heap`: bytes of heap that TLS takes, in its largest block and in all the others; 0 where TLS has
     memory of its own. Nothing else ever gets them: they are held before, between and after connections.
+    `lean`: None, or a function that is called when TLS begins, to give back what memory it can. From then on, while
+    `shaking`, nobody else should take any: until something has come through TLS.
     `step`: what it waits for: `DNS`, `connect`, `TLS` or `reply`; `openings`: how many connections there were.
     Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
@@ -69,7 +71,8 @@ class Link:
         self._got = 0  # bytes since the deadline was last moved on
         self._armed = False
         self._late = False
-        self._shaking = False  # TLS has begun and nothing has come through it yet
+        self.shaking = False
+        self.lean: "Any" = None
         self.step = ""
         self.openings = 0
         self._place: "Any" = None
@@ -89,7 +92,7 @@ class Link:
         self.tx.clear()
         self.host = host
         self._tls = tls
-        self._shaking = False
+        self.shaking = False
         self._wait = min(self.wait_ms << self.slow, max(_PATIENCE_MS, self.wait_ms))
         self.openings += 1
         self.step = "DNS"
@@ -105,7 +108,7 @@ class Link:
                 await self._guard(self._handshake(), "TLS", min(_HANDSHAKE_MS << self.slow, _PATIENCE_MS))
         except (OSError, ValueError) as err:
             # Explain it before TLS's memory is held again: too little of it may be the cause.
-            why = explain(err, host, tls) if self._shaking else None
+            why = explain(err, host, tls) if self.shaking else None
             self.close()
             raise why or LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
         except BaseException:
@@ -119,7 +122,7 @@ class Link:
         try:
             return await self._guard(self._drive(dialogue), "reply", self._wait)
         except (OSError, ValueError) as err:
-            if self._shaking:
+            if self.shaking:
                 raise explain(err, self.host, self._tls)
             if isinstance(err, OSError):
                 raise LinkError(E_CLOSED, _name(err))
@@ -144,6 +147,7 @@ class Link:
                 except OSError:
                     pass
         time.sleep_ms(0)  # lets the network stack release what it held
+        self.shaking = False
         self._sock = self._raw = None
         self._armed = False
         if self._place:
@@ -177,7 +181,9 @@ class Link:
         """Put TLS around the socket. The next read or write begins the handshake."""
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
-        self._shaking = True
+        self.shaking = True
+        if self.lean:
+            self.lean()
         place = self._place
         if place:
             place.give_pieces()
@@ -202,7 +208,7 @@ class Link:
 
     def _shaken(self) -> None:
         """The handshake succeeded: no failure needs explaining, so no certificate need be kept."""
-        self._shaking = False
+        self.shaking = False
         if self._tls:
             self._tls.done()
             self._tls = None
@@ -221,13 +227,13 @@ class Link:
                 n = sock.readinto(rx.space() if rx.w else rx.buf)
                 while not n:
                     if n is not None:
-                        raise LinkError(E_TLS_LOST if self._shaking else E_CLOSED, self.step)
+                        raise LinkError(E_TLS_LOST if self.shaking else E_CLOSED, self.step)
                     yield _core._io_queue.queue_read(sock)
                     turn = time.ticks_ms()
                     n = sock.readinto(rx.space())
                 rx.w += n
                 self._got += n
-                if self._shaking:
+                if self.shaking:
                     self._shaken()
                 if time.ticks_diff(time.ticks_ms(), turn) > _TURN_MS:
                     yield from asyncio.sleep_ms(0)  # type: ignore[misc]

@@ -14,6 +14,7 @@ TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any
 
+ON_PC = hasattr(ssl, "HAS_SNI")  # CPython's; the build leaves out what depends on it
 # With less free heap than this, a handshake fails in ways that look like a bad certificate.
 _LOW_HEAP = const(4096)
 
@@ -46,12 +47,12 @@ class Tls:
             self.look = Look(pin)
             if pin:  # Mbed TLS would want its issuer, so Look decides
                 ctx.verify_mode = ssl.CERT_OPTIONAL
-            if hasattr(ctx, "verify_flags"):  # CPython: an intermediate CA is enough
+            if ON_PC:  # an intermediate CA is enough
                 ctx.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             else:
                 ctx._context.verify_callback = self.look.at
         else:
-            if hasattr(ctx, "check_hostname"):  # CPython
+            if ON_PC:
                 ctx.check_hostname = False
             ctx.verify_mode = ssl.CERT_NONE
         return ctx  # type: ignore[no-any-return]
@@ -100,7 +101,7 @@ def _signs(cert: bytes) -> bool:
 
 def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
     """The LinkError for what a handshake raised: ValueError (Mbed TLS's words) or OSError."""
-    if hasattr(gc, "mem_free"):
+    if not ON_PC:
         gc.collect()
         if gc.mem_free() < _LOW_HEAP:
             return LinkError(E_LOW_HEAP, str(gc.mem_free()))

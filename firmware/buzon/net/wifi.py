@@ -1,87 +1,38 @@
-"""Wi-Fi: joins the first configured network that lets the board in, or tells with one code why none did."""
-
-import asyncio
+"""The Wi-Fi station: whether it is up, and what `status` says of it. Joining a network is in `join`."""
 
 import network
 from micropython import const
-
-from ..errors import E_WIFI, E_WIFI_NOT_FOUND, E_WIFI_PASSWORD, LinkError
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
-_JOIN_MS = const(15000)
-_TICK_MS = const(100)
-_LEAVE_MS = const(1000)
-_STALE_MS = const(7000)  # a scan and a handshake take 2 to 4 s
-
-
-def _codes(*names: str) -> "tuple[int, ...]":
-    """The status codes with these names: ports number them differently, and not every port has them all."""
-    return tuple(getattr(network, name) for name in names if hasattr(network, name))
-
-
-_WRONG_PASSWORD = _codes("STAT_WRONG_PASSWORD", "STAT_HANDSHAKE_TIMEOUT")
-_NOT_FOUND = _codes("STAT_NO_AP_FOUND")
-_FAILED = _codes("STAT_CONNECT_FAIL", "STAT_ASSOC_FAIL")
-
 
 class Wifi:
-    """The station interface. `ssid`: the network it is in or was last in."""
+    """The station interface, `sta`. `ssid`: the network it is in or was last in."""
 
     def __init__(self) -> None:
-        self._sta = network.WLAN(network.STA_IF)
+        self.sta = network.WLAN(network.STA_IF)
         self.ssid = ""
 
     def up(self) -> bool:
-        return self._sta.isconnected()
+        return self.sta.isconnected()
 
     async def join(self, networks: "List[Dict[str, Any]]") -> None:
         """Join one of the networks. Raises the LinkError of the last one tried."""
-        sta = self._sta
-        error: "LinkError | None" = LinkError(E_WIFI, "no network in the settings")
-        for each in networks:
-            self.leave()
-            for _ in range(_LEAVE_MS // 10):  # a Pico W is connected until its chip says that it is not
-                if not sta.isconnected():
-                    break
-                await asyncio.sleep_ms(10)
-            sta.active(True)
-            self.ssid = each["ssid"]
-            try:
-                before = sta.status()
-                sta.connect(self.ssid, each.get("password") or None)
-                error = await self._outcome(before)
-            except OSError as err:
-                error = LinkError(E_WIFI, str(err))
-            if error is None:
-                return
-        self.leave()
-        if error:
-            raise error
+        from .join import join
 
-    async def _outcome(self, before: int) -> "LinkError | None":
-        """None: it is connected. `before`: the status before the attempt, which an ESP32 goes on telling after it: a
-        failure of then counts only when it lasts."""
-        sta = self._sta
-        for tick in range(_JOIN_MS // _TICK_MS):
-            if sta.isconnected():
-                return None
-            status = sta.status()
-            if status != before or tick >= _STALE_MS // _TICK_MS:
-                if status in _WRONG_PASSWORD:
-                    return LinkError(E_WIFI_PASSWORD, self.ssid)
-                if status in _NOT_FOUND:
-                    return LinkError(E_WIFI_NOT_FOUND, self.ssid)
-                if status in _FAILED:
-                    break
-            await asyncio.sleep_ms(_TICK_MS)
-        return LinkError(E_WIFI, self.ssid)
+        await join(self, networks)
+
+    def scan(self) -> "List[Any]":
+        """[[ssid as bytes, rssi, secure]...] of the 16 strongest, each name once. Takes about 2 s on a board."""
+        from .join import scan
+
+        return scan(self)
 
     def leave(self) -> None:
         try:
-            self._sta.disconnect()
+            self.sta.disconnect()
         except OSError:
             pass
 
@@ -90,18 +41,11 @@ class Wifi:
         up = self.up()
         rssi = ip = None
         if up:
-            ip = self._sta.ifconfig()[0]
+            if not self.ssid:  # it was up before the app: a soft reset ends no connection
+                self.ssid = self.sta.config("ssid")
+            ip = self.sta.ifconfig()[0]
             try:
-                rssi = self._sta.status("rssi")
+                rssi = self.sta.status("rssi")
             except (OSError, ValueError, TypeError):
                 pass
         return {"ssid": self.ssid, "up": up, "rssi": rssi, "ip": ip}
-
-    def scan(self) -> "List[Any]":
-        """[[ssid as bytes, rssi, secure]...] of the 16 strongest, each name once. Takes about 2 s on a board."""
-        self._sta.active(True)
-        found: "List[Any]" = []
-        for each in sorted(self._sta.scan(), key=lambda each: -each[3]):
-            if each[0] and len(found) < 16 and all([each[0] != one[0] for one in found]):
-                found.append([each[0], each[3], bool(each[4])])
-        return found

@@ -44,7 +44,7 @@ ABSENT = const(2048)  # it was not in the last listing: its unique id may name a
 # each), key.
 RECORD = const(28)
 _FORMAT = "<HBBIIII"
-_VERSION = const(67)
+VERSION = const(67)
 KEY_AT = const(20)  # where the key is in a record
 # `change`: 0: the message's first record; 1: it was seen, or not; 2: something that a session must know.
 SEEN_ONLY = const(1)
@@ -84,26 +84,9 @@ class Journal:
 
     def open(self, spool: "Spool") -> None:
         """Read it and make it agree with the folder: an interruption can leave a file without its record."""
-        head = bytearray(4)
-        try:
-            with open(self.path, "rb") as f:
-                old = f.readinto(head) == 4 and head[3] != _VERSION
-        except OSError:
-            old = False
-        if old:
-            from .convert import convert
+        from .opening import opened
 
-            convert(self)
-        if fs.exists(spool.folder + "/rekey"):
-            from .rekey import finish
-
-            finish(self, spool)
-        self.recount()
-        if not spool.closed and spool.count() != self.stored:
-            from .mend import mend
-
-            mend(self, spool)
-            self.recount()
+        opened(self, spool)
 
     def arrived(
         self,
@@ -126,7 +109,7 @@ class Journal:
             self.pending = bytearray(record + self.pending)
         else:
             self.pending += record
-        self._count(0, kind)
+        self.count(0, kind)
         self.closed = False
         if len(self.pending) >= (NEAR if before else BATCH) * RECORD:
             self.flush()
@@ -142,7 +125,7 @@ class Journal:
         """The same in memory; call `flush` and `tidy` after the last one."""
         turn = kind & ~STATE != was & ~STATE or kind & STATE > SEEN or octets or crc
         self.pending += pack(kind, TURN if turn else SEEN_ONLY, 0, key, octets, crc, size)
-        self._count(was, kind)
+        self.count(was, kind)
         self.changes += 1
         self.turns += turn
 
@@ -160,7 +143,8 @@ class Journal:
             self.flush()
             self.moved = moved
 
-    def _count(self, was: int, kind: int) -> None:
+    def count(self, was: int, kind: int) -> None:
+        """A message's kind is `kind` and no longer `was`."""
         self.stored += here(kind) - here(was)
         self.new += (kind & STATE == ARRIVED) - (was & STATE == ARRIVED)
         if kind & (PART | WANTED | DOUBT | STAYS) or kind & STATE == LEFT:
@@ -334,22 +318,9 @@ class Journal:
 
     def recount(self) -> None:
         """Count everything from the records."""
-        self.changes = sum(change > 0 for _, change, _, _, _, _, _ in self.records())
-        self.tidy()
-        self.turns = self.apart = self.gone = self.unnamed = 0
-        self.closed = self.moved = False
-        for kind, change, _, octets, _, _, key in self.records():
-            self.turns += change == TURN
-            self._count(kind, kind)
-            if not change and (kind or key == CLOSED):
-                self.closed = not kind
-            if key == MOVED:
-                self.moved = octets > 0
-        self.stored = self.new = 0
-        for _, _, seen in self.newest():
-            self.stored += 1
-            if not seen:
-                self.new += 1
+        from .opening import recount
+
+        recount(self)
 
     def tidy(self) -> None:
         """Rewrite it when there are many changes in it."""
@@ -369,7 +340,7 @@ def here(kind: int) -> bool:
 def pack(
     kind: int, change: int, time: int, key: bytes, octets: int = 0, crc: int = 0, size: int = 0
 ) -> bytes:
-    return struct.pack(_FORMAT, kind, change, _VERSION, time & 0xFFFFFFFF, octets, crc, size) + key
+    return struct.pack(_FORMAT, kind, change, VERSION, time & 0xFFFFFFFF, octets, crc, size) + key
 
 
 def unpack(block: bytearray, at: int) -> "Record":

@@ -11,9 +11,9 @@ from pathlib import Path
 from ..errors import BuzonError, UsageError
 from .rows import Bench, Row
 
-GROUPS = ("retr", "allocations", "heap", "link", "poll", "flash", "code", "alert")
+GROUPS = ("retr", "allocations", "heap", "link", "poll", "flash", "code", "start", "alert")
 # Ratios, bytes and counts: the same on any machine. The others depend on it.
-CHECKED = ("retr", "allocations", "heap", "poll", "flash", "code")
+CHECKED = ("retr", "allocations", "heap", "poll", "flash", "code", "start")
 RUNS = 5
 UNFINISHED = "the rest of this group"
 BOUNDS = Path(__file__).with_name("bounds.toml")

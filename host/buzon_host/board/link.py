@@ -20,8 +20,11 @@ from .printable import escape
 BAUD = 115200
 WAITS = (1.0, 1.0, 1.5, 2.0, 3.0)
 """Seconds to wait for an answer each time a request is sent: after five times the board counts as lost."""
-HELLO_S = 12.0
-"""Seconds for a board to answer `hello`: it may be booting, as opening a port resets some boards."""
+HELLO_S = 25.0
+"""Seconds for a board to answer `hello`: it may be booting, as opening a port resets some boards, and an ESP32 has
+taken 17 s for that."""
+PATIENCE_S = 5.0
+"""Seconds without an answer until the user is told what is waited for."""
 E_SESSION = 703
 
 _HELLO_EVERY_S = 0.5
@@ -99,6 +102,7 @@ class Link:
         port that goes away meanwhile (a restart over native USB) is opened again. Raises NoBoard.
         """
         deadline = time.monotonic() + timeout
+        told = time.monotonic() + PATIENCE_S
         self._session = random.randrange(1, 1 << 31)
         # Answers carry no session: after a random start no late answer to another program passes for ours.
         self._id = random.randrange(1, 1 << 30)
@@ -124,6 +128,12 @@ class Link:
             first = False
             if answer is not None:
                 return _result(answer)
+            if time.monotonic() >= told and not self._at_prompt:
+                left = deadline - time.monotonic()
+                self._notice(
+                    f"Nothing on {self.port} answers yet. A board may take 20 s to start: waiting {left:.0f} s more."
+                )
+                told = deadline + timeout  # once is enough
             if self._at_prompt and was_reset:
                 prompts += 1
                 if prompts == _PROMPTS:

@@ -10,7 +10,7 @@ import ast
 import builtins
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 
 from ..errors import BuzonError
 
@@ -34,7 +34,11 @@ def bundle(sources: Sources, parts: Mapping[str, Collection[str]], public: Colle
         trees[module] = _Constants(trees[module]).visit(trees[module])
     orders = {part: _ordered(trees, modules) for part, modules in parts.items()}
     names = {module: own for order in orders.values() for module, own in _names(trees, order).items()}
-    rewritten = {module: _Rewriter(module, home, names, tree).rewritten() for module, tree in trees.items()}
+    imported: dict[str, dict[tuple[str, str], str]] = {part: {} for part in parts}
+    rewritten = {
+        module: _Rewriter(module, home, names, tree, imported.get(home.get(module, ""), {})).rewritten()
+        for module, tree in trees.items()
+    }
     made = {part: _text(_together(order, rewritten)) for part, order in orders.items()}
     for module in trees:
         if module not in home:
@@ -206,8 +210,10 @@ class _Rewriter(ast.NodeTransformer):
         home: Mapping[str, str],
         names: Mapping[str, Mapping[str, str]],
         tree: ast.Module,
+        imported: dict[tuple[str, str], str],
     ) -> None:
         self._module = module
+        self._imported = imported  # (module, name) -> what the bundle calls it, from all modules in it
         self._home = home
         self._part = home.get(module)
         self._names = names
@@ -276,19 +282,22 @@ class _Rewriter(ast.NodeTransformer):
         return made
 
     def _import(self, module: str, name: str, local: str) -> ast.stmt:
-        local = self._local(local, name)
+        local = self._local(local, module, name)
         return ast.ImportFrom(module, [ast.alias(name, None if name == local else local)], 0)
 
-    def _local(self, name: str, wanted: str) -> str:
+    def _local(self, name: str, module: str, wanted: str) -> str:
         """What an imported name is called here. A local variable's name is not kept in memory, but a module's is, and
         the bundle's is there anyway."""
         if len(self._scopes) > 1:
             return name
-        if wanted in self._used:
-            wanted = next(each for each in (f"_{i}" for i in count()) if each not in self._used)
-        self._used.add(wanted)
-        self._scopes[0].names[name] = wanted
-        return wanted
+        there = self._imported.get((module, wanted))
+        if there is None or there in self._used:
+            taken = self._used.union(self._imported.values())
+            there = next(each for each in chain([wanted], (f"_{i}" for i in count())) if each not in taken)
+        self._imported[module, wanted] = there
+        self._used.add(there)
+        self._scopes[0].names[name] = there
+        return there
 
     def visit_Import(self, node: ast.Import) -> ast.stmt:
         for alias in node.names:

@@ -2,7 +2,8 @@
 
 MicroPython keeps every name in memory for good. So a public constant is replaced by its value, across modules
 (mpy-cross folds only `_NAME = const(1)` within a file), private names and parameters get names that MicroPython has in
-its ROM (`rom.py`), or such as all modules share, and a module has only its absolute name.
+its ROM (`rom.py`), or such as all modules share, and a module has only its absolute name. What only a PC does
+(`if ON_PC:`) is left out.
 """
 
 import ast
@@ -199,12 +200,19 @@ class _Folder(ast.NodeTransformer):
         for name, _ in _constant(node):
             if name in self._names:
                 return None
+        match node.targets:
+            case [ast.Name(id="ON_PC")]:
+                return None
         return self.generic_visit(node)
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.AST] | None:
         match node.test:
             case ast.Name(id="TYPE_CHECKING"):
                 return None
+            case ast.Name(id="ON_PC"):  # a board runs the other branch
+                return [self.visit(each) for each in node.orelse]
+            case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id="ON_PC")):
+                return [self.visit(each) for each in node.body]
         return self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:

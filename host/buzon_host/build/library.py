@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import BuzonError
-from .fold import analyse, fold_files, write_tree
+from . import parts
+from .fold import analyse, fold_files, module_name, write_tree
 from .mpy import compile_file
 
 
@@ -33,7 +34,10 @@ def build(firmware: Path, out: Path) -> dict[str, int]:
         program.keywords |= _optional(ast.parse((firmware / source).read_text("utf-8")))
     sizes = {}
     with tempfile.TemporaryDirectory() as scratch:
-        write_tree(Path(scratch), fold_files(firmware, sources, (), program))
+        texts = fold_files(firmware, sources, (), program)
+        tables = Path("buzon/plugins.py")
+        texts[tables] = parts.only(texts[tables], {module_name(source) for source in sources})
+        write_tree(Path(scratch), texts)
         for source in sources:
             folded = Path(scratch, source)
             if folded.exists():

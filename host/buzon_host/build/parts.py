@@ -1,18 +1,22 @@
 """Which of the firmware's modules are one on a board, and the names of the others.
 
-Two tables are in `buzon.plugins`: what the app needs of STAYS becomes `buzon.base`, and of SESSION `buzon.talk`. The
-third is TOGETHER, here.
+Tables are in `buzon.plugins`: what the app needs of STAYS becomes `buzon.base`, and so on (BUNDLES). One more is
+TOGETHER, here.
 """
 
 import ast
+from collections.abc import Collection
 from pathlib import Path
+from zlib import crc32
 
 from ..errors import BuzonError
+from . import rom
 from .bundle import bundle, reachable
 from .fold import module_name
 
 BASE = "buzon.base"
-TALK = "buzon.talk"
+BUNDLES = {"STAYS": BASE, "SESSION": "buzon.talk", "DRAWS": "buzon.draws", "ANSWERS": "buzon.answers"}
+"""The tables of `buzon.plugins` -> what the modules in them become."""
 START = "buzon.boot"
 NAMES = Path("buzon/names.py")
 """The file that holds the names of the modules that are loaded later."""
@@ -28,8 +32,9 @@ TOGETHER = {
     "buzon.envelope": "store.head text.address text.charsets text.fold text.headers text.words",
     "buzon.core.auth": "core.sasl",
     "buzon.net.trouble": "net.cert",
+    "buzon.setup": "kinds store.staging timekeeper",
     "buzon.store.leave": "store.clear",
-    "buzon.store.mend": "store.convert store.halves store.rewrite",
+    "buzon.store.mend": "store.convert store.halves store.opening store.reserve store.rewrite",
     "buzon.store.rekey": "store.alike",
     "buzon.policy.baseline": "policy.purge",
     "buzon.store.merged": "store.twin",
@@ -37,6 +42,7 @@ TOGETHER = {
 """Modules that go again after use -> those that are needed with them nearly each time: each module less spares three
 names in memory. An object of theirs that lives on keeps all of them there, so such a module stays alone."""
 _TABLES = "buzon.plugins"
+_SHORT = 8
 
 
 def assembled(texts: dict[Path, str]) -> dict[Path, str]:
@@ -48,29 +54,61 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
         return texts
     needed = reachable(modules, START)
     inside = {}
-    for table, name in (("STAYS", BASE), ("SESSION", TALK)):
+    for table, name in BUNDLES.items():
         there = _table(modules[_TABLES], table)
-        inside[name] = needed & set(there)
-        left = " ".join([name, *(each for each in there if each not in inside[name])]) + " "
-        was = repr(" ".join(there) + " ")
-        if modules[_TABLES].count(was) != 1:
-            raise BuzonError(
-                f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
-            )
-        modules[_TABLES] = modules[_TABLES].replace(was, repr(left))
-    for module, more in TOGETHER.items():
-        if module in modules:
-            inside[module] = {module, *(f"buzon.{each}" for each in more.split())}
+        inside[name] = {each for each in there if each in needed}
+        left = [name, *(each for each in there if each not in inside[name])]
+        modules[_TABLES] = _replaced(modules[_TABLES], table, there, left)
+    together = [
+        {module, *(f"buzon.{each}" for each in more.split())}
+        for module, more in TOGETHER.items()
+        if module in modules
+    ]
     # A module that stays alone gets short names too, unless it is imported by its name as text.
-    alone = set(modules) - set().union(*inside.values()) - {START, _PACKAGE, *SCRIPTS}
-    singles = {name: {name} for name in sorted(alone) if not name.startswith(BY_NAME)}
-    modules = bundle(modules, {**inside, **singles}, PUBLIC)
+    alone = set(modules) - set().union(*inside.values(), *together) - {START, _PACKAGE, *SCRIPTS}
+    together += [{name} for name in sorted(alone) if not name.startswith(BY_NAME)]
+    packages = {module for module, path in paths.items() if path.name == "__init__.py"}
+    inside |= _called(together, packages.union(PUBLIC), modules)
+    modules = bundle(modules, inside, PUBLIC)
     others = {path: text for path, text in texts.items() if path.parts[0] != "buzon"}
     return others | {
         paths.get(module) or Path(*module.split(".")).with_suffix(".py"): text
         for module, text in modules.items()
         if text.strip()
     }
+
+
+def only(source: str, modules: Collection[str]) -> str:
+    """The source of the tables' module with the names of `modules` alone in them: the others would take memory."""
+    for table in BUNDLES:
+        there = _table(source, table)
+        source = _replaced(source, table, there, [each for each in there if each in modules])
+    return source
+
+
+def _replaced(source: str, table: str, was: list[str], now: list[str]) -> str:
+    text = repr(" ".join(was) + " ")
+    if source.count(text) != 1:
+        raise BuzonError(
+            f"{_TABLES}: the table {table} must be one text, each name followed by one space, and stand there once."
+        )
+    return source.replace(text, repr("".join(f"{each} " for each in now)))
+
+
+def _called(together: list[set[str]], as_is: Collection[str], taken: Collection[str]) -> dict[str, set[str]]:
+    """What each module is called, `as_is` aside: as a name in the ROM, which its own name chooses, so that a new module
+    renames hardly any other (an update sends what changed)."""
+    # Short ones, because each is in memory with its path.
+    free = sorted(n for n in rom.NAMES if n.islower() and len(n) <= _SHORT and f"{_PACKAGE}.{n}" not in taken)
+    called: dict[str, set[str]] = {}
+    for those in sorted(together, key=min):
+        name = min(those)
+        if name not in as_is:
+            at = crc32(name.encode())
+            while (name := f"{_PACKAGE}.{free[at % len(free)]}") in called:
+                at += 1
+        called[name] = those
+    return called
 
 
 def _table(source: str, wanted: str) -> list[str]:
@@ -95,8 +133,8 @@ def names(compiled: Path) -> str:
         found |= dict.fromkeys(
             (module, module.rpartition(".")[2], "/" + relative.as_posix(), *interned(path))
         )
-    # A name in the base is there anyway.
-    for name in interned(compiled / "buzon" / "base.mpy"):
+    # A name in the base is there anyway, and one in the ROM too.
+    for name in (*interned(compiled / "buzon" / "base.mpy"), *rom.NAMES):
         found.pop(name, None)
     return f"NAMES = {SEPARATOR.join(name for name in found if name and SEPARATOR not in name)!r}\n"
 

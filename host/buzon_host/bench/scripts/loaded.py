@@ -28,7 +28,7 @@ import asyncio  # noqa: F401
 import buzon.boot
 
 buzon.boot.load()
-for name in ("display.ssd1306", "notify.display", "console.status"):
+for name in ("draws", "answers", "display.ssd1306", "notify.display", "console.status"):
     __import__("buzon." + name)
 # The app unloads it with the first task.
 del sys.modules["buzon.names"]
