@@ -32,7 +32,7 @@ def hardware():
     rom = _flash.rom(config) if config["rom"] else None
     vfs.umount("/")
     if rp2:
-        sys.modules["rp2"]._flash = flash
+        sys.modules["rp2"].flash = flash
     else:
         sys.modules["flashbdev"].bdev = flash
     try:
@@ -47,7 +47,7 @@ def hardware():
         sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
     machine.setup(config)
-    start = config["main"], config["measure"]
+    start = config["main"], config["measure"], config["idf"]
     _hw.config = None
     for name in ("_boot", "_flash", "_tls"):
         sys.modules.pop(name, None)
@@ -76,7 +76,7 @@ def run(path):
 
 
 def start():
-    main, measure = hardware()
+    main, measure, idf = hardware()
     # The names of the fakes are in a board's ROM. Here they fill the table of names, which doubles when it is full:
     # the step that they bring on belongs to the hardware's share.
     for i in range(_NAMES):
@@ -86,6 +86,8 @@ def start():
     _hw.send(b"H", pack("<I", gc.mem_alloc()))
     if measure:
         _hw.halt()
+    if idf:
+        sys.modules["_idf"].setup()
     if exists("/boot.py") and not run("/boot.py"):
         return
     if main:

@@ -23,6 +23,7 @@ _packet = bytearray(1100)
 
 clock = config["clock"]  # board time (ns since 2000) minus the host's (ns since 1970)
 wifi = STAT_IDLE
+radio = False  # the station is active
 dns_s = 0  # a name is answered for after so many seconds, with a failure; 0: at once
 dead = False  # the link is up, and nothing goes through it until it is left
 attempt = 0  # which connect() a Wi-Fi record answers

@@ -86,6 +86,8 @@ class WLAN:
         if on is None:
             return _active[self._if]
         _active[self._if] = bool(on)
+        if self._if == STA_IF:
+            _hw.radio = bool(on)
         if not on and self._if == STA_IF:
             self._leave()
         return bool(on)

@@ -1,7 +1,7 @@
 """`rp2`, minimal: the flash that MicroPython's file system is on."""
 
-_flash = None  # set at boot
+flash = None  # set at boot
 
 
 def Flash():
-    return _flash
+    return flash

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .. import paths
@@ -70,6 +70,8 @@ class Process:
             "real_time": machine.real_time,
             "port": machine.profile.port,
             "watchdog_ms": machine.profile.watchdog_ms,
+            "idf": asdict(machine.profile.idf) if machine.profile.idf else None,
+            "words": 1 if machine.narrow else 2,
             "cut": 0,
             "torn": 0,
             "main": True,
