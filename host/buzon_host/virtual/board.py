@@ -89,6 +89,7 @@ class VirtualBoard:
         self._closed = False
         self._process: Process | None = None
         self._up = False
+        self._started_us = 0
         self._off = threading.Event()
         self._ready = threading.Event()
         self._failure: str | None = None
@@ -210,13 +211,16 @@ class VirtualBoard:
         self._torn = min(255, max(0, int(torn * 256)))
 
     def stats(self) -> dict[str, Any]:
-        """The flash's counters since this board was made, and the state of the rest."""
+        """The flash's counters since this board was made, and the state of the rest. `flash_us`: how long the flash
+        would have taken on the chip; `cpu_us`: this computer's processor time since the last start."""
         done, per_block = image.counters(self._machine.stats)
         return {
             **asdict(done),
             "erases_per_block": per_block,
             "flash_size": self._machine.flash_size,
             "profile": self.profile.port,
+            "cpu_us": self._process.cpu_us() - self._started_us if self._process else 0,
+            "picture_bytes": self._hardware.chip.writes,
             "flash_us": image.busy_us(self._machine.stats),
             "idf_least": self._hardware.idf_least,
             "heap_limit": self.heap_kib * 1024,
@@ -401,6 +405,7 @@ class VirtualBoard:
             event = self._hardware.packet(packet, time.monotonic())
             if event is Event.UP:
                 self._up = True
+                self._started_us = process.cpu_us()
                 self._failed_starts = 0
                 if self._output.expects_raw:
                     process.type(b"\x01")
