@@ -4,6 +4,7 @@ import ssl
 from collections import Counter
 from pathlib import Path
 
+import narrow
 import pytest
 import trustme
 from app_board import ACCOUNT, Rig, files_on, mail_on
@@ -186,6 +187,7 @@ def idf():
 
 def test_an_esp32_s_heap_takes_from_the_idf_and_gives_back(make_board, console) -> None:
     """142 KB are free before the app, 80.7 with a second area of the heap, 38.3 with Wi-Fi too."""
+    narrow.program()  # the sizes here are those of its words
     board = make_board(HEAP, board="ESP32_GENERIC")
     port = console(board)
     port.expect(rb">>> ")
@@ -234,6 +236,7 @@ def shake(number, hold=0):
 def test_a_handshake_needs_idf_memory_by_its_certificates(make_board, console) -> None:
     """31.9 KB with one ECDSA certificate, 41.6 with two of RSA, 44.4 with three; there are 38.3 when the heap has a
     second area. What is missing looks like a wrong signature, as on the chip."""
+    narrow.program()
     board = make_board(SHAKE, board="ESP32_GENERIC", wifi=[("Casa", "clave")])
     port = console(board)
     port.expect(rb">>> ")
