@@ -378,7 +378,8 @@ def main() -> str:
 
     start()
     del start  # it would keep its module in memory
-    if reset_cause() == WDT_RESET:
+    # An RP2 calls every reset its watchdog's: without one it was none.
+    if reset_cause() == WDT_RESET and app.board.get("watchdog_s"):
         app.keep(DeviceError(E_WATCHDOG))
     try:
         watchdog.start(app.board.get("watchdog_s", 0))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import paths
+from . import boards, paths
 from .board.client import Client, Item, Screen
 from .board.follow import follow
 from .errors import BuzonError, UsageError
@@ -41,7 +41,7 @@ class Demo:
 
     board: str
     flash: Path
-    heap_limit: int
+    heap_limit: int = 0
     ok: bool = False
     messages: int = 0
     stored: int = 0
@@ -83,17 +83,15 @@ def run(
 
     mail: a folder of messages, None for the samples. flash: the file that is the board's flash; an existing
     one keeps its content and size, None makes a new one in the demo's own folder. flash_size: bytes of a new
-    file, by default enough for the mail. Raises KeyboardInterrupt, and BuzonError when the new file cannot be
-    placed.
+    file, by default enough for the mail, or what the chip of a real board has. Raises KeyboardInterrupt, and
+    BuzonError when the new file cannot be placed.
     """
     begin = time.monotonic()
     with sentences():
         if flash is None:
             flash = default_flash()
             flash.unlink(missing_ok=True)
-    from .virtual.board import HEAP_KIB
-
-    demo = Demo(board, flash, HEAP_KIB * 1024)
+    demo = Demo(board, flash)
     try:
         with sentences():
             _run(demo, mail, flash_size, progress)
@@ -115,11 +113,14 @@ def _run(demo: Demo, mail: Path | None, flash_size: int | None, progress: Progre
         sizes, expected = _fingerprints(server.expected().values())
         demo.bytes = sum(sizes)
         before = stored_in(demo.flash) if demo.flash.exists() else Counter()
-        size = None if demo.flash.exists() else (flash_size or flash_size_for(sizes))
+        size = None if demo.flash.exists() else flash_size
+        if size is None and not demo.flash.exists() and boards.load(demo.board).chip == "virtual":
+            size = flash_size_for(sizes)  # others have what their chip has
         demo.flash.parent.mkdir(parents=True, exist_ok=True)
         progress("Booting the virtual board", 0, 0)
         try:
             with VirtualBoard(demo.board, flash=demo.flash, flash_size=size, wifi=[WIFI]) as machine:
+                demo.heap_limit = machine.heap_kib * 1024
                 try:
                     with Client.connect(machine.port) as client:
                         _collect(demo, client, server, progress)

@@ -38,7 +38,7 @@ def chip_in(fakes):
     from _flash import MappedFlash
 
     try:
-        from _copy_x64 import load
+        from _copy_native import load
     except (ImportError, ValueError):
         from _copy import load
 
@@ -54,7 +54,7 @@ def chip_in(fakes):
         mounted = [None]
 
         def __init__(self, size, cut=0, torn=0):
-            super().__init__(chip, stats, size, cut, torn, 0, 0)
+            super().__init__(chip, stats, size, cut, torn)
             wire.off = False
             self.memory = uctypes.bytearray_at(chip, size)
             self.mounted[0] = self

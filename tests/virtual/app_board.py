@@ -20,7 +20,7 @@ from buzon_host.errors import BoardRefused
 from buzon_host.paths import use_firmware
 from buzon_host.provision import schema, steps
 from buzon_host.server.run import LocalServer
-from buzon_host.virtual.board import HEAP_KIB, VirtualBoard
+from buzon_host.virtual.board import VirtualBoard
 from buzon_host.virtual.flash import open_image
 from PIL import Image
 
@@ -80,7 +80,6 @@ class Rig:
     def __init__(self, folder: Path, **options: Any) -> None:
         options.setdefault("flash", folder / "flash.img")
         options.setdefault("wifi", [WIFI])
-        options.setdefault("heap_kib", HEAP_KIB)
         self.log = folder / f"serial-{next(_names)}.log"
         self.board = VirtualBoard(log=self.log, **options)
         try:

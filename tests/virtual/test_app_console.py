@@ -36,6 +36,7 @@ from buzon_host.demo import flash_size_for
 from buzon_host.errors import BoardRefused
 from buzon_host.server.run import LocalServer
 from buzon_host.virtual.flash import open_image
+from buzon_host.virtual.profile import Timing
 from console import Console
 
 SESSION = 7_000_001
@@ -669,7 +670,7 @@ def test_wipe_of_mail_or_settings_leaves_the_other(boot, serve) -> None:
 def test_wipe_is_refused_during_a_sync(boot, serve) -> None:
     server = serve(samples=False)
     server.deliver(message(1, 400_000))
-    rig = boot(program_us=300)
+    rig = boot(timing=Timing(program_us=300), real_time=True)
     rig.provision(server)
     until(lambda: rig.status()["accounts"][0]["state"] == "sync", what="the sync")
     with pytest.raises(BoardRefused, match=r"The board is busy \(a sync\): try again in a moment") as error:
@@ -738,7 +739,7 @@ def test_ctrl_c_leads_to_the_prompt_at_any_moment_of_a_sync(boot, serve) -> None
     sent = [message(number, size) for number, size in enumerate((300, 150_000, 600, 100_000, 2000))]
     for each in sent:
         server.deliver(each)
-    rig = boot(program_us=300)
+    rig = boot(timing=Timing(program_us=300), real_time=True)
     rig.provision(server)
     rng = random.Random(SEED)
     for _ in range(6):
@@ -797,7 +798,7 @@ def test_mpremote_finds_the_prompt_while_the_app_runs_and_in_a_sync(boot, serve)
     sent = [message(1, 1000), message(2, 300_000)]
     for each in sent:
         server.deliver(each)
-    rig = boot(program_us=300)
+    rig = boot(timing=Timing(program_us=300), real_time=True)
     rig.provision(server)
     until(lambda: rig.board.stats()["bytes_programmed"] > 60_000, what="the large message")
     assert rig.status()["state"] == "sync"

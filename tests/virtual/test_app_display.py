@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from app_board import account_of, message, pixels, readable, tree_of, until
 from buzon_host import boards, paths
+from buzon_host.virtual.profile import Timing
 
 
 def with_display(folder: Path, driver: str, w: int, h: int) -> Path:
@@ -36,7 +37,12 @@ def test_mail_is_shown(boot, serve, tmp_path: Path, driver: str, w: int, h: int)
 
 def test_a_small_display_says_briefly_what_it_is_about(boot, serve, tmp_path: Path) -> None:
     server = serve(samples=False)
-    rig = boot(board=with_display(tmp_path, "ssd1306", 72, 40), flash_size=4 << 20, program_us=1500)
+    rig = boot(
+        board=with_display(tmp_path, "ssd1306", 72, 40),
+        flash_size=4 << 20,
+        timing=Timing(program_us=1500),
+        real_time=True,
+    )
     rig.client.hello()
     rig.shows("Type: buzon", "provision")
     for number in range(150):

@@ -12,6 +12,7 @@ from buzon_host.pull.maildir import Maildir
 from buzon_host.pull.mbox import Mbox, rendered
 from buzon_host.pull.pull import Pulled, pull
 from buzon_host.pull.target import tag_of
+from buzon_host.virtual.profile import Timing
 
 
 def copy(rig: Rig, folder: Path, *, at: Any = None) -> Pulled:
@@ -117,7 +118,7 @@ def test_flags_outlive_a_restart_and_the_display_counts_them(boot, serve) -> Non
 
 def test_search_without_a_network_and_while_a_message_comes_in(boot, serve, tmp_path) -> None:
     server = serve()
-    rig = boot(program_us=300)
+    rig = boot(timing=Timing(program_us=300), real_time=True)
     rig.provision(server)
     rig.settled()
     want = found(rig.client, text="IMPRESI")

@@ -10,6 +10,7 @@ import pytest
 from app_board import PASSWORD, WIFI, account_of, files_on, mail_on, message, tree_of, until
 from buzon_host.errors import BoardRefused
 from buzon_host.provision.schema import SettingsError
+from buzon_host.virtual.profile import Timing
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_commit_needs_a_test_that_passed(rig, server) -> None:
 
 def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
     """What was to be deleted by them is not deleted after it."""
-    rig = boot(program_us=400)
+    rig = boot(timing=Timing(program_us=400), real_time=True)
     rig.provision(server)
     rig.settled()
     tree = raw(rig, server, keep="forever")

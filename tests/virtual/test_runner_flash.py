@@ -14,6 +14,7 @@ from buzon_host.virtual import flash, interpreter
 from buzon_host.virtual.board import VirtualBoard
 from buzon_host.virtual.interpreter import VirtualBoardError
 from buzon_host.virtual.process import fakes
+from buzon_host.virtual.profile import Timing
 
 WRITER = """
 import os
@@ -118,8 +119,8 @@ def run_driver(
         "size": image.stat().st_size,
         "cut": cut,
         "torn": int(torn * 256),
-        "erase_us": 0,
-        "program_us": 0,
+        "timing": [0, 0, 0, 0, 0],
+        "real_time": False,
     }
     command, maps = interpreter.mapping_command()
     env = {"MICROPYPATH": f"{fakes()}:.frozen"}
@@ -303,7 +304,7 @@ def test_erase_and_program_times_can_be_imposed(make_board, console) -> None:
         "import time\nt = time.ticks_ms()\nf = open('/f', 'wb')\nf.write(bytes(4096))\nf.close()\n"
         "print('took', time.ticks_diff(time.ticks_ms(), t))\n"
     )
-    board = make_board(main, erase_us=45_000)
+    board = make_board(main, timing=Timing(erase_us=45_000), real_time=True)
     took = int(console(board).expect(rb"took (\d+)").group(1))
     assert board.stats()["erases"] >= 1
     assert took >= 45 * board.stats()["erases"]

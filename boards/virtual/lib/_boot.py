@@ -16,29 +16,38 @@ _NAMES = const(120)
 
 def hardware():
     """The fakes, the flash at `/`, the firmware at `/rom`; host files are out of reach afterwards."""
-    for name in ("time", "select", "socket", "network", "esp32", "_tls"):
+    config = _hw.config
+    rp2 = config["port"] == "rp2"
+    own = ("rp2",) if rp2 else ("esp32", "flashbdev")
+    for name in ("time", "select", "socket", "network") + own + ("_tls",):
         __import__(name)
         gc.collect()  # what follows fills the holes: the firmware's heap is one piece
     import _flash
     import machine
 
-    config = _hw.config
     if config["tty"]:
         open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
     flash = _flash.flash(config)
     gc.collect()
-    rom = _flash.rom(config)
+    rom = _flash.rom(config) if config["rom"] else None
     vfs.umount("/")
+    if rp2:
+        sys.modules["rp2"].flash = flash
+    else:
+        sys.modules["flashbdev"].bdev = flash
     try:
-        vfs.mount(vfs.VfsLfs2(flash), "/")
+        vfs.mount(vfs.VfsLfs2(flash, progsize=256) if rp2 else vfs.VfsLfs2(flash), "/")
         os.chdir("/")
     except OSError:
         print("The file system on the flash is damaged: the board has no files.")
-    vfs.mount(rom, "/rom")
-    sys.path[:] = ["", "/lib", "/rom", ".frozen"]
+    if rom:
+        vfs.mount(rom, "/rom")
+        sys.path[:] = ["", "/lib", "/rom", ".frozen"]
+    else:
+        sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
     machine.setup(config)
-    start = config["main"], config["measure"]
+    start = config["main"], config["measure"], config["idf"]
     _hw.config = None
     for name in ("_boot", "_flash", "_tls"):
         sys.modules.pop(name, None)
@@ -67,7 +76,7 @@ def run(path):
 
 
 def start():
-    main, measure = hardware()
+    main, measure, idf = hardware()
     # The names of the fakes are in a board's ROM. Here they fill the table of names, which doubles when it is full:
     # the step that they bring on belongs to the hardware's share.
     for i in range(_NAMES):
@@ -77,6 +86,8 @@ def start():
     _hw.send(b"H", pack("<I", gc.mem_alloc()))
     if measure:
         _hw.halt()
+    if idf:
+        sys.modules["_idf"].setup()
     if exists("/boot.py") and not run("/boot.py"):
         return
     if main:

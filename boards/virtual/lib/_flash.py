@@ -1,6 +1,7 @@
 """The virtual board's flash: a NOR chip in a host file. Erase sets 0xFF, program only clears bits.
 
-Operations are counted where the runner reads them; the N-th program or erase may be cut in the middle.
+Operations are counted where the runner reads them, and so is the time that they take on the chip; the N-th program or
+erase may be cut in the middle.
 """
 
 import os
@@ -13,7 +14,7 @@ import vfs
 from micropython import const
 
 try:
-    import _copy_x64 as _copy
+    import _copy_native as _copy
 except (ImportError, ValueError):
     import _copy
 
@@ -24,17 +25,21 @@ _ERASES = const(2)
 _PROGRAMMED = const(3)
 _READ = const(4)
 _OPS = const(5)
+_MICROSECONDS = const(6)  # below a second, so that no number needs memory of its own
+_SECONDS = const(7)
+_NAP_US = const(1000)  # the least that is slept
+_NO_TIME = (0, 0, 0, 0, 0)
 _HEADER = const(64)
 
 
 def flash(config):
     """The board's flash: mapped into memory where that is possible, else a file."""
-    timing = config["cut"], config["torn"], config["erase_us"], config["program_us"]
+    how = config["cut"], config["torn"], config["timing"], config["real_time"]
     chip = _mapped(0, config["flash"], config["size"])
     if not chip:
-        return FileFlash(config["flash"], config["stats"], config["size"], *timing)
+        return FileFlash(config["flash"], config["stats"], config["size"], *how)
     stats = _mapped(1, config["stats"], _HEADER + 4 * (config["size"] // BLOCK))
-    return MappedFlash(chip, stats, config["size"], *timing)
+    return MappedFlash(chip, stats, config["size"], *how)
 
 
 def _mapped(number, path, size):
@@ -55,14 +60,16 @@ def _mapped(number, path, size):
 
 class Flash:
     """A block device for VfsLfs2 (the extended interface). `torn` in 0..255: how much of the operation
-    number `cut` is done before the power goes."""
+    number `cut` is done before the power goes. `timing`: microseconds for a read, nanoseconds for each byte of it,
+    the same for a program, and microseconds for an erase; with `real_time` that time really passes."""
 
-    def __init__(self, size, cut, torn, erase_us, program_us):
+    def __init__(self, size, cut, torn, timing=_NO_TIME, real_time=False):
         self._blocks = size // BLOCK
         self._cut = cut
         self._torn = torn
-        self._erase_us = erase_us
-        self._program_us = program_us
+        self._read_us, self._read_ns, self._program_us, self._program_ns, self._erase_us = timing
+        self._real_time = real_time
+        self._owed = 0  # microseconds that are still to be slept
 
     def cut_after(self, n, torn):
         """The power goes in the n-th operation from now on; 0: it does not."""
@@ -108,6 +115,7 @@ class Flash:
         n[_READS] += 1
         n[_READ] += len(buf)
         self._load(at, buf, len(buf))
+        self._spend(self._read_us + len(buf) * self._read_ns // 1000)
 
     def _program(self, at, buf):
         n = self._n
@@ -118,7 +126,7 @@ class Flash:
             size = size * self._torn >> 8
         n[_PROGRAMMED] += size
         self._clear(at, buf, size)
-        self._took(self._program_us)
+        self._took(self._program_us + size * self._program_ns // 1000)
 
     def _erase(self, block):
         n = self._n
@@ -131,9 +139,24 @@ class Flash:
         self._count(block)
         self._took(self._erase_us)
 
+    def _spend(self, us):
+        """Put the board's clock on."""
+        if not us:
+            return
+        n = self._n
+        us_now = n[_MICROSECONDS] + us
+        while us_now >= 1000000:
+            us_now -= 1000000
+            n[_SECONDS] += 1
+        n[_MICROSECONDS] = us_now
+        if self._real_time:
+            self._owed += us
+            if self._owed >= _NAP_US:
+                utime.sleep_us(self._owed)
+                self._owed = 0
+
     def _took(self, us):
-        if us:
-            utime.sleep_us(us)
+        self._spend(us)
         if self._n[_OPS] == self._cut:
             self._save()
             _hw.send(b"C")
@@ -146,8 +169,8 @@ class Flash:
 class MappedFlash(Flash):
     """The image and its counters at these addresses. Allocates nothing, as the driver of a board."""
 
-    def __init__(self, chip, stats, size, *timing):
-        super().__init__(size, *timing)
+    def __init__(self, chip, stats, size, *how):
+        super().__init__(size, *how)
         self._chip = uctypes.bytearray_at(chip, size)
         words = {"n": (uctypes.ARRAY | 0, _HEADER // 4 + self._blocks | uctypes.UINT32)}
         self._n = uctypes.struct(stats, words).n
@@ -168,8 +191,8 @@ class MappedFlash(Flash):
 class FileFlash(Flash):
     """The image and its counters as files. Every seek allocates: no figure for heap may be taken here."""
 
-    def __init__(self, path, stats, size, *timing):
-        super().__init__(size, *timing)
+    def __init__(self, path, stats, size, *how):
+        super().__init__(size, *how)
         self._f = open(path, "r+b")
         self._stats = open(stats, "r+b")
         self._n = array("I", bytes(_HEADER))

@@ -23,6 +23,8 @@ _packet = bytearray(1100)
 
 clock = config["clock"]  # board time (ns since 2000) minus the host's (ns since 1970)
 wifi = STAT_IDLE
+radio = False  # the station is active
+dns_s = 0  # a name is answered for after so many seconds, with a failure; 0: at once
 dead = False  # the link is up, and nothing goes through it until it is left
 attempt = 0  # which connect() a Wi-Fi record answers
 networks = None  # answer to a scan: JSON
@@ -81,7 +83,7 @@ def service():
 
     The handler of an interrupt finds the pin as it was at that edge, whatever has come since.
     """
-    global wifi, dead, networks, _serving
+    global wifi, dead, dns_s, networks, _serving
     done = False
     if _serving:
         return done
@@ -102,12 +104,16 @@ def service():
             if a == attempt:
                 was = wifi
                 wifi = b
+                if b != STAT_GOT_IP:
+                    dead = False
                 if was == STAT_GOT_IP and b != STAT_GOT_IP:
                     cut_sockets()
         elif letter == 68:  # D: the link is dead
             if wifi == STAT_GOT_IP:
                 dead = True
                 cut_sockets()
+        elif letter == 81:  # Q: DNS hangs for b seconds
+            dns_s = b
         elif letter == 66:  # B: the level of pin a
             was = levels[a]
             levels[a] = b

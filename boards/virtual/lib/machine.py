@@ -1,4 +1,8 @@
-"""`machine` of an ESP32: I2C, pins, clock, watchdog, resets. What they do happens in the runner."""
+"""`machine` of an ESP32 or an RP2: I2C, pins, clock, watchdog, resets. What they do happens in the runner.
+
+On an RP2 every reset is the watchdog's, `machine.reset()` too (ports/rp2/modmachine.c), and its longest watchdog has
+8,388 ms (an RP2350's twice as much).
+"""
 
 from struct import pack
 
@@ -6,11 +10,16 @@ import _hw
 import utime
 from umachine import *  # noqa: F403
 
+_RP2 = _hw.config["port"] == "rp2"
+_WDT_MAX = _hw.config["watchdog_ms"]  # 0: any
+_LED = 63  # its number here; on a Pico W it is a pin of the radio chip
+
 PWRON_RESET = 1
-HARD_RESET = 2
 WDT_RESET = 3
-DEEPSLEEP_RESET = 4
-SOFT_RESET = 5
+if not _RP2:
+    HARD_RESET = 2
+    DEEPSLEEP_RESET = 4
+    SOFT_RESET = 5
 
 _id = b""
 _cause = PWRON_RESET
@@ -27,6 +36,8 @@ def setup(config):
 
     _id = unhexlify(config["id"])
     _cause = config["cause"]
+    if _RP2 and _cause != PWRON_RESET:
+        _cause = WDT_RESET
     _chips = tuple(tuple(chip) for chip in config["i2c"])
     _memory = a2b_base64(config["memory"])
     network.config["mac"] = _id
@@ -41,7 +52,7 @@ def reset_cause():
 
 
 def freq(hz=None):
-    return 160000000
+    return 125000000 if _RP2 else 160000000
 
 
 def reset():
@@ -71,16 +82,18 @@ def enable_irq(state):
 
 
 class Pin:
-    IN = 1
-    OUT = 3
-    OPEN_DRAIN = 7
-    PULL_DOWN = 1
-    PULL_UP = 2
-    IRQ_RISING = 1
-    IRQ_FALLING = 2
+    IN = 0 if _RP2 else 1
+    OUT = 1 if _RP2 else 3
+    OPEN_DRAIN = 2 if _RP2 else 7
+    PULL_DOWN = 2 if _RP2 else 1
+    PULL_UP = 1 if _RP2 else 2
+    IRQ_RISING = 8 if _RP2 else 1
+    IRQ_FALLING = 4 if _RP2 else 2
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, **_):
-        if not 0 <= id < 40:
+        if _RP2 and id in ("LED", "WL_GPIO0"):
+            id = _LED
+        elif not 0 <= id < (30 if _RP2 else 40):
             raise ValueError("invalid pin")
         self.id = id
         self.init(mode, pull, value=value)
@@ -108,7 +121,8 @@ class Pin:
         if handler is None:
             _hw.irqs.pop(self.id, None)
         else:
-            _hw.irqs[self.id] = (handler, trigger, self)
+            edges = trigger & 3 or (trigger >> 3 & 1) | (trigger >> 1 & 2)  # 1: rising, 2: falling
+            _hw.irqs[self.id] = (handler, edges, self)
 
     def __repr__(self):
         return "Pin(%d)" % self.id
@@ -121,7 +135,7 @@ def _number(pin, default):
 class I2C:
     """A bus knows at once who answers: the chips' addresses are given at boot."""
 
-    _default = ((18, 19), (25, 26))
+    _default = ((5, 4), (7, 6)) if _RP2 else ((18, 19), (25, 26))
 
     def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
         if not 0 <= id <= 1:
@@ -181,7 +195,7 @@ class RTC:
     init = datetime
 
     def memory(self, data=None):
-        """Up to 2,048 bytes that survive deep sleep and every reset but the loss of power."""
+        """An ESP32's: up to 2,048 bytes that survive deep sleep and every reset but the loss of power."""
         global _memory
         if data is None:
             return _memory
@@ -195,6 +209,8 @@ class WDT:
     def __init__(self, id=0, timeout=5000):
         if timeout <= 0:
             raise ValueError("WDT timeout must be greater than 0")
+        if _WDT_MAX and timeout > _WDT_MAX:
+            raise ValueError("timeout exceeds %d" % _WDT_MAX)  # as ports/rp2/machine_wdt.c
         _hw.send(b"T", pack("<I", timeout))
 
     def feed(self):

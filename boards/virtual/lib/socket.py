@@ -2,7 +2,11 @@
 
 import _hw
 import usocket
+import utime
 from usocket import *  # noqa: F403
+
+# What a board says when nothing resolves: lwIP's EAI_FAIL on an ESP32, a number of its own on an RP2 (modlwip.c).
+_FAILED = -2 if _hw.config["port"] == "rp2" else -202
 
 
 def _up():
@@ -12,7 +16,10 @@ def _up():
 
 def getaddrinfo(host, port, *rest):
     if not _up():
-        raise OSError(-202)  # what an ESP32 says when nothing resolves
+        raise OSError(_FAILED)
+    if _hw.dns_s and not host.replace(".", "").isdigit():
+        utime.sleep(_hw.dns_s)
+        raise OSError(_FAILED)
     return usocket.getaddrinfo(host, port, *rest)
 
 

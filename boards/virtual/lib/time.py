@@ -1,19 +1,22 @@
-"""`time` with an ESP32's clock: seconds since 2000-01-01, which is where it starts when the power comes."""
+"""`time` with a board's clock: an ESP32's counts seconds since 2000-01-01, and starts there when the power comes; an
+RP2's counts them since 1970, and starts at 2021-01-01 (ports/rp2/main.c)."""
 
 import _hw
 import utime
 from micropython import const
 from utime import *  # noqa: F403
 
-_2000 = const(946684800)
+_2000 = const(946684800)  # seconds since 1970
+_EPOCH = 0 if _hw.config["port"] == "rp2" else _2000  # what the board counts from
+_NS = (_2000 - _EPOCH) * 1000000000
 
 
 def time():
-    return (utime.time_ns() + _hw.clock) // 1000000000
+    return (utime.time_ns() + _hw.clock + _NS) // 1000000000
 
 
 def time_ns():
-    return utime.time_ns() + _hw.clock
+    return utime.time_ns() + _hw.clock + _NS
 
 
 def sleep_ms(ms):
@@ -22,11 +25,11 @@ def sleep_ms(ms):
 
 
 def gmtime(seconds=None):
-    return utime.gmtime((time() if seconds is None else int(seconds)) + _2000)[:8]
+    return utime.gmtime((time() if seconds is None else int(seconds)) + _EPOCH)[:8]
 
 
 localtime = gmtime
 
 
 def mktime(t):
-    return utime.mktime((t[0], t[1], t[2], t[3], t[4], t[5], 0, 0, 0)) - _2000
+    return utime.mktime((t[0], t[1], t[2], t[3], t[4], t[5], 0, 0, 0)) - _EPOCH

@@ -31,6 +31,7 @@ _TITLES = {
     "poll": "A poll without new mail",
     "flash": "Flash",
     "code": "Code size",
+    "chip": "On the chips",
     "alert": "From delivery to alert",
 }
 # What pages quote: group, row, and the wording. A row that was not measured is left out.

@@ -31,7 +31,7 @@ class Worker:
             memory.write_bytes(bytes(_FLASH_SIZE))
             flash.new_counters(counters, _FLASH_SIZE)
             config = {"flash": str(image), "stats": str(counters), "size": _FLASH_SIZE}
-            none = {"cut": 0, "torn": 0, "erase_us": 0, "program_us": 0, "clock": 0}
+            none = {"cut": 0, "torn": 0, "timing": [0] * 5, "real_time": False, "clock": 0}
             env["BUZON_HW"] = json.dumps({"in": os.devnull, "out": os.devnull, **config, **none})
             env["BUZON_FAKES"] = str(fakes())
             command, maps = interpreter.mapping_command()

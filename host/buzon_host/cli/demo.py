@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .. import boards
 from .. import demo as plain_demo
 from ..provision.steps import human
 from .options import Json
@@ -32,6 +33,7 @@ def run(
     if protocol != "pop3":
         raise typer.BadParameter("only pop3 is there so far", param_hint="--protocol")
     out = Out(json)
+    board = boards.known(board) or board
     shown = ""
     with out.progress() as bar:
 

@@ -18,7 +18,10 @@ FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="
 Heap = Annotated[
     int | None,
     typer.Option(
-        "--heap", min=32, max=65536, help="Heap in KiB (default: 136; with --bare 384, for the code too)."
+        "--heap",
+        min=32,
+        max=65536,
+        help="Heap in KiB (default: the chip's; of the board virtual 136, with --bare 384, for the code too).",
     ),
 ]
 Link = Annotated[
@@ -30,6 +33,12 @@ Bare = Annotated[
         "--bare",
         help="MicroPython alone, as on a new board, for buzon install. A --flash that was made so is known by "
         "itself.",
+    ),
+]
+RealTime = Annotated[
+    bool,
+    typer.Option(
+        "--real-time", help="Its flash takes as long as the chip's does; otherwise that is only counted."
     ),
 ]
 CutAt = Annotated[
@@ -50,11 +59,13 @@ def run(
     link: Link = None,
     cut_at: CutAt = None,
     bare: Bare = False,
+    real_time: RealTime = False,
     json: Json = False,
 ) -> None:
     """Run a virtual board until Ctrl-C.
 
-    It is the real MicroPython on a pty, its flash in a file.
+    It is the real MicroPython on a pty, its flash in a file. With the name of a real board it is like that one: its
+    memory, its flash and how long that takes, its Wi-Fi.
     """
     out = Out(json)
     board = boards.known(board) or board
@@ -62,14 +73,21 @@ def run(
     if flash is None:
         flash = cache() / f"{boards.load(board).name}{'-bare' if bare else ''}.flash"
     with sentences():
-        from ..virtual.board import HEAP_KIB, VirtualBoard
-        from ..virtual.flash import has_own_code
+        from ..virtual.board import VirtualBoard
+        from ..virtual.flash import is_bare
 
-        bare = bare or has_own_code(flash)
-        if heap is None:
-            heap = 384 if bare else HEAP_KIB  # a bare board has the code in the heap; else it runs in place
+        bare = bare or is_bare(flash, boards.load(board))
+        if heap is None and bare and board == "virtual":
+            heap = 384  # it has the code in the heap then; else it runs in place
         with VirtualBoard(
-            board, flash=flash, flash_size=flash_size, heap_kib=heap, link=link, cut_at=cut_at, bare=bare
+            board,
+            flash=flash,
+            flash_size=flash_size,
+            heap_kib=heap,
+            link=link,
+            cut_at=cut_at,
+            bare=bare,
+            real_time=real_time,
         ) as running:
             out.document(
                 {
@@ -78,7 +96,7 @@ def run(
                     "port": running.port,
                     "link": str(link) if link is not None else None,
                     "flash": str(flash),
-                    "heap": heap * 1024,
+                    "heap": running.heap_kib * 1024,
                     "bare": bare,
                 }
             )

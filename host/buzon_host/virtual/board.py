@@ -21,9 +21,10 @@ from typing import Any, Self, TypeVar
 from PIL import Image
 
 from .. import boards, paths
+from ..build import image as builder
 from ..build.mpy import compiled_firmware
 from ..build.romfs import image_file
-from . import control, interpreter, serial
+from . import control, interpreter, profile, serial
 from . import flash as image
 from .hardware import CAUSE_DEEPSLEEP, CAUSE_HARD, CAUSE_POWER_ON, CAUSE_SOFT, CAUSE_WATCHDOG, Event, Hardware
 from .interpreter import VirtualBoardError
@@ -42,21 +43,24 @@ _RESET_NAMES = {
     CAUSE_DEEPSLEEP: b"DEEPSLEEP_RESET",
 }
 WIFI = (("Buzon-Demo", "correct horse"),)
-HEAP_KIB = 136
+HEAP_KIB = profile.VIRTUAL.heap_kib
 """The app's heap by default; its words are twice as long as a board's."""
 
 
 class VirtualBoard:
     """A board that runs until `close()`. It is a context manager.
 
-    `board`: a name, or the path of a `board.toml`. `flash`: the image; made with `flash_size` bytes if it
-    does not exist. `heap_kib`: what the firmware gets. `link`: a path at which the serial port is linked.
+    `board`: a name, or the path of a `board.toml`. One with a real chip is like that chip (profile.py): its code is
+    on the flash and is loaded into the heap, and it runs on the 32-bit interpreter if there is one. `flash`: the
+    image; made with `flash_size` bytes if it does not exist. `heap_kib`: what the firmware gets (default: what the
+    chip has; twice that where words have 64 bits). `link`: a path at which the serial port is linked.
     `wifi`: (name, password) of the networks in reach. `cut_at`: the power is cut in the middle of that flash
     operation (1 is the first program or erase), after the part `cut_torn` (0.0 to 1.0) of it. `firmware`: the
     source tree (default: ours). `bare`: MicroPython alone, and what is on the flash. `log`: a file that gets
     everything the board prints. `env`: for the interpreter. `ring`: whether input that the board does not
-    read is lost. `erase_us`, `program_us`: how long these operations take. Raises VirtualBoardError,
-    BoardError, CompileError.
+    read is lost. `timing`: how long flash operations take, instead of the chip's; that is counted
+    (`stats()["flash_us"]`), and with `real_time` it really takes that long. Raises VirtualBoardError, BoardError,
+    CompileError.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class VirtualBoard:
         *,
         flash: Path,
         flash_size: int | None = None,
-        heap_kib: int = HEAP_KIB,
+        heap_kib: int | None = None,
         link: Path | None = None,
         wifi: Sequence[tuple[str, str]] = WIFI,
         cut_at: int | None = None,
@@ -75,21 +79,23 @@ class VirtualBoard:
         log: Path | None = None,
         env: Mapping[str, str] | None = None,
         ring: bool = True,
-        erase_us: int = 0,
-        program_us: int = 0,
+        timing: profile.Timing | None = None,
+        real_time: bool = False,
     ) -> None:
         self.board = boards.load(board)
-        self.heap_kib = heap_kib
+        self.profile = profile.of(self.board.chip)
         self._calls: list[Callable[[], None]] = []
         self._closing = False
         self._closed = False
         self._process: Process | None = None
         self._up = False
+        self._started_us = 0
         self._off = threading.Event()
         self._ready = threading.Event()
         self._failure: str | None = None
         self._failed_starts = 0
         self._boots = 0
+        self._cause = CAUSE_POWER_ON
         self._restart_at: float | None = None
         self._cut = cut_at or 0
         self._torn = min(255, max(0, int(cut_torn * 256)))
@@ -99,7 +105,11 @@ class VirtualBoard:
         self._log_file = log.open("ab") if log else None
         self.bare = bare
 
-        command, maps = interpreter.mapping_command()
+        found = interpreter.find(self.profile.port != "virtual")
+        self.heap_kib = heap_kib or self.profile.heap_kib * self._words(found.narrow)
+        rom = self.profile.place == "rom"
+        if not rom and not flash.exists() and not bare:
+            _new_board(self.board, flash, flash_size, firmware)
         size = image.prepare(flash, self.board, flash_size, bare)
         self._lock = image.lock(flash)
         self._folder = Path(tempfile.mkdtemp(prefix="buzon-"))
@@ -108,20 +118,22 @@ class VirtualBoard:
             source = _nothing() if bare else firmware or paths.firmware()
             image.new_counters(stats, size)
             self._machine = Machine(
-                command=command,
-                maps=maps,
+                command=found.command,
+                maps=found.maps,
+                narrow=found.narrow,
+                profile=self.profile,
                 flash=flash.resolve(),
                 flash_size=size,
                 stats=stats,
-                firmware=image_file(compiled_firmware(source)),
+                firmware=image_file(compiled_firmware(source)) if rom else None,
                 unique_id=_unique_id(flash),
                 env=dict(env or {}),
-                erase_us=erase_us,
-                program_us=program_us,
+                timing=timing or self.profile.timing,
+                real_time=real_time,
             )
-            self._hardware = Hardware(self.board, wifi, self._record)
+            self._hardware = Hardware(self.board, self.profile, wifi, self._record)
             self.hardware_heap = hardware_heap(self._machine, {**self._hardware.config(), "cause": 1})
-            interrupt = interpreter.SAFE_INTERRUPT if maps else signal.SIGINT
+            interrupt = interpreter.SAFE_INTERRUPT if found.maps else signal.SIGINT
             self._input = serial.Input(self.board.serial.receive_ring if ring else None, interrupt)
             self._output = serial.Output()
             self._user, self._port = os.openpty()
@@ -175,6 +187,23 @@ class VirtualBoard:
         does that has forgotten it."""
         self._call(lambda: self._hardware.kill_wifi())
 
+    def wifi_deauth(self) -> None:
+        """The access point throws the board out, and would let it in again."""
+        self._call(lambda: self._hardware.deauthenticate(time.monotonic()))
+
+    def wifi_channel(self) -> None:
+        """The access point changes its channel: nothing goes through, and after 6 s without its beacons the board
+        knows that the link is gone; it would be let in again."""
+        self._call(lambda: self._hardware.change_channel(time.monotonic()))
+
+    def wifi_dhcp(self, on: bool) -> None:
+        """Whether somebody gives addresses in the network. Without one the board never becomes connected."""
+        self._call(lambda: self._hardware.switch_dhcp(on, time.monotonic()))
+
+    def dns_hangs(self, seconds: int) -> None:
+        """From now on a name is answered for after so many seconds, with a failure; 0: as before."""
+        self._call(lambda: self._hardware.hang_dns(seconds))
+
     def cut(self, operations: int, torn: float = 0.5) -> None:
         """Cut the power in the middle of a flash operation after the next start: the `operations`-th since
         the board was made (`stats()["operations"]` have been done so far)."""
@@ -182,12 +211,18 @@ class VirtualBoard:
         self._torn = min(255, max(0, int(torn * 256)))
 
     def stats(self) -> dict[str, Any]:
-        """The flash's counters since this board was made, and the state of the rest."""
+        """The flash's counters since this board was made, and the state of the rest. `flash_us`: how long the flash
+        would have taken on the chip; `cpu_us`: this computer's processor time since the last start."""
         done, per_block = image.counters(self._machine.stats)
         return {
             **asdict(done),
             "erases_per_block": per_block,
             "flash_size": self._machine.flash_size,
+            "profile": self.profile.port,
+            "cpu_us": self._process.cpu_us() - self._started_us if self._process else 0,
+            "picture_bytes": self._hardware.chip.writes,
+            "flash_us": image.busy_us(self._machine.stats),
+            "idf_least": self._hardware.idf_least,
             "heap_limit": self.heap_kib * 1024,
             "hardware_heap": self.hardware_heap,
             "boots": self._boots,
@@ -240,6 +275,11 @@ class VirtualBoard:
         self.close()
 
     # The thread. Everything below runs in it, except for `_call`, `_make_link` and `_tidy`.
+
+    def _words(self, narrow: bool) -> int:
+        """How often the chip's heap is needed: words of 64 bits take twice as much. What the board `virtual` has is
+        given in those."""
+        return 1 if narrow or self.profile.port == "virtual" else 2
 
     def _call(self, what: Callable[[], _T]) -> _T:
         """Have the thread do something, and return its result."""
@@ -365,6 +405,7 @@ class VirtualBoard:
             event = self._hardware.packet(packet, time.monotonic())
             if event is Event.UP:
                 self._up = True
+                self._started_us = process.cpu_us()
                 self._failed_starts = 0
                 if self._output.expects_raw:
                     process.type(b"\x01")
@@ -407,13 +448,16 @@ class VirtualBoard:
         self._stop()
         self._hardware.reset()
         self._output.restart(raw)
-        self._start(CAUSE_SOFT, main=not raw)
+        # An RP2 goes on saying why it was last reset.
+        self._start(self._cause if self.profile.port == "rp2" else CAUSE_SOFT, main=not raw)
 
     def _reset(self, cause: int) -> None:
         self._stop()
+        self._cause = cause
         self._hardware.hard_reset()
         self._output.restart(False)
-        self._output.say(_BOOT_LOADER % (cause, _RESET_NAMES[cause]))
+        if self.profile.port != "rp2":  # its loader says nothing
+            self._output.say(_BOOT_LOADER % (cause, _RESET_NAMES[cause]))
         self._start(cause)
 
     def _power_on(self) -> None:
@@ -438,7 +482,8 @@ class VirtualBoard:
             "cut": self._cut,
             "torn": self._torn,
         }
-        self._process = Process(self._machine, heap_size(self.heap_kib, self.hardware_heap), boot)
+        heap = heap_size(self.heap_kib, self.hardware_heap, self._machine.narrow)
+        self._process = Process(self._machine, heap, boot)
         self._boots += 1
         self._selector.register(self._process.master, selectors.EVENT_READ, self._from_board)
         self._selector.register(self._process.bus, selectors.EVENT_READ, self._from_bus)
@@ -487,6 +532,14 @@ class VirtualBoard:
         if self._log_file:
             self._log_file.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _new_board(board: boards.Board, flash: Path, size: int | None, firmware: Path | None) -> None:
+    """What a new board has on its flash: a file system of its own size, with the code in it."""
+    if size is not None:
+        part = board.filesystem.model_copy(update={"size": size})
+        board = board.model_copy(update={"filesystem": part})
+    flash.write_bytes(builder.build(board, source=firmware).filesystem.data)
 
 
 def _nothing() -> Path:

@@ -11,6 +11,7 @@ import cbor2
 from littlefs import LittleFS, LittleFSError, UserContext
 
 from ..boards import Board
+from . import profile
 from .interpreter import VirtualBoardError
 
 BLOCK = 4096
@@ -18,6 +19,7 @@ MIN_SIZE = 16 * BLOCK
 MAX_SIZE = 1 << 30
 """Bounded, as an image is held in memory while it is made or read."""
 _COUNTERS = struct.Struct("<6I")
+_BUSY = struct.Struct("<2I")  # microseconds below a second, seconds
 _HEADER = 64  # bytes before the erases per block in the counters' file
 
 
@@ -119,13 +121,18 @@ def prepare(path: Path, board: Board, size: int | None = None, bare: bool = Fals
     return size
 
 
-def has_own_code(path: Path) -> bool:
-    """Whether a board with this image runs only what is on it (`/main.py`, or nothing): it was made bare, or
-    by `buzon image`. Others run Buzón in place and have its `/board.cbor`. False if there is no image."""
+def is_bare(path: Path, board: Board) -> bool:
+    """Whether a virtual board with this image is MicroPython alone, for `buzon install`. False if there is no image.
+
+    The board `virtual` then has something on its flash (`/main.py`, or nothing at all); otherwise it runs Buzón in
+    place, and has its `/board.cbor`. One with a chip has no `/main.py`.
+    """
     check(path)
     if not path.exists() or not path.stat().st_size:
         return False
     found = open_image(path).listdir("/")
+    if profile.of(board.chip).place == "flash":
+        return "main.py" not in found
     return "main.py" in found or "board.cbor" not in found
 
 
@@ -167,3 +174,9 @@ def counters(path: Path) -> tuple[Counters, list[int]]:
     data = path.read_bytes()
     blocks = (len(data) - _HEADER) // 4
     return Counters(*_COUNTERS.unpack_from(data)), list(struct.unpack_from(f"<{blocks}I", data, _HEADER))
+
+
+def busy_us(path: Path) -> int:
+    """How long all that was done to the flash takes on the board's chip, in microseconds."""
+    below, seconds = _BUSY.unpack_from(path.read_bytes(), _COUNTERS.size)
+    return int(seconds) * 1_000_000 + int(below)

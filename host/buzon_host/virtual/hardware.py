@@ -16,7 +16,9 @@ from PIL import Image
 
 from ..boards import Board
 from .chips import Ssd1306Chip, chip
+from .profile import Profile
 
+STAT_NO_ADDRESS = 1002
 STAT_GOT_IP = 1010
 STAT_BEACON_TIMEOUT = 200
 STAT_NO_AP_FOUND = 201
@@ -24,6 +26,10 @@ STAT_WRONG_PASSWORD = 202
 
 CAUSE_POWER_ON, CAUSE_HARD, CAUSE_WATCHDOG, CAUSE_DEEPSLEEP, CAUSE_SOFT = range(1, 6)
 _JOIN_S = 0.05  # how long a Wi-Fi network takes to answer
+_BEACON_S = (
+    6.0  # an ESP32 gives up an access point that it has not heard for so long (esp_wifi_set_inactive_time)
+)
+_RP2_CLOCK_NS = 662_774_400 * 10**9  # an RP2's clock starts in 2021 (ports/rp2/main.c), an ESP32's in 2000
 
 
 class Event(Enum):
@@ -41,10 +47,19 @@ class Event(Enum):
 class Hardware:
     """`send` hands a record to the board. `now` is in seconds of a clock that never goes back."""
 
-    def __init__(self, board: Board, wifi: Sequence[tuple[str, str]], send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        profile: Profile,
+        wifi: Sequence[tuple[str, str]],
+        send: Callable[[bytes], None],
+    ) -> None:
         self.board = board
+        self.profile = profile
         self.wifi = list(wifi)
         self.wifi_on = True
+        self.dhcp = True
+        self.idf_least: int | None = None  # the least IDF memory that was free, in bytes
         self.changed = False  # the display was written to
         self.gap = 0.0  # the longest time between two feeds of the watchdog, in seconds
         self._send = send
@@ -64,7 +79,7 @@ class Hardware:
 
     def hard_reset(self) -> None:
         """The chip starts again, and so does its clock; `clock` is the board's time minus ours, in ns."""
-        self.clock = -time.time_ns()
+        self.clock = (_RP2_CLOCK_NS if self.profile.port == "rp2" else 0) - time.time_ns()
         self.deadline: float | None = None  # of the watchdog, which only a reset of the chip stops
         self.timeout = 0.0
         self.fed = 0.0
@@ -119,6 +134,8 @@ class Hardware:
         elif letter == b"H":
             self.heap = struct.unpack("<I", body)[0]
             return Event.UP
+        elif letter == b"L":
+            self.idf_least = struct.unpack("<i", body)[0]
         elif letter == b"D":
             self.sleep_ms = struct.unpack("<I", body)[0]
             return Event.SLEEP
@@ -145,14 +162,45 @@ class Hardware:
 
     def switch_wifi(self, on: bool, now: float) -> None:
         self.wifi_on = on
-        if not on and self._wanted and self._status == STAT_GOT_IP:
+        if not on and self._joined():
             self._tell(STAT_BEACON_TIMEOUT)
-        elif on and self._wanted and self._status != STAT_GOT_IP:
-            self.after(now + _JOIN_S, self._join)  # like the ESP32's driver, which tries until told otherwise
+        elif on and not self._joined():
+            self._again(now)
 
     def kill_wifi(self) -> None:
         """The link stays up, and nothing goes through it until the board leaves it."""
         self._record(b"D", 0, 0)
+
+    def deauthenticate(self, now: float) -> None:
+        """The access point throws the board out, and would let it in again."""
+        if self._joined():
+            self._tell(STAT_BEACON_TIMEOUT)
+            self._again(now)
+
+    def change_channel(self, now: float) -> None:
+        """The access point goes on elsewhere: nothing goes through the link from now on, and the board notices when
+        it has missed its beacons for 6 s."""
+        if self._joined():
+            self.kill_wifi()
+            self.after(now + _BEACON_S, self.deauthenticate)
+
+    def switch_dhcp(self, on: bool, now: float) -> None:
+        """Without it the board gets into the network and never gets an address."""
+        self.dhcp = on
+        if on and self._wanted and self._status == STAT_NO_ADDRESS:
+            self.after(now + _JOIN_S, self._join)
+
+    def hang_dns(self, seconds: int) -> None:
+        """A name is answered for after so many seconds, with a failure; 0: at once, and rightly."""
+        self._record(b"Q", 0, seconds)
+
+    def _joined(self) -> bool:
+        return self._wanted is not None and self._status == STAT_GOT_IP
+
+    def _again(self, now: float) -> None:
+        """An ESP32's driver tries until it is told otherwise; with an RP2 the program has to connect anew."""
+        if self._wanted and self.profile.port != "rp2":
+            self.after(now + _JOIN_S, self._join)
 
     def picture(self) -> Image.Image:
         """The display as a person sees it, white on black."""
@@ -170,6 +218,8 @@ class Hardware:
             self._tell(STAT_NO_AP_FOUND)
         elif key not in keys:
             self._tell(STAT_WRONG_PASSWORD)
+        elif not self.dhcp:
+            self._tell(STAT_NO_ADDRESS)
         else:
             self._tell(STAT_GOT_IP)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import paths
@@ -82,3 +83,28 @@ def mapping_command() -> tuple[list[str], bool]:
     if os.environ.get("BUZON_MICROPYTHON"):
         return plain, False
     return [sys.executable, "-c", _LAUNCH], True
+
+
+@dataclass(frozen=True)
+class Found:
+    """The interpreter of a virtual board. `maps`: the command maps the files that BUZON_MAPS names into memory;
+    `narrow`: it is the 32-bit one that `make i386` fetches."""
+
+    command: list[str]
+    maps: bool
+    narrow: bool
+
+
+def find(like_a_chip: bool) -> Found:
+    """`like_a_chip`: the 32-bit interpreter, if it is there and BUZON_MICROPYTHON names no other.
+
+    Raises VirtualBoardError.
+    """
+    try:
+        narrow = str(narrow_program())
+    except VirtualBoardError:
+        narrow = ""
+    if narrow and like_a_chip and not os.environ.get("BUZON_MICROPYTHON"):
+        return Found([narrow], False, True)
+    command, maps = mapping_command()
+    return Found(command, maps, bool(narrow) and command == [str(Path(narrow).resolve())])

@@ -8,35 +8,39 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .. import paths
 from ..build.mpy import compiled_library
 from . import serial
 from .interpreter import VirtualBoardError
+from .profile import Profile, Timing
 
 _BOOT = "from _boot import start;start()"
-# GC bookkeeping: 3 bits for each block of 32 bytes.
-_GC_NUMERATOR, _GC_DENOMINATOR = 259, 256
+# GC bookkeeping: 3 bits for each block of four words.
+_GC_BITS = 3
 _MEASURE_KIB = 1024
 _MEASURE_S = 10.0
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What stays the same from one start to the next."""
+    """What stays the same from one start to the next. `maps`: the command maps the flash into memory; `narrow`: its
+    words have 32 bits; `firmware`: a ROMFS, None without one; `real_time`: what the flash does takes its time."""
 
     command: list[str]
-    maps: bool  # the command maps the flash into memory
+    maps: bool
+    narrow: bool
+    profile: Profile
     flash: Path
     flash_size: int
     stats: Path
-    firmware: Path
+    firmware: Path | None
     unique_id: bytes
     env: Mapping[str, str]
-    erase_us: int = 0
-    program_us: int = 0
+    timing: Timing
+    real_time: bool = False
 
 
 class Process:
@@ -59,11 +63,15 @@ class Process:
             "flash": str(machine.flash),
             "size": machine.flash_size,
             "stats": str(machine.stats),
-            "rom": str(machine.firmware),
-            "rom_size": machine.firmware.stat().st_size,
+            "rom": str(machine.firmware) if machine.firmware else None,
+            "rom_size": machine.firmware.stat().st_size if machine.firmware else 0,
             "id": machine.unique_id.hex(),
-            "erase_us": machine.erase_us,
-            "program_us": machine.program_us,
+            "timing": machine.timing.words(),
+            "real_time": machine.real_time,
+            "port": machine.profile.port,
+            "watchdog_ms": machine.profile.watchdog_ms,
+            "idf": asdict(machine.profile.idf) if machine.profile.idf else None,
+            "words": 1 if machine.narrow else 2,
             "cut": 0,
             "torn": 0,
             "main": True,
@@ -74,12 +82,12 @@ class Process:
             "PATH": os.environ.get("PATH", os.defpath),
             "TZ": "UTC",
             **machine.env,
-            "MICROPYPATH": f"{fakes()}:.frozen",
+            "MICROPYPATH": f"{fakes(machine.narrow)}:.frozen",
             "BUZON_HW": json.dumps(config),
         }
         if machine.maps:
             env["BUZON_MAPS"] = os.pathsep.join(
-                str(p) for p in (machine.flash, machine.stats, machine.firmware)
+                str(p) for p in (machine.flash, machine.stats, machine.firmware) if p
             )
         try:
             self.process = subprocess.Popen(
@@ -103,6 +111,13 @@ class Process:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def cpu_us(self) -> int:
+        """Microseconds of processor time so far; 0 where the system does not say."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) // 1000
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def type(self, data: bytes) -> None:
         """Send bytes to the board's serial input, regardless of its ring."""
@@ -149,9 +164,9 @@ class Process:
             os.close(fd)
 
 
-def fakes() -> Path:
-    """The compiled stand-ins for a board's modules. Their machine code is for x86-64 only."""
-    return compiled_library(paths.boards() / "virtual" / "lib", march="x64")
+def fakes(narrow: bool = False) -> Path:
+    """The compiled stand-ins for a board's modules. Their machine code is for x86, `narrow` with 32 bits."""
+    return compiled_library(paths.boards() / "virtual" / "lib", march="x86" if narrow else "x64")
 
 
 _shares: dict[tuple[str, ...], int] = {}
@@ -162,9 +177,9 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
 
     Measured once for each interpreter and set of fakes. Raises VirtualBoardError if it does not boot.
     """
-    lib = fakes()
+    lib = fakes(machine.narrow)
     stamps = [str(path.stat().st_mtime_ns) for path in sorted(lib.glob("*.mpy"))]
-    key = (*machine.command, str(lib), *stamps)
+    key = (*machine.command, machine.profile.port, str(lib), *stamps)
     if key in _shares:
         return _shares[key]
     with tempfile.TemporaryDirectory(prefix="buzon-") as scratch:
@@ -191,6 +206,7 @@ def hardware_heap(machine: Machine, boot: Mapping[str, object]) -> int:
     raise VirtualBoardError(f"The virtual board does not boot: {text[-1] if text else 'no sign of life'}.")
 
 
-def heap_size(heap_kib: int, share: int) -> int:
+def heap_size(heap_kib: int, share: int, narrow: bool) -> int:
     """What `-X heapsize` must be so that the firmware gets `heap_kib`."""
-    return heap_kib * 1024 + share * _GC_NUMERATOR // _GC_DENOMINATOR + 32
+    block = 16 if narrow else 32
+    return heap_kib * 1024 + share * (8 * block + _GC_BITS) // (8 * block) + block

@@ -1,4 +1,4 @@
-"""`_copy` in machine code for x86-64; elsewhere it does not load."""
+"""`_copy` in machine code, for the processor that it was compiled for; on others it does not load."""
 
 import micropython
 

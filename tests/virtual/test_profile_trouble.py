@@ -1,0 +1,84 @@
+"""What went wrong on the chips' own firmware, on virtual boards that are like them: it comes back, and by the right name.
+
+Each of these failed on the official ESP32_GENERIC 1.25.0 or RPI_PICO_W 1.26.1 on 2026-11-26, or may on any board.
+"""
+
+import pytest
+from app_board import WIFI, Rig, account_of, message, tree_of, until
+from buzon_host.errors import BoardRefused
+
+CHIPS = ("ESP32_GENERIC", "RPI_PICO_W")
+_BACK_S = 30.0
+
+
+@pytest.fixture(params=CHIPS)
+def rig(request, boot, serve) -> Rig:
+    """A board that is provisioned from a server of its own, with nothing to collect."""
+    made: Rig = boot(board=request.param)
+    made.empty = serve(samples=False)
+    made.provision(made.empty)
+    made.settled()
+    return made
+
+
+def comes_back(rig: Rig, number: int) -> None:
+    """Mail that comes now is fetched within 30 s, without a person's help but the wish to have it now."""
+    rig.empty.deliver(message(number))
+    rig.client.sync()
+
+    def collected() -> bool:
+        account = rig.client.status().accounts[0]
+        return account.error is None and account.state == "idle" and rig.empty.left() == 0
+
+    until(collected, _BACK_S, "the way back")
+    assert rig.status()["wifi"]["up"]
+
+
+def test_wifi_comes_back_from_every_loss(rig) -> None:
+    """Once an ESP32 had failed to join, it never tried for long enough again: its status goes on telling the failure."""
+    board = rig.board
+    board.wifi_up(False)
+    until(lambda: (rig.status()["error"] or [0])[0] == 202, _BACK_S, "the Wi-Fi's error")
+    board.wifi_up(True)
+    comes_back(rig, 1)
+    board.wifi_deauth()
+    comes_back(rig, 2)
+    board.wifi_channel()
+    comes_back(rig, 3)
+    board.wifi_dead()
+    rig.empty.deliver(message(4))
+    until(lambda: rig.sync().error is None and rig.empty.left() == 0, _BACK_S, "a new link")
+
+
+def test_a_network_that_gives_no_address_is_said_and_joined_once_it_does(rig) -> None:
+    rig.board.wifi_dhcp(False)
+    rig.board.wifi_deauth()
+    error = until(lambda: rig.status()["error"], 60, "the Wi-Fi's error")
+    assert error[0] == 200, error
+    assert WIFI[0] in error[1]
+    rig.board.wifi_dhcp(True)
+    comes_back(rig, 1)
+
+
+def test_names_that_nobody_answers_for_are_waited_for(rig) -> None:
+    """`getaddrinfo` blocks, and with it everything else; the board is not reset for it."""
+    boots = rig.board.stats()["boots"]
+    rig.provision(rig.empty, host="localhost")
+    rig.settled()
+    rig.board.dns_hangs(6)
+    rig.client.sync()
+    error = until(lambda: rig.client.status().accounts[0].error, 60, "the error")
+    assert (error.code, "localhost" in error.message) == (203, True)
+    assert rig.board.stats()["boots"] == boots
+    rig.board.dns_hangs(0)
+    comes_back(rig, 1)
+
+
+def test_a_wrong_network_is_not_blamed_on_the_server(rig, serve) -> None:
+    """A Pico W is still connected to the old network when the new one is tried."""
+    for ssid, password, code in ((WIFI[0], "not-the-SECRET", 201), ("Nowhere", WIFI[1], 202)):
+        tree = tree_of(account_of(rig.empty), wifi=[{"ssid": ssid, "password": password}])
+        with pytest.raises(BoardRefused) as refused:
+            rig.provision(rig.empty, tree)
+        assert refused.value.code == code, str(refused.value)
+        comes_back(rig, code)
