@@ -25,6 +25,10 @@ def hardware():
     config = _hw.config
     if config["tty"]:
         open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
+    if sys.implementation.version[:2] < (1, 27):
+        import _raw  # noqa: F401 (the runner calls it)
+
+        _hw.send(b"Q")
     flash = _flash.flash(config)
     gc.collect()
     rom = _flash.rom(config)
@@ -84,3 +88,5 @@ def start():
             if exists(path):
                 run(path)
                 break
+    elif "_raw" in sys.modules:
+        sys.modules["_raw"].repl()
