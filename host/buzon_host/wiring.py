@@ -1,9 +1,14 @@
 """How a board and its displays are wired, in words; and the boards' pages, which `build/docs.py` writes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from .board.printable import escape
 from .boards import Board, Chip, Display
 from .build import firmware
+from .qualify import report
+from .qualify.report import Report
+
+_WORDS = (("ok", "passed"), ("warn", "slow or short of memory"), ("failed", "failed"), ("skipped", "skipped"))
 
 
 def wires(board: Board, display: Display) -> list[tuple[str, str]]:
@@ -89,6 +94,7 @@ def _page(board: Board) -> Iterator[str]:
             "```",
         )
     yield from ("", "## Flashing", "", *_flashing(board))
+    yield from ("", "## Verified on", "", *_verified(board.name, report.of_board(board.name)))
 
 
 def _toml(key: str, value: object) -> str:
@@ -105,6 +111,35 @@ def _flashing(board: Board) -> Iterator[str]:
     yield from ("```", f"buzon flash --board {board.name} --firmware {pattern}", "```", "")
     start = "If the chip does not answer, " if board.soc.image_id is not None else "First "
     yield f"{start}{loader_hint(board.soc)}"
+
+
+def _verified(name: str, reports: Sequence[Report]) -> Iterator[str]:
+    """Who has run `buzon qualify` on one, with the figures of the newest report, and how to send a report."""
+    real = [each for each in reports if not each.virtual]
+    if real:
+        yield from ("| date | firmware | Buzón | checks |", "|---|---|---|---|")
+        for each in real:
+            counts = [f"{each.count(result)} {word}" for result, word in _WORDS if each.count(result)]
+            kind = " (quick)" if each.quick else ""
+            yield f"| {_cell(each.date)} | {_cell(each.firmware)} | {_cell(each.version)} | {', '.join(counts)}{kind} |"
+        yield from ("", f"The figures of {_cell(real[0].date)}:", "", "| | | bound |", "|---|---|---|")
+        for check in real[0].checks:
+            if check.figure is not None:
+                bound = "" if check.bound is None else f"{check.bound:g} {check.unit}"
+                yield f"| {_cell(check.name)} | {check.figure:g} {_cell(check.unit)} | {_cell(bound)} |"
+        yield ""
+    else:
+        yield "Nobody has sent a report of this board yet."
+    yield from (
+        "With a board and its cable, `buzon qualify` installs, runs and measures everything on it, puts back the",
+        "settings and mail that it had, and writes a report, which names no network, address or person. To send one,",
+        f"put the file into `boards/{name}/` and open a pull request, or attach it to an issue.",
+    )
+
+
+def _cell(text: str) -> str:
+    """What a board or a person's file says, as the cell of a table."""
+    return escape(text).replace("|", "/").replace("<", "(")[:60]
 
 
 def loader_hint(chip: Chip) -> str:

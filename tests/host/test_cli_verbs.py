@@ -146,6 +146,7 @@ WITH_PORT = {
     "mail show": [ID],
     "press": [],
     "provision": ["SETTINGS"],
+    "qualify": ["--yes"],
     "reboot": [],
     "screen": [],
     "status": [],

@@ -71,6 +71,19 @@ def test_which_board_it_is(tmp_path: Path) -> None:
         plan.wanted(facts(mpy=5), None, own, None, paths.firmware())
 
 
+def test_a_virtual_board_is_the_one_that_its_file_names() -> None:
+    """Its processor is a PC's; a board that is only now called so is refused."""
+    x86 = facts(mpy=1 << 10 | XTENSAWIN & 0x3FF)
+    assert x86.arch == "x86"
+    board = boards.load("ESP32_GENERIC")
+    named = cbor2.dumps(board.cbor_map())
+    assert "/main.py" in plan.wanted(x86, board, named, None, paths.firmware())
+    other = cbor2.dumps(boards.load("RPI_PICO_W").cbor_map())
+    for there in (None, other):
+        with pytest.raises(UsageError, match="is for x86, and ESP32_GENERIC is xtensawin"):
+            plan.wanted(x86, board, there, None, paths.firmware())
+
+
 def test_the_display_that_a_board_has_stays_unless_another_is_named() -> None:
     board = boards.load("ESP32_GENERIC")
     other = cbor2.dumps(board.with_display("sh1106").cbor_map())

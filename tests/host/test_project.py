@@ -190,7 +190,13 @@ def test_what_the_readme_makes_people_put_here_is_no_part_of_the_project(tmp_pat
         "boards.result.csv",
         "Mail/cur/1.a:2,S",
     ]
-    for name in [*own, "buzon-report-20261126-120000.txt", "pyproject.toml", "boards/X/board.toml"]:
+    for name in [
+        *own,
+        "buzon-report-20261126-120000.txt",
+        "buzon-qualify-X-20261126-120000.json",
+        "pyproject.toml",
+        "boards/X/board.toml",
+    ]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
     run = subprocess.run(

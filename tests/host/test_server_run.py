@@ -5,6 +5,7 @@ import os
 import poplib
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from buzon_host.server import LocalServer, LocalServerError, NoMailError
+from OpenSSL import SSL
 from servers.tools import RawPop3, unstuffed, wire_form
 
 
@@ -208,6 +210,25 @@ def test_certificates(certificate: str, reason: str) -> None:
                 plain.start_tls(server.ca_pem)
         else:
             plain.start_tls(server.ca_pem)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "number"),
+    [("good", "EC", 1), ("ecdsa-3", "EC", 3), ("rsa-2", "RSA", 2), ("rsa-3", "RSA", 3)],
+)
+def test_chains_of_certificates(certificate: str, key: str, number: int) -> None:
+    """The server sends as many certificates as the name says, all with that kind of key."""
+    with LocalServer(samples=False, certificate=certificate) as server:
+        assert verify(server) == ""
+        context = SSL.Context(SSL.TLS_METHOD)
+        with socket.create_connection((server.host, server.pop3s)) as plain:
+            client = SSL.Connection(context, plain)
+            client.set_connect_state()
+            client.do_handshake()
+            shown = client.get_peer_cert_chain()
+        kinds = [type(one.to_cryptography().public_key()).__name__ for one in shown]
+        assert len(kinds) == number
+        assert all(key in kind or (key == "EC" and "Elliptic" in kind) for kind in kinds), kinds
 
 
 def test_the_good_certificate() -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import narrow
 import pytest
 from buzon_host import paths
 from buzon_host.build import library
@@ -21,8 +22,11 @@ def mpremote(board: VirtualBoard, *args: str) -> str:
     return done.stdout.decode()
 
 
-@pytest.fixture
-def board(make_board) -> VirtualBoard:
+@pytest.fixture(params=["64 bits", "32 bits"])
+def board(make_board, request, monkeypatch) -> VirtualBoard:
+    """The second one's MicroPython has no raw REPL of its own."""
+    if request.param == "32 bits":
+        monkeypatch.setenv("BUZON_MICROPYTHON", narrow.program())
     running: VirtualBoard = make_board(MAIN)
     return running
 

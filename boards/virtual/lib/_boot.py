@@ -27,6 +27,10 @@ def hardware():
 
     if config["tty"]:
         open(config["tty"], "rb").close()  # now the controlling terminal: the board ends with its runner
+    if sys.implementation.version[:2] < (1, 27):
+        import _raw  # noqa: F401 (the runner calls it)
+
+        _hw.send(b"Q")
     flash = _flash.flash(config)
     gc.collect()
     rom = _flash.rom(config) if config["rom"] else None
@@ -95,3 +99,5 @@ def start():
             if exists(path):
                 run(path)
                 break
+    elif "_raw" in sys.modules:
+        sys.modules["_raw"].repl()

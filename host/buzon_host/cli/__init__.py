@@ -33,6 +33,7 @@ _VERBS = (
     "provision",
     "check",
     "doctor",
+    "qualify",
     "status",
     "sync",
     "screen",

@@ -39,6 +39,8 @@ _ARCHITECTURES = (
     "rv64imc",
 )
 
+_OF_A_PC = ("x86", "x64")
+
 
 class Facts(BaseModel):
     """What a board said about itself (`scripts.FACTS`). `rom`, `frozen`: Buzón is there already, in another
@@ -147,7 +149,9 @@ def wanted(
     facts: Facts, board: Board | None, there: bytes | None, display: str | None, source: Path
 ) -> dict[str, bytes]:
     """All files, compiled for the board: path -> content. Raises BuzonError if the board cannot run them."""
-    if board is not None and facts.arch not in ("", board.arch):
+    # A virtual board has a PC's processor; that it is like another board, its file says.
+    virtual = facts.arch in _OF_A_PC and board is not None and board_name(there) == board.name
+    if board is not None and not virtual and facts.arch not in ("", board.arch):
         raise BoardError(
             f"The board's MicroPython is for {facts.arch}, and {board.name} is {board.arch}: "
             "name the right board with --board (buzon boards lists them)."

@@ -2,6 +2,7 @@
 
 import io
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
@@ -18,9 +19,11 @@ from . import scripts
 from .plan import Facts
 
 _CHUNK = 768  # bytes of a file in one command: 1 KB of base64, which fits in one piece of a small heap
+_PIECES = 3  # of that size in the answer to one command: a system's serial driver keeps 4 KB
 _READ_S = 5.0  # how long the board may be silent while it takes what is sent
 _QUICK_S = 20.0
-_RAW_REPL_S = 10.0
+_RAW_REPL_S = 4.0, 10.0
+"""Seconds for each attempt: an app that is starting or ending may swallow what follows the first Ctrl-C."""
 _MOST = 64 * 1024
 """Bytes that a board may send in answer to one command: far more than any of ours needs."""
 _HASH = TypeAdapter(tuple[str, str])  # path, SHA-256
@@ -49,11 +52,10 @@ class Repl:
         # mpremote keeps all that it reads, and discards what comes first for as long as something comes.
         self._read, self._transport.serial.read = self._transport.serial.read, self._bounded
         try:
-            with (
-                self._spoken(NoPrompt),
-                redirect_stdout(io.StringIO()),
-            ):  # it prints what it does not understand
-                self._transport.enter_raw_repl(timeout_overall=_RAW_REPL_S)
+            try:
+                self._enter(_RAW_REPL_S[0])
+            except NoPrompt:
+                self._enter(_RAW_REPL_S[1])
             self.run(scripts.TOOLS)
         except BaseException:
             self.close()
@@ -66,6 +68,11 @@ class Repl:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _enter(self, seconds: float) -> None:
+        self._left_bytes = _MOST
+        with self._spoken(NoPrompt), redirect_stdout(io.StringIO()):  # it prints what it does not understand
+            self._transport.enter_raw_repl(timeout_overall=seconds)
 
     def run(self, code: str, timeout: float = _QUICK_S) -> str:
         """Run code and return what it printed. `timeout`: how many seconds it may be silent."""
@@ -102,6 +109,25 @@ class Repl:
             return None if found == "-" else bytes.fromhex(found)
         except ValueError:
             raise _garbled() from None
+
+    def get(self, path: str, size: int, got: Callable[[int], None]) -> bytes:
+        """A whole file of that size. `got` gets the size of each piece."""
+        self.run(f"from binascii import b2a_base64\nf = open({path!r}, 'rb')")
+        found = b""
+        while len(found) < size:
+            text = self.run(
+                f"for _ in range({_PIECES}):\n    print(str(b2a_base64(f.read({_CHUNK})), 'ascii'), end='')"
+            )
+            try:
+                part = b"".join(a2b_base64(line) for line in text.split())
+            except ValueError:
+                raise _garbled() from None
+            if not part:
+                break
+            found += part
+            got(len(part))
+        self.run("f.close()")
+        return found
 
     def put(self, path: str, data: bytes, sent: Callable[[int], None]) -> None:
         """Write a file. `sent` gets the size of each piece that is written."""

@@ -64,7 +64,7 @@ def provision(
     sentences. Raises BuzonError; the old settings are then still in force.
     """
     info = client.info or client.hello()
-    settings, files = _with_ca(settings, ca, progress, root)
+    settings, files = with_ca(settings, ca, progress, root)
     progress("Setting the clock")
     client.time_set(int(time.time()))
     for path, der in files.items():
@@ -73,7 +73,7 @@ def provision(
     try:
         progress("Sending the settings")
         stage(client, to_cbor(settings))
-        state = _test(client, progress)
+        state = trial(client, progress)
         settings, unconfirmed = _confirm(settings, state, room(client), confirm)
         if unconfirmed is not None:
             # Only `delete_confirmed` differs from what was tested, and another login may be one too many.
@@ -108,7 +108,7 @@ def stage(client: Client, data: bytes) -> None:
         time.sleep(1.0)
 
 
-def _with_ca(
+def with_ca(
     settings: Settings, ca: bytes | None, progress: Progress, root: Callable[[Account], bytes]
 ) -> tuple[Settings, dict[str, bytes]]:
     """The settings with `ca` named in every account that verifies, and the files that this needs."""
@@ -135,7 +135,7 @@ _STEPS = {
 }
 
 
-def _test(client: Client, progress: Progress) -> TestState:
+def trial(client: Client, progress: Progress) -> TestState:
     """Polls the board's test until it ends. Raises BoardRefused with the board's sentence if it failed."""
     deadline = time.monotonic() + TEST_S
     shown = ""

@@ -28,7 +28,7 @@ class LocalServer:
     new.
     maildir: where the mail is kept (it stays there); None: a temporary one.
     pop3, pop3s, smtp: ports, 0 for any free one.
-    certificate: "good", "expired", "other-name" or "other-ca". names: more names for the certificate.
+    certificate: one of `certs.CERTIFICATES`. names: more names for the certificate.
     certificates: a folder that keeps the CA, so that a server that is started there again is still trusted.
     faults: {"close_in_message": n} closes the connection in the middle of the n-th RETR of the server's life,
     {"refuse_retr": n} answers it with -ERR, {"stall": n} goes silent in the middle of it.

@@ -89,7 +89,7 @@ def serve_forever(
             elif samples and box.is_new:
                 box.load(SAMPLES)
             folder = (certificates or work / "certificates").resolve()
-            ca = certs.server_ca(folder)
+            ca = certs.server_ca(folder, certificate)
         except OSError as error:
             raise LocalServerError(f"{error.filename or work}: {error.strerror}.") from None
         others = [

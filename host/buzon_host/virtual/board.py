@@ -330,7 +330,8 @@ class VirtualBoard:
                 self._pending_interrupt = 0.0
                 if serial.catches_interrupts(self._process.pid, self._process.master):
                     self._input.interrupt(self._process.pid)
-            again = self._input.feed(self._process.pid, self._process.master, self._process.slave)
+            process = self._process
+            again = self._input.feed(process.pid, process.master, process.slave, self._output.raw)
             if again is not None:
                 due.append(now + again)
             if self._pending_interrupt:
@@ -407,7 +408,9 @@ class VirtualBoard:
                 self._up = True
                 self._started_us = process.cpu_us()
                 self._failed_starts = 0
-                if self._output.expects_raw:
+                if not self._hardware.raw_repl:
+                    self._input.ctrl_a = serial.RAW_REPL
+                elif self._output.expects_raw:
                     process.type(b"\x01")
                 self._ready.set()
             elif event is Event.INTERRUPT:

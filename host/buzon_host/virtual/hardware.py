@@ -62,6 +62,7 @@ class Hardware:
         self.idf_least: int | None = None  # the least IDF memory that was free, in bytes
         self.changed = False  # the display was written to
         self.gap = 0.0  # the longest time between two feeds of the watchdog, in seconds
+        self.raw_repl = True  # the interpreter has one of its own
         self._send = send
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
@@ -131,6 +132,8 @@ class Hardware:
             self.clock = struct.unpack("<q", body)[0]
         elif letter == b"M":
             self.memory = body
+        elif letter == b"Q":
+            self.raw_repl = False
         elif letter == b"H":
             self.heap = struct.unpack("<I", body)[0]
             return Event.UP

@@ -12,12 +12,16 @@ import time
 import tty
 from fcntl import ioctl
 
+RAW_REPL = b'__import__("_raw").repl()\r'
+"""What stands for Ctrl-A at the prompt of an interpreter without a raw REPL (boards/virtual/lib/_raw.py)."""
 _RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 _FRIENDLY_BANNER = b'Type "help()" for more information.\r\n'
 _BANNER_START = b"MicroPython "
+_RAW = 1
 _INTERRUPT = 3
 _INTERRUPT_PAUSE_S = 0.5
 _INTERRUPT_TAKEN_S = 0.05
+_LINE_TAKEN_S = 0.1
 _BACKLOG = 16 * 1024  # bytes kept while nobody reads
 _TYPED = 64 * 1024  # bytes kept while the board starts
 
@@ -35,10 +39,15 @@ def make_raw(fd: int, marker: bool = False) -> None:
     termios.tcsetattr(fd, termios.TCSANOW, mode)
 
 
+def at_prompt(master: int) -> bool:
+    """Whether the REPL reads, or a program that has switched Ctrl-C off."""
+    return not termios.tcgetattr(master)[3] & termios.ISIG
+
+
 def catches_interrupts(pid: int, master: int) -> bool:
     """Whether Ctrl-C would end a program that is running on the board. At the REPL, or while a program has
     switched it off (`micropython.kbd_intr(-1)`), 0x03 is a character instead."""
-    if not termios.tcgetattr(master)[3] & termios.ISIG:
+    if at_prompt(master):
         return False
     if sys.platform == "linux":
         try:
@@ -54,14 +63,16 @@ def catches_interrupts(pid: int, master: int) -> bool:
 class Input:
     """What the user sent, on its way to the board: at most `ring` bytes wait unread, the rest is lost.
 
-    `interrupt`: the signal that Ctrl-C is turned into."""
+    `interrupt`: the signal that Ctrl-C is turned into. `ctrl_a`: what Ctrl-A at the prompt is turned into."""
 
     def __init__(self, ring: int | None, interrupt: int = signal.SIGINT) -> None:
         self.ring = ring
         self._signal = interrupt
         self.lost = 0
+        self.ctrl_a = bytes([_RAW])
         self._typed = bytearray()
         self._interrupted = 0.0
+        self._written = 0.0
 
     def add(self, data: bytes) -> None:
         self._typed += data
@@ -72,16 +83,23 @@ class Input:
     def clear(self) -> None:
         self._typed.clear()
 
-    def feed(self, pid: int, master: int, slave: int) -> float | None:
-        """Pass on what is possible. Returns in how many seconds to try again; None: nothing is waiting."""
+    def feed(self, pid: int, master: int, slave: int, raw: bool = False) -> float | None:
+        """Pass on what is possible. Returns in how many seconds to try again; None: nothing is waiting. `raw`: the
+        raw REPL reads."""
         while self._typed:
             # On a board, no program reads what follows a Ctrl-C before it is interrupted. Here that takes a
             # moment, or two if the flash was at work.
             if time.monotonic() < self._interrupted + _INTERRUPT_TAKEN_S and catches_interrupts(pid, master):
                 return 0.002
-            if self._typed[0] != _INTERRUPT:
-                end = self._typed.find(_INTERRUPT)
-                chunk = bytes(self._typed if end < 0 else self._typed[:end])
+            if self._typed[0] == _RAW and self.ctrl_a != bytes([_RAW]) and not raw:
+                # The REPL is not at its prompt for a moment after each line.
+                if not at_prompt(master) and time.monotonic() < self._written + _LINE_TAKEN_S:
+                    return 0.002
+                del self._typed[0]
+                self._write(self.ctrl_a if at_prompt(master) else bytes([_RAW]), master, slave)
+            elif self._typed[0] != _INTERRUPT:
+                ends = [at for key in (_RAW, _INTERRUPT) if (at := self._typed.find(key, 1)) > 0]
+                chunk = bytes(self._typed[: min(ends, default=len(self._typed))])
                 del self._typed[: len(chunk)]
                 self._write(chunk, master, slave)
             elif not catches_interrupts(pid, master):
@@ -101,6 +119,7 @@ class Input:
         os.kill(pid, self._signal)
 
     def _write(self, data: bytes, master: int, slave: int) -> None:
+        self._written = time.monotonic()
         if self.ring is None:
             os.write(master, data)
             return
