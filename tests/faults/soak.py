@@ -27,7 +27,8 @@ from .mail import Maildrop
 
 sys.path.append(str(Path(__file__).parents[1] / "virtual"))
 
-from app_board import ACCOUNT, HEAP_KIB, Rig, mail_on, until
+from app_board import ACCOUNT, Rig, mail_on, until
+from buzon_host.virtual.board import HEAP_KIB
 
 _LEAST_KIB = 72  # where the search begins
 _STEP_KIB = 4

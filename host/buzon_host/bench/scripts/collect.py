@@ -51,7 +51,7 @@ if "flash" in first:
 
     sys.path.pop(0)
     maps = os.getenv("BUZON_MAPS").split()
-    flash = MappedFlash(int(maps[0]), int(maps[1]), first["flash"], 0, 0, 0, 0)
+    flash = MappedFlash(int(maps[0]), int(maps[1]), first["flash"], 0, 0)
     vfs.mount(vfs.VfsLfs2(flash), "/bench")
 
     def programmed():
