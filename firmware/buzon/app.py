@@ -228,7 +228,7 @@ class App:
                 self.ui.acknowledge()
                 self._pressed = self._see()
             try:
-                if not self.link.shaking:  # there is little memory then
+                if not self.link.tight:  # TLS needs the memory
                     self.ui.show(self)
             except Exception as err:  # a display must not stop the board
                 self._caught(err, "display ")

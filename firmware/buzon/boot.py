@@ -5,11 +5,15 @@ middle, and soon no single block would be large enough for TLS.
 """
 
 import gc
+import sys
 
 
 def load() -> None:
     """Put into memory what stays there."""
     _keep_names()
+    del sys.modules["buzon.names"]
+    del sys.modules["buzon"].names
+    gc.collect()  # before what stays: it takes the place of what goes
     from . import app  # noqa: F401
 
     gc.collect()
@@ -39,8 +43,14 @@ def _keep_names() -> None:
         pass
 
     root = names.__file__[: -len("/buzon/names.mpy")]
-    for name in names.NAMES.split("\0"):
-        if name:
-            name = root + name if name.endswith(".mpy") else name
-            setattr(Names, name, None)
-            delattr(Names, name)
+    every = names.NAMES
+    at = 0
+    while at < len(every):
+        end = every.find("\0", at)
+        if end < 0:
+            end = len(every)
+        name = every[at:end]
+        at = end + 1
+        name = root + name if name.endswith(".mpy") else name
+        setattr(Names, name, None)
+        delattr(Names, name)

@@ -150,7 +150,7 @@ class Session:
         self._dele = b""  # the key of the last message that was deleted
         self._marks = 0  # replies to DELE that are due
         # How many messages a session works on before QUIT, after two were cut off before they got anywhere; else 0.
-        self._few: int = max(0, self.memory.get(b"few", 0))
+        self._few: int = max(0, self.memory.get("few", 0))
         self._posted: "List[bytes]" = []  # the keys of these messages
         self._sizes_due = False  # the reply to LIST is due
         self._flight = _FLIGHT if hurry else 0x3FFFFFFF
@@ -230,7 +230,7 @@ class Session:
         if not (yield from self.pop.quit(self._replies() if self._marks else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
-        self.memory[b"few"] = 2 * self._few if self._few < WINDOW else 0
+        self.memory["few"] = 2 * self._few if self._few < WINDOW else 0
         if self.deleted:
             self.memory["dele"] = self._dele
         if self.more:
@@ -251,7 +251,7 @@ class Session:
         on it or this server never sends one: the next listing tells what has become of the mail."""
         memory = self.memory
         if not self.fetched:  # it got nowhere
-            memory[b"few"] = max(1, (self._few or 2 * WINDOW) // 2) if memory.get(b"few") else -1
+            memory["few"] = max(1, (self._few or 2 * WINDOW) // 2) if memory.get("few") else -1
         if self.leaving and not self.pop.due:
             again = not self.deleted or self.memory.get("quit", False)
             self.memory["quit"] = True
@@ -838,7 +838,7 @@ class Session:
 
     def expires(self) -> bool:
         """Whether this server deletes at QUIT what was retrieved (RFC 2449 section 6.7), as it last said."""
-        return bool(self.memory.get(b"EXPIRE"))
+        return bool(self.memory.get("expire"))
 
     def odd(self) -> None:
         """The last message was shorter than announced: nothing is deleted before a reply has come after it."""

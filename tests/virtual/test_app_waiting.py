@@ -191,6 +191,21 @@ def test_for_wifi_that_went_away_in_a_message(boot: Any, serve: Any) -> None:
     waits(rig, "the next poll of casa in 24 h")
 
 
+def test_a_server_that_never_shakes_hands_holds_up_no_request_for_long(boot, server_saying) -> None:
+    """TLS gets the memory that an answer would take, but not for as long as the board waits for the server."""
+    rig = boot()
+    silent = server_saying(None)
+    untested(rig, account(silent.port, tls="implicit", tls_verify=False))
+    took = []
+    until(lambda: "TLS" in rig.client.status().waiting, what="TLS to begin")
+    while "TLS" in rig.client.status().waiting and len(took) < 20:
+        began = time.monotonic()
+        rig.client.status()
+        took.append(time.monotonic() - began)
+    assert len(took) == 20
+    assert max(took[1:]) < 1, took
+
+
 @contextlib.contextmanager
 def nobody_accepts() -> Iterator[int]:
     """A port whose listener takes no connection: a SYN gets no answer there."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any, Generator
 
 _CTRL_C = const(3)
-_SHAKE_MS = const(4000)  # a PC waits longer
 _PAUSE_MS = const(20)
 _SILENT_MS = const(3000)
 
@@ -67,11 +66,9 @@ class Console:
                     gc.collect()
 
     def _quiet(self) -> "Generator[Any, None, None]":
-        """Wait while TLS needs the memory that an answer would take, but not longer than a PC would."""
-        left = _SHAKE_MS
-        while self.app.link.shaking and left > 0:
+        """Wait while TLS needs the memory that an answer would take; a PC waits longer."""
+        while self.app.link.tight:
             yield from asyncio.sleep_ms(_PAUSE_MS)  # type: ignore[misc]
-            left -= _PAUSE_MS
 
     def _improv(self, stdin: "Any", poller: "Any") -> None:
         from .improv import serve

@@ -63,10 +63,10 @@ def enter(pop: "Pop3", account: "Dict[str, Any]", nonce: bytes, memory: "Dict[An
         memory["caps"] = b"\n".join(
             b"%-16s%s" % (name, caps[name]) for name in caps
         )  # a dict would take much more memory
-    if bare and b"EXPIRE" not in memory:  # nothing says that it keeps what was retrieved
-        memory[b"EXPIRE"] = True
+    if bare and "expire" not in memory:  # nothing says that it keeps what was retrieved
+        memory["expire"] = True
     if caps:
-        memory[b"EXPIRE"] = caps.get(b"EXPIRE", b"").startswith(b"0")
+        memory["expire"] = caps.get(b"EXPIRE", b"").startswith(b"0")
     delay = caps.get(b"LOGIN-DELAY", b"").split(b" ")[0]  # kept apart: a refused login forgets `caps`
     if delay.isdigit():
         memory["delay"] = min(int(delay), _DELAY_MAX_S)

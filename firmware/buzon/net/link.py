@@ -30,6 +30,7 @@ _PATIENCE_MS = const(300000)  # the same at most, for a server that is known to 
 _PROGRESS = const(64)  # bytes that count as progress: a byte now and then must not hold up the board
 _WHOLE_MS = const(3600000)  # for a whole connection: then others have their turn
 _TICK_MS = const(250)
+_TIGHT = const(16)  # of _TICK_MS
 _TURN_MS = const(20)  # after this, other tasks get their turn
 
 
@@ -42,7 +43,7 @@ class Link:
     `tls_heap`: bytes of heap that TLS takes, in its largest block and in all the others; 0 where TLS has
     memory of its own. Nothing else ever gets them: they are held before, between and after connections.
     `lean`: None, or a function that is called when TLS begins, to give back what memory it can. From then on, while
-    `shaking`, nobody else should take any: until something has come through TLS.
+    `tight`, nobody else should take any: until something has come through TLS, or a server has been silent for 4 s.
     `step`: what it waits for: `DNS`, `connect`, `TLS` or `reply`; `openings`: how many connections there were.
     Use: `await link.open(...)`, `await link.run(dialogue)`..., `link.close()`, in one task.
     """
@@ -71,7 +72,8 @@ class Link:
         self._got = 0  # bytes since the deadline was last moved on
         self._armed = False
         self._late = False
-        self.shaking = False
+        self._shaking = False  # TLS has begun and nothing has come through it yet
+        self.tight = 0  # quarters of a second
         self.lean: "Any" = None
         self.step = ""
         self.openings = 0
@@ -92,7 +94,7 @@ class Link:
         self.tx.clear()
         self.host = host
         self._tls = tls
-        self.shaking = False
+        self._shaking = False
         self._wait = min(self.wait_ms << self.slow, max(_PATIENCE_MS, self.wait_ms))
         self.openings += 1
         self.step = "DNS"
@@ -108,7 +110,7 @@ class Link:
                 await self._guard(self._handshake(), "TLS", min(_HANDSHAKE_MS << self.slow, _PATIENCE_MS))
         except (OSError, ValueError) as err:
             # Explain it before TLS's memory is held again: too little of it may be the cause.
-            why = explain(err, host, tls) if self.shaking else None
+            why = explain(err, host, tls) if self._shaking else None
             self.close()
             raise why or LinkError(E_CONNECT, "%s:%d, %s" % (host, port, _name(err)))
         except BaseException:
@@ -122,7 +124,7 @@ class Link:
         try:
             return await self._guard(self._drive(dialogue), "reply", self._wait)
         except (OSError, ValueError) as err:
-            if self.shaking:
+            if self._shaking:
                 raise explain(err, self.host, self._tls)
             if isinstance(err, OSError):
                 raise LinkError(E_CLOSED, _name(err))
@@ -147,7 +149,7 @@ class Link:
                 except OSError:
                     pass
         time.sleep_ms(0)  # lets the network stack release what it held
-        self.shaking = False
+        self.tight = 0
         self._sock = self._raw = None
         self._armed = False
         if self._place:
@@ -181,9 +183,10 @@ class Link:
         """Put TLS around the socket. The next read or write begins the handshake."""
         if self._tls is None:
             raise LinkError(E_CLOSED, "no TLS")
-        self.shaking = True
+        self._shaking = True
         if self.lean:
             self.lean()
+            self.tight = _TIGHT
         place = self._place
         if place:
             place.give_pieces()
@@ -208,7 +211,8 @@ class Link:
 
     def _shaken(self) -> None:
         """The handshake succeeded: no failure needs explaining, so no certificate need be kept."""
-        self.shaking = False
+        self._shaking = False
+        self.tight = 0
         if self._tls:
             self._tls.done()
             self._tls = None
@@ -227,13 +231,13 @@ class Link:
                 n = sock.readinto(rx.space() if rx.w else rx.buf)
                 while not n:
                     if n is not None:
-                        raise LinkError(E_TLS_LOST if self.shaking else E_CLOSED, self.step)
+                        raise LinkError(E_TLS_LOST if self._shaking else E_CLOSED, self.step)
                     yield _core._io_queue.queue_read(sock)
                     turn = time.ticks_ms()
                     n = sock.readinto(rx.space())
                 rx.w += n
                 self._got += n
-                if self.shaking:
+                if self._shaking:
                     self._shaken()
                 if time.ticks_diff(time.ticks_ms(), turn) > _TURN_MS:
                     yield from asyncio.sleep_ms(0)  # type: ignore[misc]
@@ -282,6 +286,8 @@ class Link:
         while True:
             await asyncio.sleep_ms(_TICK_MS)
             left -= _TICK_MS
+            if self.tight:
+                self.tight -= 1
             if self._got >= _PROGRESS:
                 self._defer(self._wait)
             if left < 0 or time.ticks_diff(time.ticks_ms(), self._due) > 0:

@@ -4,7 +4,8 @@ Arguments: a littlefs image with the app, a certificate (DER), the settings (CBO
 Prints the reads and the bytes read from flash until the first page is on the display, the bytes of heap in use at the
 handshake, then MicroPython's map of the heap and the bytes that were in use in it before the app.
 
-What a board has in its ROM or outside the heap, and what this script itself has, counts nowhere.
+What a board has in its ROM or outside the heap, and what this script itself has, counts nowhere. Its names are such as
+MicroPython or the app have anyway, as far as they can be: more than 620 in all would double the table of names.
 """
 
 import gc
@@ -17,35 +18,34 @@ import micropython
 import uctypes
 import vfs
 
-_BLOCK = 4096
-libc = ffi.open("libc.so.6")
+system = ffi.open("libc.so.6")
+count = [0, 0, 0]  # reads, bytes read, pictures sent to the display
 
 
 class Flash:
     """Flash in memory outside the heap, under a real littlefs, as the docs of MicroPython have it ("Working with
     filesystems")."""
 
-    def __init__(self, image):
-        size = os.stat(image)[6]
-        self.data = uctypes.bytearray_at(libc.func("p", "malloc", "i")(size), size)
-        with open(image, "rb") as file:
-            file.readinto(self.data)
-        self.reads = self.octets = 0
+    def __init__(self, file):
+        n = os.stat(file)[6]
+        self.buf = uctypes.bytearray_at(system.func("p", "malloc", "i")(n), n)
+        with open(file, "rb") as file:
+            file.readinto(self.buf)
 
     def readblocks(self, n, buf, off=0):
-        self.reads += 1
-        self.octets += len(buf)
-        at = n * _BLOCK + off
-        for i in range(len(buf)):
-            buf[i] = self.data[at + i]
+        count[0] += 1
+        count[1] += len(buf)
+        n = n * 4096 + off
+        for value in range(len(buf)):
+            buf[value] = self.buf[n + value]
 
     def writeblocks(self, n, buf, off=0):
-        at = n * _BLOCK + off
-        for i in range(len(buf)):
-            self.data[at + i] = buf[i]
+        n = n * 4096 + off
+        for value in range(len(buf)):
+            self.buf[n + value] = buf[value]
 
-    def ioctl(self, op, arg):
-        return {4: len(self.data) // _BLOCK, 5: _BLOCK, 6: 0}.get(op)
+    def ioctl(self, key, value):
+        return {4: len(self.buf) // 4096, 5: 4096, 6: 0}.get(key)
 
 
 class Part:
@@ -53,12 +53,12 @@ class Part:
 
     STA_IF = WDT_RESET = IN = PULL_UP = IRQ_FALLING = 0
 
-    def __init__(self, *args, **kw):
-        self.asked = 0
+    def __init__(self, *args, **value):
+        self.n = 0
 
     def isconnected(self):
-        self.asked += 1
-        return self.asked > 10
+        self.n += 1
+        return self.n > 10
 
     def status(self, *args):
         return 0
@@ -68,14 +68,13 @@ class Part:
 
     active = connect = feed = status
 
-    def writeto(self, address, data):
-        global shown
-        if len(data) > 1000 and shown < 2:
-            shown += 1
-            if shown == 2:  # the first one is empty
-                print(flash.reads, flash.octets)
+    def writeto(self, key, buf):
+        if len(buf) > 1000:
+            count[2] += 1
+            if count[2] == 2:  # the first one is empty
+                print(count[0], count[1])
 
-    def irq(self, *args, **kw):
+    def irq(self, *args, **value):
         pass
 
     @staticmethod
@@ -83,39 +82,38 @@ class Part:
         return 1
 
 
-def wrap_socket(self, *args, **kw):
+def wrap_socket(self, *args, **value):
     gc.collect()
-    print(gc.mem_alloc() - before)
+    print(gc.mem_alloc() - start)
     micropython.mem_info(1)
-    print(before)
-    libc.func("v", "exit", "i")(0)
+    print(start)
+    system.func("v", "exit", "i")(0)
 
 
-def keep(path, source):
-    with open(path, "wb") as file:
-        file.write(source)
+def keep(path, file):
+    with open(path, "wb") as f:
+        f.write(file)
 
 
-certificate, settings = [open(name, "rb").read() for name in sys.argv[2:4]]
+files = [open(name, "rb").read() for name in sys.argv[2:4]]
 flash = Flash(sys.argv[1])
 vfs.umount("/")
 vfs.mount(vfs.VfsLfs2(flash), "/")
-keep("/settings.cbor", settings)
+keep("/settings.cbor", files[1])
 try:
     os.mkdir("/certs")
 except OSError:
     pass
-keep(sys.argv[4], certificate)
-del certificate, settings
+keep(sys.argv[4], files[0])
+del files
 for name in ("machine", "network"):
     sys.modules[name] = Part
 Part.Pin = Part.I2C = Part.WDT = Part.WLAN = Part
 ssl.SSLContext.wrap_socket = wrap_socket
-shown = 0
 sys.path[:] = ["", "/lib", ".frozen"]
 gc.collect()
-before = gc.mem_alloc()
-flash.reads = flash.octets = 0
+start = gc.mem_alloc()
+count[:] = 0, 0, 0
 import asyncio  # noqa: F401
 
 from buzon import boot

@@ -30,9 +30,6 @@ import buzon.boot
 buzon.boot.load()
 for name in ("draws", "answers", "display.ssd1306", "notify.display", "console.status"):
     __import__("buzon." + name)
-# The app unloads it with the first task.
-del sys.modules["buzon.names"]
-del buzon.names
 gc.collect()
 print(gc.mem_alloc() - start)
 micropython.qstr_info()
