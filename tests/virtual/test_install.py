@@ -454,7 +454,7 @@ def test_a_board_that_keeps_its_prompt_closed_says_so(
         steps.install(board.port, Progress(), source=source)
     closed = b"import micropython\nmicropython.kbd_intr(-1)\n"
     write(flash, {"/boot.py": closed, "/settings.cbor": cbor2.dumps({"v": 1, "device": {"lock": True}})})
-    monkeypatch.setattr(transfer, "_RAW_REPL_S", 1.0)
+    monkeypatch.setattr(transfer, "_RAW_REPL_S", (1.0, 1.0))
     refused(flash, BuzonError, r"locked \(device\.lock\) and gives no prompt")
     write(flash, {"/main.py": b"while True: pass\n"})
     refused(flash, NoBoard, r"no MicroPython prompt")

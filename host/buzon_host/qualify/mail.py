@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..bench.mail import small
 from ..board.client import Client
-from ..board.follow import follow
+from ..board.follow import follow, give_time
 from ..board.link import BAUD
 from ..errors import BoardRefused, BuzonError
 from ..pull.maildir import Maildir
@@ -184,6 +184,7 @@ def _again(client: Client, to_the_end: bool = False) -> None:
             if to_the_end:
                 follow(client, ACCOUNT)
             else:
+                give_time(client, client.status())  # not every chip keeps it through a reset
                 client.sync(ACCOUNT)
             return
         except BoardRefused:

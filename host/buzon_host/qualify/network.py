@@ -75,7 +75,7 @@ def tls(stand: Stand) -> Iterator[Check]:
                 follow(stand.app(), ACCOUNT)
                 took = time.monotonic() - begin
             except BoardRefused as error:
-                yield failed(name, str(error))
+                yield failed(name, error.sentence)
                 continue
             wrong = collected(stand, server, Counter(sent))
             yield failed(name, wrong) if wrong else at_most(name, took, "s", None, "One whole session.")
