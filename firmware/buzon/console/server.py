@@ -47,28 +47,34 @@ class Console:
         poller.register(sys.stdin, select.POLLIN)
         one = bytearray(1)
         stdin = sys.stdin.buffer
+        held: "Any" = (
+            None  # the request that waits while TLS needs the memory; a PC sends one, and repeats it
+        )
         while not self.app.leaving:
-            yield _core._io_queue.queue_read(sys.stdin)
-            while poller.poll(0):  # reading more than has arrived would block
-                if not stdin.readinto(one):
-                    return  # the port is gone
-                try:
+            if held is None:
+                yield _core._io_queue.queue_read(sys.stdin)
+            elif self.app.link.tight:
+                yield from asyncio.sleep_ms(_PAUSE_MS)  # type: ignore[misc]
+            try:
+                if held is not None and not self.app.link.tight:
+                    request = held
+                    held = None
+                    self._handle(request)
+                while poller.poll(0):  # reading more than has arrived would block
+                    if not stdin.readinto(one):
+                        return  # the port is gone
                     if one[0] == _CTRL_C:
                         raise KeyboardInterrupt
                     request = reader.feed(one[0])
                     if request is frames.IMPROV:
-                        yield from self._quiet()
                         self._improv(stdin, poller)
+                    elif request is not None and self.app.link.tight:
+                        held = request
                     elif request is not None:
-                        yield from self._quiet()
+                        held = None
                         self._handle(request)
-                except MemoryError:  # the PC asks again
-                    gc.collect()
-
-    def _quiet(self) -> "Generator[Any, None, None]":
-        """Wait while TLS needs the memory that an answer would take; a PC waits longer."""
-        while self.app.link.tight:
-            yield from asyncio.sleep_ms(_PAUSE_MS)  # type: ignore[misc]
+            except MemoryError:  # the PC asks again
+                gc.collect()
 
     def _improv(self, stdin: "Any", poller: "Any") -> None:
         from .improv import serve

@@ -40,12 +40,13 @@ class Wifi:
         """For `status`: ssid, up, rssi (dBm or None), ip (text or None)."""
         up = self.up()
         rssi = ip = None
+        ssid = self.ssid
         if up:
-            if not self.ssid:  # it was up before the app: a soft reset ends no connection
-                self.ssid = self.sta.config("ssid")
+            # Without a name it was up before the app: a soft reset ends no connection.
+            ssid = ssid or self.sta.config("ssid")
             ip = self.sta.ifconfig()[0]
             try:
                 rssi = self.sta.status("rssi")
             except (OSError, ValueError, TypeError):
                 pass
-        return {"ssid": self.ssid, "up": up, "rssi": rssi, "ip": ip}
+        return {"ssid": ssid, "up": up, "rssi": rssi, "ip": ip}
