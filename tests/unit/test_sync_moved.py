@@ -350,3 +350,28 @@ def test_what_was_removed_here_stays_away_when_the_mailbox_moves():
             drop.retrieved = []
             settle(board, drop, keep="forever", fetch=fetch)
             assert drop.retrieved == []
+
+
+def test_with_start_now_what_was_there_before_is_left_alone_when_its_ids_change():
+    """All at once, or those after a message that another client deletes, where ids are numbers."""
+    old = [text(i, 20 + 7 * i % 90) for i in range(150)]
+    new = [text(500 + i, 200 + i) for i in range(3)]
+    for keep in ("delete", "forever"):
+        for cut in (0, 9, 14, 30):
+            for gone in ((), (0,), (70, 71), (149,)):
+                board = Board()
+                board.session(Drop(numbers(old)), keep=keep, start="now")
+                board.session(Drop(numbers(old + new[:1])), keep=keep, start="now")
+                there = [each for i, each in enumerate(old) if i not in gone]
+                kept = new[:1] if keep == "forever" else []
+                texts = there + kept + new[1:]
+                drop = Drop(numbers(texts) if gone else numbered(texts, b"moved-%d"))
+                if cut:
+                    try:
+                        board.session(drop, cut, keep=keep, start="now")
+                    except Cut:
+                        board.last.cut_off()
+                for _ in range(3):
+                    assert settle(board, drop, keep=keep, start="now") is None
+                board.check(new)
+                assert [m[2] for m in drop.mail] == (texts if keep == "forever" else there)

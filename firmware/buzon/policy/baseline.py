@@ -1,6 +1,8 @@
 """`start = "now"`: what is on the server before the board's first session is left alone there, for good. A dialogue.
 
-The sizes are recorded with the ids: a different size later means that an id names another message.
+The sizes are recorded with the ids: a different size later means that an id names another message. All ids may change
+(a mailbox that was moved), or those of what follows a message that another client deletes (ids that are numbers): then
+the order and the sizes tell which messages were there before (`follow`).
 """
 
 import os
@@ -9,7 +11,7 @@ from micropython import const
 
 from ..errors import E_NO_UIDL, E_REFUSED, ServerError
 from ..store import fs
-from ..store.journal import LEFT, RECORD, pack, unpack
+from ..store.journal import LEFT, RECORD, STATE, pack, unpack
 from ..store.spool import Window, key_of
 
 TYPE_CHECKING = const(False)
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
     from ..core.pop3 import Dialogue, Pop3
     from ..store.journal import Journal
+    from ..store.spool import Spool
 
 _BATCH = const(240)  # bytes of records written at once
 _WINDOW = const(64)
+_AHEAD = const(128)  # records in which one of the same size is looked for
 _IDS = ".ids.tmp"
 
 
@@ -129,3 +133,54 @@ def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
         put(0)
     f.write(pending)
     return ordered or not listed
+
+
+def follow(pop: "Pop3", journal: "Journal", spool: "Spool") -> "Dialogue[None]":
+    """Give the records of what was there before the ids that these messages have now: a listed message of the same
+    size as the next record, or one soon after it, is that one. Records that are passed over go. Raises StoreError."""
+    from ..store.rekey import NOBODY, rekey
+
+    window = Window(_WINDOW)
+    left = Window(_AHEAD)
+    done = same = count = 0  # lines of the listing, and records that have their ids
+
+    def each(n: int, uid: bytes) -> None:
+        nonlocal count
+        if uid and done <= count < done + window.size:
+            window.add(key_of(uid), n)
+        count += 1
+
+    def line(n: int, octets: int) -> None:
+        for i in range(window.n):
+            if window.number[i] == n:
+                window.octets[i] = octets
+
+    while True:
+        window.clear()
+        left.clear()
+        count = 0
+        if not (yield from pop.uidl(each)) or not window.n:
+            return
+        yield from pop.list(line)
+        at = 0
+        for kind, change, _, octets, crc, _, key in journal.records():
+            if kind & STATE == LEFT and not (change or crc):
+                if same <= at < same + left.size:
+                    left.add(key)
+                    left.octets[left.n - 1] = octets
+                at += 1
+        pairs = {}
+        at = 0
+        for i in range(window.n):
+            for found in range(at, left.n):
+                if left.octets[found] == window.octets[i] > 0:
+                    for passed in range(at, found):
+                        pairs[left.key(passed)] = NOBODY
+                    if left.key(found) != window.key(i):
+                        pairs[left.key(found)] = window.key(i)
+                    at = found + 1
+                    same += 1
+                    break
+        done += window.size
+        if pairs:
+            rekey(journal, spool, pairs)

@@ -64,6 +64,7 @@ class Collect:
 
             yield from baseline(session.pop, session.journal, session.now())
         if session.journal.moved:
+            yield from self._follow()
             yield from self._sizes(0, 0)
         if not (yield from self._all()):
             return False
@@ -150,6 +151,7 @@ class Collect:
         def settled(key: bytes, n: int) -> bool:
             return self._settled(walk.known(key), walk.time, n)
 
+        moved = False
         try:
             found: "tuple[bool, int, int]" = yield from session.fill(
                 self._window, first, True, most, settled, began
@@ -158,26 +160,40 @@ class Collect:
                 walk.end()
                 self._known = walk.sum
                 self._blind = bool(walk.blind)
-                yield from self._seen(walk, found[1])
-            return found
+                moved = yield from self._seen(walk, found[1])
+            return found if not moved else (yield from self._compare(first, most))
         finally:
             walk.close()
             del Walk
             unload()
 
-    def _seen(self, walk: "Any", count: int) -> "Dialogue[None]":
-        """Note which messages the first listing does not name."""
+    def _follow(self) -> "Dialogue[bool]":
+        """Ids have changed. Whether those of what is left alone since the start are known again."""
+        session = self._session
+        if session.account.get("start") != "now":
+            return False
+        from .baseline import follow
+
+        yield from follow(session.pop, session.journal, session.spool)
+        del follow
+        unload()
+        return True
+
+    def _seen(self, walk: "Any", count: int) -> "Dialogue[bool]":
+        """Note which messages the first listing does not name. Whether it is to be compared once more."""
         session = self._session
         journal = session.journal
         passed = self._passed
-        if count and not walk.found and journal.stored and not journal.moved:  # all ids are new ones
+        there = journal.stored or (journal.gone and session.account.get("start") == "now")
+        if count and there and not (walk.found or journal.moved):
             from .moved import begin
 
-            self._moved = True
+            self._moved = True  # all ids are new ones
             begin(session)
             del begin
             unload()
-        elif passed and passed.n and not walk.lost:
+            return (yield from self._follow())
+        if passed and passed.n and not walk.lost:
             if walk.strayed:  # then some of them may be listed all the same
 
                 def each(n: int, uid: bytes) -> None:
@@ -191,6 +207,7 @@ class Collect:
                 if kind and not kind & (ABSENT | UNNAMED):
                     self._absent += passed.key(i)
         self._passed = None
+        return False
 
     def _note(self) -> None:
         """All that is listed has been dealt with. Note what is absent: a session that was cut off does not count,
@@ -231,6 +248,8 @@ class Collect:
         if not at and memory.get("total") == total:
             return  # all have been compared
         yield from self._sizes(at, _AUDITS)
+        if self._other and (yield from self._follow()):
+            yield from self._sizes(at, _AUDITS)
         yield from self._all()
         if not self._refused:
             memory["total"] = total

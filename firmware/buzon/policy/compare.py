@@ -8,6 +8,7 @@ from binascii import hexlify
 from micropython import const
 
 from ..errors import E_DOUBT, E_EMPTY, ServerError
+from ..store import fs
 from ..store.spool import AGAIN, UNSURE, is_whole, size_of
 from ..store.witness import BEGINS, SAME, Witness, named
 from .prove import keep, proved
@@ -67,7 +68,7 @@ class Compare:
 
     def _witness(self, i: int) -> Witness:
         path = self._path(i)
-        if path:
+        if path and fs.exists(path):  # a person may have moved it meanwhile
             return Witness(path, self.size[i], self._block)
         said, crc = self._session.journal.known(self._window.key(i))
         return Witness("", said, self._block, crc)
@@ -99,7 +100,9 @@ class Compare:
             yield from session.pop.content(witness)
             verdict = witness.verdict()
             path = self._path(i)
-            if verdict == SAME or (verdict == BEGINS and path and named(path, self._block)):
+            if verdict == SAME or (
+                verdict == BEGINS and path and fs.exists(path) and named(path, self._block)
+            ):
                 proved(session, window, i)
 
     def by_retr(self, i: int) -> "Dialogue[int]":
