@@ -21,7 +21,7 @@ from buzon import errors, plugins
 from buzon.account import Account
 from buzon.console import change, config, files, mailbox
 from buzon.core.cbor import Encoder
-from buzon.store import fs, leave, reserve, rewrite, settings, walk  # noqa: F401
+from buzon.store import fs, leave, opening, reserve, rewrite, settings, walk  # noqa: F401
 from buzon.store.journal import LEFT, RECORD, Journal
 from buzon.store.mend import compact
 from buzon.store.reserve import keep

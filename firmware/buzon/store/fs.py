@@ -47,9 +47,11 @@ def count(octets: int, unit: int = _BLOCK) -> None:
     """A file of so many bytes was written, or removed if negative: littlefs gives each blocks of its own, and some of
     another for the name. `unit`: 1: one has become so much longer."""
     blocks = (abs(octets) + unit // 8 + unit - 1) // unit * unit
+    if octets < 0:
+        blocks = -blocks
     for path in _rooms:
         free, total = _rooms[path]
-        _rooms[path] = max(0, free - blocks) if octets > 0 else min(total, free + blocks), total
+        _rooms[path] = min(total, max(0, free - blocks)), total
 
 
 def kept(root: str) -> int:

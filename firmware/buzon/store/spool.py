@@ -133,6 +133,7 @@ class Spool:
         self.folder = root + "/" + account
         self.quota = quota
         self.full = full
+        self._kept = fs.SPARE  # bytes that stay free
         self.written = 0  # bytes of the message that is coming in, dropped ones too
         self.failed: "StoreError | None" = None
         self._part = self.folder + "/in.part"
@@ -173,7 +174,7 @@ class Spool:
         """Open the unfinished file. `octets`: how long the server says the message is, to refuse one that
         cannot fit.
 
-        `by_content`: the message has no uid; its own hash will stand for it. An error here or in `write` is
+        `by_content`: the message has no uid; its own hash will stand for it. An error of the file is
         kept in `failed` and raised by `commit`: the rest of the message comes in all the same and is dropped.
         """
         self.abort()
@@ -190,13 +191,11 @@ class Spool:
         self._sha = sha256() if by_content else None
         self.sum = 0
         self._most = room + _OVERDRAFT
+        self.open()
         try:
-            self.open()
             self._file = open(self._part, "wb")
         except OSError as err:
             self.failed = fs.trouble(err)
-        except StoreError as err:
-            self.failed = err
 
     def full_error(self) -> StoreError:
         return StoreError(E_FLASH_FULL, "%d KB left for mail" % (self.room() // 1024))
@@ -204,7 +203,10 @@ class Spool:
     def room(self, least: int = 0) -> int:
         """Bytes that mail may still take, of the flash and of the quota if there is one. A lack is negative,
         down to `least`."""
-        free = fs.room(self._root.rpartition("/")[0] or "/", _MUCH)[0] - fs.kept(self._root)
+        free = fs.room(self._root.rpartition("/")[0] or "/", _MUCH)[0]
+        if free < _MUCH:
+            self._kept = fs.kept(self._root)
+        free -= self._kept
         return max(least, self.quota.room(free) if self.quota else free)
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
@@ -339,12 +341,8 @@ class Spool:
         """
         found = ""
         for each, name in self.files():
-            if each == key:
-                if is_whole(name):
-                    if not part:
-                        return name
-                else:
-                    found = name
+            if each == key and not is_whole(found) and not (part and is_whole(name)):
+                found = name
         if not found:
             raise StoreError(E_NO_MESSAGE, str(hexlify(key), "utf-8"))
         return found

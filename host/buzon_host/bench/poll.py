@@ -30,7 +30,7 @@ from .rows import Bench, Goal, Row, spread
 
 COUNTS = (10, 0, 1000, 10_000)  # the others' heap is compared with the first's
 _FLASH = 1 << 20
-_DELETED = 3  # in the journal
+_DELETED, _FORMAT = 3, 67  # in the journal
 _GROWTH = 256
 
 
@@ -40,7 +40,9 @@ def know(fs: LittleFS, folder: str, user: str, host: str, uids: Sequence[bytes])
     fs.makedirs(folder, exist_ok=True)
     with fs.open(f"{folder}/journal", "wb") as file:
         for uid in uids:
-            file.write(struct.pack("<BBHI", _DELETED, 0, 0, 0) + sha256(realm + uid).digest()[:8])
+            file.write(
+                struct.pack("<HBBIIII", _DELETED, 0, _FORMAT, 0, 0, 0, 0) + sha256(realm + uid).digest()[:8]
+            )
 
 
 def rows(bench: Bench) -> Iterator[Row]:
