@@ -375,3 +375,32 @@ def test_with_start_now_what_was_there_before_is_left_alone_when_its_ids_change(
                     assert settle(board, drop, keep=keep, start="now") is None
                 board.check(new)
                 assert [m[2] for m in drop.mail] == (texts if keep == "forever" else there)
+
+
+def test_sizes_that_a_server_refuses_to_tell_once_are_compared_later():
+    """Another client deletes, ids are numbers: LIST or UIDL is refused anywhere in the session that would find out."""
+
+    class Refuses(Drop):
+        at = count = 0
+
+        def command(self, line):
+            if line[:4] in (b"UIDL", b"LIST"):
+                self.count += 1
+                if self.count == self.at:
+                    self.out += b"-ERR [SYS/TEMP] later\r\n"
+                    return
+            super().command(line)
+
+    for at in range(1, 10):
+        texts = various(5)
+        board = Board()
+        board.session(Drop(numbers(texts)), keep="forever")
+        board.session(Drop(numbers(texts)), keep="forever")
+        drop = Refuses(numbers(texts[:1] + texts[2:] + [text(77, 700)]))
+        drop.at = at
+        for _ in range(5):
+            try:
+                board.session(drop, keep="forever")
+            except errors.MailError:
+                board.last.cut_off()
+        board.check(texts + [text(77, 700)])

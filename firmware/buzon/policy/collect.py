@@ -316,6 +316,7 @@ class Collect:
             n = window.number[i]
             if self._is_other(n):
                 self._other[n >> 3] &= ~(1 << (n & 7))
+                self._refused = self._refused or not window.octets[i]
                 found = True
         return found
 
