@@ -231,7 +231,7 @@ def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
 
 def test_a_test_beside_a_session_is_answered_and_does_not_wait_for_all_of_it(boot, server) -> None:
     """The session ends when what is in flight (1 MB) has come, and the next one brings the rest."""
-    rig = boot(program_us=400)
+    rig = boot(timing=Timing(program_us=400), real_time=True)
     rig.provision(server)
     rig.settled()
     tree = raw(rig, server, keep="forever")

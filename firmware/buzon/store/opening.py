@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 def opened(journal: "Journal", spool: "Spool") -> None:
     """See `Journal.open`."""
     head = bytearray(4)
+    old = False
+    sure = spool.closed
     try:
         with open(journal.path, "rb") as f:
             old = f.readinto(head) == 4 and head[3] != VERSION
-    except OSError:
-        old = False
+    except OSError:  # there is none, or somebody has removed it
+        sure = False
     if old:
         from .convert import convert
 
@@ -28,7 +30,7 @@ def opened(journal: "Journal", spool: "Spool") -> None:
 
         finish(journal, spool)
     recount(journal)
-    if not spool.closed and spool.count() != journal.stored:
+    if not sure and spool.count() != journal.stored:
         from .mend import mend
 
         mend(journal, spool)
