@@ -47,7 +47,7 @@ async def serve():
             return
         settings["port"] = json.loads(line)["port"]
         line = None
-        await account.poll(link, [], lambda: False)
+        await account.poll(link, [], lambda long: False)
         account.settle(0)
         error = account.error
         gc.collect()

@@ -108,7 +108,7 @@ def put(job):
 
 def poll(job):
     account = app.accounts[0]
-    asyncio.run(account.poll(app.link, [], lambda: False))
+    asyncio.run(account.poll(app.link, [], lambda long: False))
     account.settle(0)
     error = account.error
     return {

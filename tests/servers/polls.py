@@ -36,7 +36,7 @@ async def polls(job, link):
     account = in_folder(Account(job["account"]), job["mail"])
     said = []
     for _ in range(job["times"]):
-        await account.poll(link, [], lambda: False)
+        await account.poll(link, [], lambda long: False)
         account.settle(1000)
         error = account.error
         said.append(

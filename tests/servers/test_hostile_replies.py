@@ -225,6 +225,7 @@ def test_entries_that_make_no_sense_are_skipped(
         b"/escape",
         b"..",
         b"journal",
+        b"done",
         b"in.part",
         b"a/b\\c:d*e?",
         b"\x80\xff\xc3",
