@@ -78,7 +78,7 @@ class Flash:
         sys.path[:] = [each if each == ".frozen" else "/pc" + each for each in sys.path]
         vfs.VfsLfs2.mkfs(self.device)
         vfs.mount(vfs.VfsLfs2(self.device), "/")
-        fs._rooms.clear()
+        fs.rooms.clear()
         self.start()
         if self.reserve:
             assert keep()

@@ -19,7 +19,7 @@ _ENAMETOOLONG = const(36)  # from littlefs it means that there is no room for th
 _BLOCK = const(4096)
 _COPY = const(16384)  # of SPARE: for a second journal, as each is rewritten beside the old one
 
-_rooms: "Dict[str, tuple[int, int]]" = {}  # (free, total) bytes of each path, once measured
+rooms: "Dict[str, tuple[int, int]]" = {}  # (free, total) bytes of each path, until it is cleared
 
 
 def trouble(err: OSError) -> StoreError:
@@ -35,11 +35,11 @@ def room(path: str = "/", least: int = 0xFFFFFFFF) -> "tuple[int, int]":
 
     littlefs counts the blocks of folders twice: on a full flash it reports less than nothing as free, unsigned.
     """
-    known = _rooms.get(path)
+    known = rooms.get(path)
     if not known or known[0] < least:
         stat = os.statvfs(path)
         free = stat[3] if 0 <= stat[3] <= stat[2] else 0
-        _rooms[path] = known = stat[0] * free, stat[0] * stat[2]
+        rooms[path] = known = stat[0] * free, stat[0] * stat[2]
     return known
 
 
@@ -49,9 +49,9 @@ def count(octets: int, unit: int = _BLOCK) -> None:
     blocks = (abs(octets) + unit // 8 + unit - 1) // unit * unit
     if octets < 0:
         blocks = -blocks
-    for path in _rooms:
-        free, total = _rooms[path]
-        _rooms[path] = min(total, max(0, free - blocks)), total
+    for path in rooms:
+        free, total = rooms[path]
+        rooms[path] = min(total, max(0, free - blocks)), total
 
 
 def kept(root: str) -> int:
