@@ -162,7 +162,6 @@ def test_status_is_answered_within_a_second_while_20_mb_come(boot, serve) -> Non
     start = time.monotonic()
     rig.provision(server)
     waits = []
-    free = set()
     pages = set()
     while True:
         asked = time.monotonic()
@@ -170,7 +169,6 @@ def test_status_is_answered_within_a_second_while_20_mb_come(boot, serve) -> Non
         waits.append(time.monotonic() - asked)
         account = status["accounts"][0]
         if account["state"] == "sync":
-            free.add(status["flash"][0])
             pages.add(status["page"])
         elif account["next"]:
             break
@@ -178,7 +176,6 @@ def test_status_is_answered_within_a_second_while_20_mb_come(boot, serve) -> Non
     took = time.monotonic() - start
     print(f"{len(waits)} answers in {took:.1f} s, the slowest after {max(waits):.3f} s")
     assert max(waits) < SYNC_ANSWER_S, (waits.index(max(waits)), rig.board.stats()["serial_lost"])
-    assert len(free) > 10, "no progress is to be seen"
     assert "progress" in pages
     assert (account["error"], account["stored"], server.left()) == (None, 1, 0)
     assert mail_on(rig.board.flash_file) == Counter([large])
