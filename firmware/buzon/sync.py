@@ -280,6 +280,7 @@ class Session:
 
     def _maildrop(self) -> "Dialogue[bool]":
         """False: the server has mail and no unique ids."""
+        self.spool.forget()
         if self.journal.gone >= _GONE and self._sure():
             from .policy.purge import purge
 

@@ -59,6 +59,7 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
         order.sort(key=lambda at: oldest.said[at] * _OLDEST + at)  # MicroPython's sort is not stable
         # Room for all that come along with it, at once, so that their records stay in order.
         octets = max(octets, _wanted(session, window, i, total))
+    spool.forget()
     room = spool.room(OVER)  # measured only once, as it takes seconds on a full flash
     removed = room >= octets  # the person may have removed some
     for listed in (False, True):
@@ -75,6 +76,7 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
                 leave(journal, spool, key, LEFT if listed else LEFT | ABSENT, kind)
                 room += oldest.octets[at]
                 removed = True
+    spool.forget()
     if newest and not order and not removed and window.state[i] in (NEW, TOP):
         for at in range(i + 1):
             if window.state[at] in (NEW, TOP):

@@ -34,6 +34,7 @@ def seek(accounts: "List[Any]", poor: "Any") -> None:
             if octets > most:
                 rich = account
                 most = octets
+    poor.spool.forget()
     room = poor.spool.room(OVER)
     if poor.lacks > room + total:
         if poor.error and poor.error.code == E_FLASH_FULL:
@@ -44,6 +45,7 @@ def seek(accounts: "List[Any]", poor: "Any") -> None:
     if _give(rich, max(poor.lacks - room, (most - mine) // _PART)):
         poor.error = None
         poor.more = True
+    poor.spool.forget()
 
 
 def _give(rich: "Any", octets: int) -> int:

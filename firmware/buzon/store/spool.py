@@ -28,6 +28,7 @@ KEY = const(8)  # bytes of a uid's hash
 
 _KINDS = (".eml", ".hdr", ".top")
 _BLOCK = const(512)  # bytes that are checked and written at once
+_BLOCKS = const(12288)  # bytes that a message takes at most besides its own
 _MUCH = const(131072)  # bytes of free flash: with less it is measured each time
 _DROP = const(1 << 26)  # bytes that are read to reach the end of a message that does not fit
 _OVERDRAFT = const(16384)  # bytes allowed beyond the room, for a message longer than its server says
@@ -133,7 +134,7 @@ class Spool:
         self.folder = root + "/" + account
         self.quota = quota
         self.full = full
-        self._kept = fs.SPARE  # bytes that stay free
+        self._free = 0
         self.written = 0  # bytes of the message that is coming in, dropped ones too
         self.failed: "StoreError | None" = None
         self._part = self.folder + "/in.part"
@@ -203,11 +204,13 @@ class Spool:
     def room(self, least: int = 0) -> int:
         """Bytes that mail may still take, of the flash and of the quota if there is one. A lack is negative,
         down to `least`."""
-        free = fs.room(self._root.rpartition("/")[0] or "/", _MUCH)[0]
-        if free < _MUCH:
-            self._kept = fs.kept(self._root)
-        free -= self._kept
-        return max(least, self.quota.room(free) if self.quota else free)
+        if self._free < _MUCH:
+            self._free = fs.room(self._root.rpartition("/")[0] or "/")[0] - fs.kept(self._root)
+        return max(least, self.quota.room(self._free) if self.quota else self._free)
+
+    def forget(self) -> None:
+        """Others may have written meanwhile: the next `room` measures again."""
+        self._free = 0
 
     def write(self, buf: bytearray, off: int, n: int) -> None:
         """The sink: whole buffers and blocks are checked and written, the rest waits. Raises `failed` when
@@ -291,6 +294,7 @@ class Spool:
             self._file = None
         except OSError as err:
             raise fs.trouble(err)
+        self._free -= self.written + _BLOCKS
         fs.count(self.written)
         if self.quota and not again:
             self.quota.took(self.written)
@@ -359,6 +363,7 @@ class Spool:
     def remove(self, name: str) -> None:
         self.open()
         fs.remove(self.folder + "/" + name)
+        self.forget()
         fs.count(-size_of(name))
         if self.quota:
             self.quota.took(-size_of(name))
