@@ -148,10 +148,9 @@ class Session:
         self.news = 0  # octets of those that are new, as announced
         self._tried = False  # a deletion was tried
         self._dele = b""  # the key of the last message that was deleted
-        self._marks = 0  # replies to DELE that are due
+        self._posted: "List[bytes]" = []  # the keys of messages to whose DELE the reply is due
         # How many messages a session works on before QUIT, after two were cut off before they got anywhere; else 0.
         self._few: int = max(0, self.memory.get("few", 0))
-        self._posted: "List[bytes]" = []  # the keys of these messages
         self._sizes_due = False  # the reply to LIST is due
         self._flight = _FLIGHT if hurry else 0x3FFFFFFF
         self._hurry: "Callable[[], bool]" = hurry or (lambda: False)
@@ -227,7 +226,7 @@ class Session:
     def _quit(self) -> "Dialogue[None]":
         """QUIT, and record that everything that was deleted is gone."""
         self.leaving = True
-        if not (yield from self.pop.quit(self._replies() if self._marks else None)):
+        if not (yield from self.pop.quit(self._replies() if self._posted else None)):
             raise ServerError(E_REFUSED, "QUIT")
         self.ended = True
         self.memory["few"] = 2 * self._few if self._few < WINDOW else 0
@@ -255,10 +254,10 @@ class Session:
         if self.leaving and not self.pop.due:
             again = not self.deleted or self.memory.get("quit", False)
             self.memory["quit"] = True
-            if self._marks and not again:  # QUIT was in flight with DELE
+            if self._posted and not again:  # QUIT was in flight with DELE
                 self.memory["flight"] = ONE
             return bool(again)
-        if self._queue or self._marks or self._sizes_due:  # besides the command whose reply is being read
+        if self._queue or self._posted or self._sizes_due:  # besides the command whose reply is being read
             self.memory["flight"] = ONE
         if self._coming:
             self._wait(self._coming, _ENDLESS)
@@ -534,7 +533,6 @@ class Session:
             self._tried = True
             self._posted.append(window.key(i))
             yield from pop.post("DELE ", window.number[i])
-            self._marks += 1
             if not self.pipelined:
                 yield from self.settle()
 
@@ -856,11 +854,10 @@ class Session:
     def settle(self) -> "Dialogue[None]":
         """Read the replies to DELE that are due."""
         yield from self._replies()
-        self._marks = 0
+        self._posted = []
 
     def _replies(self) -> "Dialogue[None]":
-        for _ in range(self._marks):
-            key = self._posted.pop(0)
+        for key in self._posted:
             try:
                 yield from self.pop.reply()
                 self.deleted += 1

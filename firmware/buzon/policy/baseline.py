@@ -85,15 +85,21 @@ def _sizes(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[None]":
                 _, _, now, number, _, _, key = unpack(block, 0)
                 window.add(key, number)
 
-        def each(n: int, octets: int) -> None:
-            for i in range(window.n):
-                if window.number[i] == n:
-                    window.octets[i] = octets
-
         if window.n:
-            yield from pop.list(each)
+            yield from _octets(pop, window)
         for i in range(window.n):
             f.write(pack(LEFT, 0, now, window.key(i), window.octets[i]))
+
+
+def _octets(pop: "Pop3", window: Window) -> "Dialogue[None]":
+    """Set the octets of the window's messages from LIST. Raises ServerError."""
+
+    def each(n: int, octets: int) -> None:
+        for i in range(window.n):
+            if window.number[i] == n:
+                window.octets[i] = octets
+
+    yield from pop.list(each)
 
 
 def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
@@ -150,18 +156,13 @@ def follow(pop: "Pop3", journal: "Journal", spool: "Spool") -> "Dialogue[None]":
             window.add(key_of(uid), n)
         count += 1
 
-    def line(n: int, octets: int) -> None:
-        for i in range(window.n):
-            if window.number[i] == n:
-                window.octets[i] = octets
-
     while True:
         window.clear()
         left.clear()
         count = 0
         if not (yield from pop.uidl(each)) or not window.n:
             return
-        yield from pop.list(line)
+        yield from _octets(pop, window)
         at = 0
         for kind, change, _, octets, crc, _, key in journal.records():
             if kind & STATE == LEFT and not (change or crc):

@@ -161,11 +161,13 @@ class Collect:
                 self._known = walk.sum
                 self._blind = bool(walk.blind)
                 moved = yield from self._seen(walk, found[1])
-            return found if not moved else (yield from self._compare(first, most))
         finally:
             walk.close()
             del Walk
             unload()
+        if moved:
+            return (yield from self._compare(first, most))
+        return found
 
     def _follow(self) -> "Dialogue[bool]":
         """Ids have changed. Whether those of what is left alone since the start are known again."""

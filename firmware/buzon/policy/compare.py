@@ -3,13 +3,12 @@ enough, else by RETR. Stores nothing. Imported if there are such messages. `sess
 """
 
 from array import array
-from binascii import hexlify
 
 from micropython import const
 
 from ..errors import E_DOUBT, E_EMPTY, ServerError
 from ..store import fs
-from ..store.spool import AGAIN, UNSURE, is_whole, size_of
+from ..store.spool import AGAIN, UNSURE, crc_of, is_whole, name_of, size_of
 from ..store.witness import BEGINS, SAME, Witness, named
 from .prove import keep, proved
 
@@ -57,18 +56,19 @@ class Compare:
             i = window.find(key)
             if i >= 0 and is_whole(name):
                 self.size[i] = size_of(name)
-                self._crc[i] = int(name.split("-")[2][:8], 16)
+                self._crc[i] = crc_of(name)
 
     def _path(self, i: int) -> str:
-        """The path of its file; "" if there is none."""
+        """The path of its file; "" if there is none, or a person has moved it meanwhile."""
         if not self.size[i]:
             return ""
-        key = str(hexlify(self._window.key(i)), "utf-8")
-        return "%s/%s-%x-%08x.eml" % (self._session.spool.folder, key, self.size[i], self._crc[i])
+        path = self._session.spool.folder + "/"
+        path += name_of(self._window.key(i), 0, 0, self._crc[i], self.size[i])
+        return path if fs.exists(path) else ""
 
     def _witness(self, i: int) -> Witness:
         path = self._path(i)
-        if path and fs.exists(path):  # a person may have moved it meanwhile
+        if path:
             return Witness(path, self.size[i], self._block)
         said, crc = self._session.journal.known(self._window.key(i))
         return Witness("", said, self._block, crc)
@@ -100,9 +100,7 @@ class Compare:
             yield from session.pop.content(witness)
             verdict = witness.verdict()
             path = self._path(i)
-            if verdict == SAME or (
-                verdict == BEGINS and path and fs.exists(path) and named(path, self._block)
-            ):
+            if verdict == SAME or (verdict == BEGINS and path and named(path, self._block)):
                 proved(session, window, i)
 
     def by_retr(self, i: int) -> "Dialogue[int]":
