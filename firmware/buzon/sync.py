@@ -297,17 +297,34 @@ class Session:
         return (yield from self._empty(window))
 
     def _in_vain(self) -> "Dialogue[None]":
-        """Delete nothing if the last session ended early after deleting and all that it deleted is still
-        there: otherwise no session would ever reach what comes after it."""
+        """Delete nothing if the last session ended early after deleting and what it deleted is still there: otherwise
+        no session would ever reach what comes after it. As many may have come as went, so the ids are looked at."""
         listed = self.memory.pop("listed", 0)
         if listed:
             count, _ = yield from self.pop.stat()
-            if count >= listed:
+            hollow = count >= listed
+
+            def each(n: int, uid: bytes) -> None:
+                nonlocal hollow
+                hollow = hollow or not uid or self.spent(key_of(uid))
+
+            if hollow:
+                hollow = self.spent(bytes(SPENT))  # one that has no id
+                hollow = not (yield from self.pop.uidl(each)) or hollow
+            if hollow:
                 self.delete = False
                 self.before = 0
                 self.memory["hollow"] = True
             else:
                 self.memory.pop("hollow", None)
+
+    def spent(self, key: bytes) -> bool:
+        """Whether this session, or the one that left the rest to it, has deleted the message on the server."""
+        gone = self.gone
+        for at in range(0, len(gone), SPENT):  # noqa: SIM110 (`any` would allocate)
+            if gone[at : at + SPENT] == key[:SPENT]:
+                return True
+        return False
 
     def _empty(self, window: Window) -> "Dialogue[bool]":
         """Fetch what is not here, and delete everything that is. False: the server has mail and no unique ids."""

@@ -185,6 +185,28 @@ def test_a_server_that_never_deletes_is_told_however_much_there_is():
     assert b"TOP" not in drop.commands  # nothing is compared any more
 
 
+def test_as_much_mail_may_come_as_was_deleted():
+    """A session ended after 256 deletions, as many new messages came, and they were left alone for good."""
+    for order in ("oldest", "newest"):
+        drop = Drop(numbered([text(i) for i in range(MANY)]))
+        board = Board()
+        drop.passes = 400
+        came = MANY
+        all = [m[2] for m in drop.mail]
+        for _ in range(12):
+            before = len(drop.mail)
+            session, _ = board.session(drop, order=order)
+            assert session.error is None, session.error
+            if session.more and came < 3 * MANY:
+                new = [text(i) for i in range(came, came + before - len(drop.mail))]
+                drop.mail += [(10000 + came + i, b"new-%d" % (came + i), new[i]) for i in range(len(new))]
+                drop.mail = [(i + 1, m[1], m[2]) for i, m in enumerate(drop.mail)]
+                came += len(new)
+                all += new
+        assert drop.mail == []
+        board.check(all)
+
+
 def test_a_server_without_uidl_that_never_deletes_is_told_and_left_alone_until_it_has_other_mail():
     for n in (3, MANY):
         drop = Keeps(numbered([text(i, i % 50) for i in range(n)]))

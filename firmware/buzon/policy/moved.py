@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _SOME = const(32)  # files looked at together
 _OUT = const(1)
-_PREFIX = const(4)  # `sync.SPENT`
 
 
 def begin(session: "Any") -> None:
@@ -143,7 +142,7 @@ class Moved:
         journal = self._session.journal
 
         def free(key: bytes) -> bool:
-            if spent(self._session, key) or (said and journal.known(key)[0] != said):
+            if self._session.spent(key) or (said and journal.known(key)[0] != said):
                 return False
             i = self._window.find(key)
             if i >= 0:
@@ -225,7 +224,7 @@ def claim(session: "Any", window: Window, i: int, path: str, block: bytearray) -
         at = window.find(key)
         if at >= 0:
             return _open(window, at)
-        return fresh(session.journal, key) and not spent(session, key)
+        return fresh(session.journal, key) and not session.spent(key)
 
     key = find(session, path, block, session.spool.name_end(".eml"), free)
     if key:
@@ -246,15 +245,6 @@ def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[
             if alike(spool.folder + "/" + name, path, block):
                 return bytes(key)
     return b""
-
-
-def spent(session: "Any", key: bytes) -> bool:
-    """Whether this session has deleted the message on the server, so that no other listed one can be it."""
-    gone = session.gone
-    for at in range(0, len(gone), _PREFIX):  # noqa: SIM110
-        if gone[at : at + _PREFIX] == key[:_PREFIX]:
-            return True
-    return False
 
 
 def fresh(journal: "Journal", key: bytes) -> bool:
