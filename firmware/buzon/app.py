@@ -147,7 +147,7 @@ class App:
                 if account.lacks:
                     from .policy.room import seek
 
-                    seek(self.accounts, account)
+                    seek(self.accounts, account, clock.recorded())
                     unload()
                 account.settle(self.uptime)
                 self._notify(account, news)

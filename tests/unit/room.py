@@ -1,16 +1,16 @@
 """What a flash says of its room, where a test decides how large it is."""
 
 from buzon.store import fs
-from buzon.store.quota import used
+from buzon.store.quota import taken
 
 
 class Flash:
-    """`fs.room` as a flash of so many bytes of mail (and what is never filled) would say it. On it is the mail of
-    `board` and of those beside it."""
+    """`fs.room` as a flash with room for so many messages of `octets` bytes (and what is never filled) would say it. Each
+    takes blocks of its own, as in littlefs. On it is the mail of `board` and of those beside it."""
 
-    def __init__(self, board, octets):
+    def __init__(self, board, octets, messages=1):
         self.board = board
-        self.octets = octets + 32768
+        self.octets = fs.blocks(octets) * messages + 32768
 
     def __enter__(self):
         self.was = fs.room
@@ -21,4 +21,6 @@ class Flash:
         fs.room = self.was
 
     def room(self, path="/", least=0):
-        return self.octets - used(self.board.root), self.octets
+        root = self.board.root
+        full = sum(taken(root + "/" + folder, fs.blocks) for folder in fs.folders(root))
+        return max(0, self.octets - full), self.octets

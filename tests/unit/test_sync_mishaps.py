@@ -51,10 +51,10 @@ class Keeps(Drop):
 
 def test_evict_on_a_large_flash_takes_what_is_needed_and_no_more():
     """With half a megabyte free the room is not measured each time; what is removed counts all the same."""
-    texts = big(8, 12000)
+    texts = big(8, 11000)
     board = Board()
     board.spool.full = "evict"
-    with Flash(board, 560000 + sum(len(text) for text in texts)):
+    with Flash(board, 560000 + 8 * 12288):
         work(board, Drop(numbered(texts)), piece=4000)
         large = Drop([(1, b"large", b"Subject: large\r\n\r\n")])
         large.sizes = {1: 575000}
@@ -457,12 +457,12 @@ class Counts(Drop):
 
 def test_a_connection_that_ends_after_some_commands_is_used_for_less_at_a_time():
     """A whole window was compared before the first DELE, and nothing was kept of that."""
-    for limit in (25, 60):
+    for limit in (12, 25, 60):
         texts = bodies(100)
         drop = Counts(numbered(texts))
         drop.limit = limit
         board = Board()
-        for _ in range(120):
+        for _ in range(160):
             drop.no_end = ()
             try:
                 board.session(drop)

@@ -37,7 +37,7 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
     longest(oldest, journal)
     total = 0
     for key, name in spool.files():
-        size = size_of(name)
+        size = spool.blocks(size_of(name))
         total += size
         at = oldest.find(key)
         if at >= 0:
@@ -91,7 +91,7 @@ def _wanted(session: "Any", window: Window, i: int, most: int) -> int:
     total = 0
     for at in range(i + 1):
         if window.state[at] in (NEW, TOP):
-            octets = session.need(window, at)
+            octets = session.spool.blocks(session.need(window, at))
             if octets <= most:
                 total += octets
     return total

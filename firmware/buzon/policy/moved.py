@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..store.journal import Journal
 
 _SOME = const(32)  # files looked at together
+_FOUND = const(128)
 _OUT = const(1)
 
 
@@ -66,7 +67,7 @@ class Moved:
     def look(self) -> "Dialogue[Moved | None]":
         """Self, or None if no message here can be one of those listed."""
         some = Window(_SOME)
-        found = Window(self._window.size)
+        found = Window(max(_FOUND, self._window.size))  # one listing for each time it is full
         for key, name in self._session.spool.files():
             if self._window.find(key) < 0:
                 some.add(key)

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from typing import Any, List
 
 _MANY = const(32)  # messages that go at most; the next time, others have been here longest
+_DAY_S = const(86400)
 _PART = const(4)  # at least a quarter of the difference is freed, so that not every message has to ask again
 
 
-def seek(accounts: "List[Any]", poor: "Any") -> None:
-    """Make room for what `poor` (an `account.Account`) lacks. If that works, its next session comes at once.
+def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
+    """Make room for what `poor` (an `account.Account`) lacks. If that works, its next session comes at once. `now`:
+    epoch or 0.
 
     The other account is not left with less than `poor` has now, give or take one message.
     """
-    mine = most = total = taken(poor.spool.folder)
+    mine = most = total = taken(poor.spool.folder, poor.spool.blocks)
     rich = poor
     for account in accounts:
         if account is not poor:
-            octets = taken(account.spool.folder)
+            octets = taken(account.spool.folder, poor.spool.blocks)
             total += octets
             if octets > most:
                 rich = account
@@ -42,26 +44,28 @@ def seek(accounts: "List[Any]", poor: "Any") -> None:
         return
     if poor.spool.full != "evict" or most - mine < poor.lacks - room:
         return
-    if _give(rich, max(poor.lacks - room, (most - mine) // _PART)):
+    if _give(rich, max(poor.lacks - room, (most - mine) // _PART), now):
         poor.error = None
         poor.more = True
     poor.spool.forget()
 
 
-def _give(rich: "Any", octets: int) -> int:
+def _give(rich: "Any", octets: int, now: int) -> int:
     """Remove about `octets` of what has been in `rich` longest, as far as possible; returns the bytes freed."""
     journal = rich.journal
     spool = rich.spool
     # A message that may yet be deleted on the server because it is here must stay here.
-    free = rich.settings.get("keep", "delete") == "forever" or journal.closed
+    keep = rich.settings.get("keep", "delete")
+    free = keep == "forever" or journal.closed
+    due = now - keep * _DAY_S if now and keep not in ("delete", "forever") else 0xFFFFFFFF
     window = Window(_MANY)
     longest(window, journal)
     freed = 0
     for i in range(window.n):
         kind = journal.state(window.key(i))
-        if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT):
+        if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT or window.number[i] >= due):
             try:
-                size = size_of(journal.name(spool, window.key(i)))
+                size = spool.blocks(size_of(journal.name(spool, window.key(i))))
                 leave(journal, spool, window.key(i), LEFT | kind & ABSENT, kind)
             except MailError as err:
                 rich.error = rich.error or err

@@ -1,7 +1,13 @@
 """How much flash the mail of all accounts together may take, if the settings allow less than there is."""
 
+from micropython import const
+
 from . import fs
 from .spool import size_of
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Callable
 
 
 class Quota:
@@ -29,15 +35,15 @@ def used(root: str) -> int:
     return sum(taken(root + "/" + folder) for folder in fs.folders(root))
 
 
-def taken(folder: str) -> int:
-    """Bytes of the messages in an account's folder, if it is there."""
+def taken(folder: str, blocks: "Callable[[int], int]" = int) -> int:
+    """Bytes of the messages in an account's folder, if it is there; `blocks`: what one of so many bytes takes."""
     total = 0
     if not fs.exists(folder):
         return total
     for name in fs.names(folder):
         if name[16:17] == "-":
             try:
-                total += size_of(name)
+                total += blocks(size_of(name))
             except (ValueError, IndexError):
                 pass  # not a message's file
     return total
