@@ -126,6 +126,22 @@ def test_mail_that_is_kept_for_days_makes_room_until_it_is_due_on_its_server():
             assert bool(two.error) == (left == 10)
 
 
+def test_an_id_of_a_message_that_made_room_may_name_another_one():
+    texts, one, two = pair(keep="delete", first=10)
+    one.drop.mail = numbered(texts[:10], b"%d")
+    with Flash(one.board, len(texts[-1]), 10):
+        until_calm([one], one)
+        assert one.drop.mail == []
+        until_calm([one, two], two)
+        assert two.error is None
+        assert len(stored(one.spool)) == 7
+    one.drop.mail = [(1, b"0", texts[1].replace(b"z", b"y"))]
+    one.poll()
+    assert one.error is None
+    assert texts[1].replace(b"z", b"y") in stored(one.spool)
+    assert one.drop.mail == []
+
+
 def test_a_cut_while_one_makes_room_for_the_other():
     """The record is written first: the next start ends the removal."""
     texts, one, two = pair()

@@ -76,6 +76,33 @@ def test_an_id_that_is_used_again_after_quit_is_another_message():
     board.check(want)
 
 
+def test_an_id_that_is_used_again_is_another_message_after_a_change_of_keep():
+    for keep in ("forever", 7):
+        for boot in (False, True):
+            texts = [text(i) for i in range(6)]
+            drop = Drop(numbered(texts[:3], b"%d"))
+            board = Board()
+            board.now = 1700000000
+            board.session(drop)
+            assert drop.mail == []
+            if boot:
+                board.boot()
+            drop.mail = numbered(texts[3:5], b"%d")
+            cut = 0
+            while True:  # a cut anywhere changes nothing
+                cut += 1
+                try:
+                    board.session(drop, cut if cut < 12 else 0, keep=keep)
+                    break
+                except Cut:
+                    pass
+            board.check(texts[:5])
+            assert len(drop.mail) == 2
+            drop.mail = numbered([texts[3], texts[4], texts[5]], b"%d")
+            board.session(drop, keep=keep)
+            board.check(texts)
+
+
 def test_in_between_an_id_is_unsure_and_the_messages_are_compared():
     """QUIT without an answer: what is listed may be the old message, or another with its id."""
     for other in (False, True):

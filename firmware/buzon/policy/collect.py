@@ -63,6 +63,12 @@ class Collect:
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())
+        if session.journal.closed and not session.delete:  # the settings have changed
+            from ..store.mend import reopen
+
+            reopen(session.journal)
+            del reopen
+            unload()
         if session.journal.moved:
             yield from self._follow()
             yield from self._sizes(0, 0)

@@ -66,7 +66,7 @@ def _give(rich: "Any", octets: int, now: int) -> int:
         if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT or window.number[i] >= due):
             try:
                 size = spool.blocks(size_of(journal.name(spool, window.key(i))))
-                leave(journal, spool, window.key(i), LEFT | kind & ABSENT, kind)
+                leave(journal, spool, window.key(i), LEFT | (ABSENT if journal.closed else kind & ABSENT), kind)
             except MailError as err:
                 rich.error = rich.error or err
                 break

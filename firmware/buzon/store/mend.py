@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .journal import ARRIVED, PART, SEEN, STATE, pack
+from .journal import ABSENT, ARRIVED, CLOSED, DELETED, PART, SEEN, STATE, here, pack
 from .rewrite import rewrite
 from .spool import Window, crc_of, is_whole, octets_of, size_of
 
@@ -55,6 +55,21 @@ def compact(journal: "Journal", now: int = 0) -> None:
     """Rewrite the journal in the old order, with every change merged into the record that it changes. `now`:
     the time for messages that came when there was no clock, or 0."""
     rewrite(journal, _compacted(journal, now))
+
+
+def reopen(journal: "Journal") -> None:
+    """Record for each message, instead of CLOSED, that its server has it no longer: its unique id may name another one.
+    Raises StoreError."""
+    compact(journal)
+    rewrite(journal, _reopened(journal))
+    journal.recount()
+
+
+def _reopened(journal: "Journal") -> "Iterator[bytes]":
+    for kind, _, time, octets, crc, size, key in journal.records():
+        if key != CLOSED:
+            kind |= ABSENT if here(kind) or kind & STATE == DELETED else 0
+            yield pack(kind, 0, time, key, octets, crc, size)
 
 
 def _compacted(journal: "Journal", now: int) -> "Iterator[bytes]":
