@@ -67,6 +67,20 @@ def test_everything_in_its_order_and_confirmed() -> None:
     assert "hunter2" not in repr(told) + repr(result)
 
 
+def test_mail_of_an_account_with_another_name_is_not_forgotten_silently() -> None:
+    with Peer() as peer:
+        peer.tests = [OK]
+        peer.statuses = [
+            {"accounts": [{"id": "main", "stored": 3}, {"id": "home", "stored": 12}, {"id": "old"}]}
+        ]
+        _, _, told = run(peer, settings())
+        said = [line for line in told if "No account is called" in line]
+        assert said == [
+            "No account is called home any more: its mail (12 messages) stays on the board, and can be read when "
+            "an account has that name again"
+        ]
+
+
 def test_nothing_is_deleted_without_a_yes() -> None:
     with Peer() as peer:
         peer.tests = [OK]

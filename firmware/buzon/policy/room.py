@@ -63,10 +63,17 @@ def _give(rich: "Any", octets: int, now: int) -> int:
     freed = 0
     for i in range(window.n):
         kind = journal.state(window.key(i))
-        if freed < octets and here(kind) and not kind & WANTED and (free or kind & ABSENT or window.number[i] >= due):
+        if (
+            freed < octets
+            and here(kind)
+            and not kind & WANTED
+            and (free or kind & ABSENT or window.number[i] >= due)
+        ):
             try:
                 size = spool.blocks(size_of(journal.name(spool, window.key(i))))
-                leave(journal, spool, window.key(i), LEFT | (ABSENT if journal.closed else kind & ABSENT), kind)
+                leave(
+                    journal, spool, window.key(i), LEFT | (ABSENT if journal.closed else kind & ABSENT), kind
+                )
             except MailError as err:
                 rich.error = rich.error or err
                 break

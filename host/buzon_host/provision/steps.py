@@ -70,6 +70,7 @@ def provision(
     for path, der in files.items():
         progress("Sending the CA certificate")
         client.put_file(path, der)
+    _unnamed(client, settings, progress)
     try:
         progress("Sending the settings")
         stage(client, to_cbor(settings))
@@ -92,6 +93,17 @@ def provision(
     mailboxes = [Mailbox(one.id, one.messages, one.bytes) for one in state.accounts]
     left = [one.id for one in settings.account if one.deletes and not one.delete_confirmed]
     return Result(info.board, mailboxes, left)
+
+
+def _unnamed(client: Client, settings: Settings, progress: Progress) -> None:
+    """Tells which mail on the board belongs to an account that has another name, or none, in the new settings."""
+    ids = [one.id for one in settings.account]
+    for old in client.status().accounts:
+        if old.stored and old.id not in ids:
+            progress(
+                f"No account is called {old.id} any more: its mail ({counted(old.stored)}) stays on the board, "
+                f"and can be read when an account has that name again"
+            )
 
 
 def stage(client: Client, data: bytes) -> None:
