@@ -1,5 +1,6 @@
 """What a flash says of its room, where a test decides how large it is."""
 
+from buzon.policy.evict import blocks
 from buzon.store import fs
 from buzon.store.quota import taken
 
@@ -10,7 +11,7 @@ class Flash:
 
     def __init__(self, board, octets, messages=1):
         self.board = board
-        self.octets = fs.blocks(octets) * messages + 32768
+        self.octets = blocks(octets) * messages + 32768
 
     def __enter__(self):
         self.was = fs.room
@@ -22,5 +23,5 @@ class Flash:
 
     def room(self, path="/", least=0):
         root = self.board.root
-        full = sum(taken(root + "/" + folder, fs.blocks) for folder in fs.folders(root))
+        full = sum(taken(root + "/" + folder, blocks) for folder in fs.folders(root))
         return max(0, self.octets - full), self.octets

@@ -12,11 +12,13 @@ from ..store.spool import NEW, NOTHING, TOP, Window, key_of, size_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from ..core.pop3 import Dialogue
     from ..store.journal import Journal
+    from ..store.spool import Spool
 
+_BLOCK = const(4096)
 _OLDEST = const(32)  # messages that are looked at; the next time, others are the oldest
 OVER = const(-(1 << 30))  # more than is ever lacking, after a lowered quota or by other accounts' mail
 
@@ -33,11 +35,12 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
     newest = session.newest
     # Messages that came before that time are being deleted there now.
     before = 0xFFFFFFFF if session.delete else session.before
+    unit = units(spool)
     oldest = Window(_OLDEST)
     longest(oldest, journal)
     total = 0
     for key, name in spool.files():
-        size = spool.blocks(size_of(name))
+        size = unit(size_of(name))
         total += size
         at = oldest.find(key)
         if at >= 0:
@@ -88,13 +91,24 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
 
 def _wanted(session: "Any", window: Window, i: int, most: int) -> int:
     """Octets of the i-th and of those before it, which are fetched after it; without any that exceeds `most`."""
+    unit = units(session.spool)
     total = 0
     for at in range(i + 1):
         if window.state[at] in (NEW, TOP):
-            octets = session.spool.blocks(session.need(window, at))
+            octets = unit(session.need(window, at))
             if octets <= most:
                 total += octets
     return total
+
+
+def units(spool: "Spool") -> "Callable[[int], int]":
+    """How much of the room a message of so many bytes takes: a quota counts bytes, the flash gives blocks."""
+    return int if spool.quota else blocks
+
+
+def blocks(octets: int) -> int:
+    """Bytes of flash that a file of so many takes, with its share of the folder: see `fs.count`."""
+    return (octets + _BLOCK // 8 + _BLOCK - 1) // _BLOCK * _BLOCK
 
 
 def longest(window: Window, journal: "Journal") -> None:

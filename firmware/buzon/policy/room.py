@@ -10,7 +10,7 @@ from ..store.journal import ABSENT, LEFT, WANTED, here
 from ..store.leave import leave
 from ..store.quota import taken
 from ..store.spool import Window, size_of
-from .evict import OVER, longest
+from .evict import OVER, longest, units
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
 
     The other account is not left with less than `poor` has now, give or take one message.
     """
-    mine = most = total = taken(poor.spool.folder, poor.spool.blocks)
+    unit = units(poor.spool)
+    mine = most = total = taken(poor.spool.folder, unit)
     rich = poor
     for account in accounts:
         if account is not poor:
-            octets = taken(account.spool.folder, poor.spool.blocks)
+            octets = taken(account.spool.folder, unit)
             total += octets
             if octets > most:
                 rich = account
@@ -60,6 +61,7 @@ def _give(rich: "Any", octets: int, now: int) -> int:
     due = now - keep * _DAY_S if now and keep not in ("delete", "forever") else 0xFFFFFFFF
     window = Window(_MANY)
     longest(window, journal)
+    unit = units(spool)
     freed = 0
     for i in range(window.n):
         kind = journal.state(window.key(i))
@@ -70,7 +72,7 @@ def _give(rich: "Any", octets: int, now: int) -> int:
             and (free or kind & ABSENT or window.number[i] >= due)
         ):
             try:
-                size = spool.blocks(size_of(journal.name(spool, window.key(i))))
+                size = unit(size_of(journal.name(spool, window.key(i))))
                 leave(
                     journal, spool, window.key(i), LEFT | (ABSENT if journal.closed else kind & ABSENT), kind
                 )

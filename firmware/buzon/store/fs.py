@@ -44,19 +44,14 @@ def room(path: str = "/", least: int = 0xFFFFFFFF) -> "tuple[int, int]":
 
 
 def count(octets: int, unit: int = _BLOCK) -> None:
-    """A file of so many bytes was written, or removed if negative. `unit`: 1: one has become so much longer."""
-    taken = blocks(abs(octets), unit)
+    """A file of so many bytes was written, or removed if negative: littlefs gives each blocks of its own, and some of
+    another for the name. `unit`: 1: one has become so much longer."""
+    blocks = (abs(octets) + unit // 8 + unit - 1) // unit * unit
     if octets < 0:
-        taken = -taken
+        blocks = -blocks
     for path in rooms:
         free, total = rooms[path]
-        rooms[path] = min(total, max(0, free - taken)), total
-
-
-def blocks(octets: int, unit: int = _BLOCK) -> int:
-    """Bytes of flash that a file of so many takes: littlefs gives each blocks of its own, and some of another for the
-    name."""
-    return (octets + unit // 8 + unit - 1) // unit * unit
+        rooms[path] = min(total, max(0, free - blocks)), total
 
 
 def kept(root: str) -> int:

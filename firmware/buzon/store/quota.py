@@ -35,15 +35,15 @@ def used(root: str) -> int:
     return sum(taken(root + "/" + folder) for folder in fs.folders(root))
 
 
-def taken(folder: str, blocks: "Callable[[int], int]" = int) -> int:
-    """Bytes of the messages in an account's folder, if it is there; `blocks`: what one of so many bytes takes."""
+def taken(folder: str, unit: "Callable[[int], int]" = int) -> int:
+    """Bytes of the messages in an account's folder, if it is there; `unit`: what one of so many bytes takes."""
     total = 0
     if not fs.exists(folder):
         return total
     for name in fs.names(folder):
         if name[16:17] == "-":
             try:
-                total += blocks(size_of(name))
+                total += unit(size_of(name))
             except (ValueError, IndexError):
                 pass  # not a message's file
     return total

@@ -208,10 +208,6 @@ class Spool:
             self._free = fs.room(self._root.rpartition("/")[0] or "/")[0] - fs.kept(self._root)
         return max(least, self.quota.room(self._free) if self.quota else self._free)
 
-    def blocks(self, octets: int) -> int:
-        """How much of `room` a message of so many bytes takes: a quota counts bytes, the flash gives blocks."""
-        return octets if self.quota else fs.blocks(octets)
-
     def forget(self) -> None:
         """Others may have written meanwhile: the next `room` measures again."""
         self._free = 0
