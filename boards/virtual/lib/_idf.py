@@ -64,7 +64,11 @@ def _above():
         size = _largest()
         if size < _SMALL:
             break
-        held[i] = bytearray(size)
+        try:
+            held[i] = bytearray(size)
+        except MemoryError:  # a stale word on the stack still held what was tried
+            gc.collect()
+            continue
         if _end - uctypes.addressof(held[i]) - size < _SMALL:
             return size
     return 0
