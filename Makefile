@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STUBS := build/typings/esp32
 ESP32 := build/esp32-firmware
 I386 := build/i386
+# Most tests wait for a board or a server half of their time.
+WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 # These have no wheels: they are built where they are installed.
 SOURCES := esptool,intelhex,reedsolo
 
@@ -21,7 +23,7 @@ demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 	@$(BIN)/buzon demo $(ARGS)
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 i386: $(I386)/.done ## fetch a 32-bit MicroPython, for tests and figures that are a board's (Debian)
 	@$(I386)/micropython -c 'import sys; print(sys.version)'
