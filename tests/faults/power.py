@@ -177,7 +177,10 @@ class _Rig:
         with fs.open("/settings.cbor", "rb") as file:
             wrong += file.read() != _SETTINGS
         found = []
+        wrong += bool(fs.listdir("/mail/test/tmp"))
         for name in fs.listdir("/mail/test"):
+            if name == "tmp":
+                continue
             with fs.open(f"/mail/test/{name}", "rb") as file:
                 content = file.read()
             if name.endswith((".eml", ".hdr", ".top")):

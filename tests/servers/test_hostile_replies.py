@@ -226,7 +226,7 @@ def test_entries_that_make_no_sense_are_skipped(
         b"..",
         b"journal",
         b"done",
-        b"in.part",
+        b"tmp/in.part",
         b"a/b\\c:d*e?",
         b"\x80\xff\xc3",
         b"%s%n%x{}",

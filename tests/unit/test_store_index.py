@@ -68,6 +68,17 @@ def test_the_next_start_after_a_session_that_ended_looks_through_no_folder():
     assert many < 8 * few and many < 2500, (few, many)
 
 
+def test_storing_a_message():
+    """In the folder itself, the unfinished file made this 7,000."""
+    with Flash(MANY * 3) as flash:
+        filled(flash, MANY)
+        before = flash.device.reads
+        for i in range(20):
+            flash.store(MANY + i, 4000)
+        each = (flash.device.reads - before) // 20
+        assert each < 4000, each
+
+
 def test_the_room_is_counted_on():
     with Flash(MANY * 2) as flash:
         filled(flash, MANY // 2)

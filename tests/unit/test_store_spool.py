@@ -76,7 +76,9 @@ def test_what_is_unfinished_is_removed_at_start_and_nothing_else():
     spool.begin(100)
     spool.write(bytearray(b"x" * 2000), 0, 2000)
     again = Spool("acc", spool.folder.split("/")[0])  # the power went
+    assert fs.exists(spool.folder + "/tmp/in.part")
     again.prepare()
+    assert not fs.exists(spool.folder + "/tmp/in.part")
     assert sorted(fs.names(spool.folder)) == sorted([spool.name(key), "journal"])
     spool.abort()
 

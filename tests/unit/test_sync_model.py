@@ -685,7 +685,7 @@ def test_a_cut_leaves_nothing_of_the_session_in_memory():
             board.session(drop, cut_at)
         except Cut:
             pass
-        assert not fs.exists(board.spool.folder + "/in.part")
+        assert not fs.exists(board.spool.folder + "/tmp/in.part")
         assert not board.journal.pending
 
 

@@ -1,7 +1,8 @@
 """The messages of one account: one file each, byte for byte. The rename is the record that a message is stored.
 
 A name is `<uid key: 16 hex>-<size hex>-<crc32: 8 hex>.eml`: the folder tells what is stored, and a second
-download replaces the first. Unfinished files end in `.part` and are removed at start. Headers alone are
+download replaces the first. The unfinished one is in a folder of its own, `tmp`: littlefs takes long to change a large
+folder. It is removed at start. Headers alone are
 `<key>-<size>-<crc32>-<octets of the whole, hex>.hdr`, or `.top` until a filter has judged them.
 
 A pass over the folder reads some KB of flash for each message. So there are none in a session, and none at start
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY = const(8)  # bytes of a uid's hash
 
+_TMP = "/tmp"  # in the account's folder, as while a move out of its parent is pending, some littlefs do not find that
 _KINDS = (".eml", ".hdr", ".top")
 _BLOCK = const(512)  # bytes that are checked and written at once
 _BLOCKS = const(12288)  # bytes that a message takes at most besides its own
@@ -137,7 +139,7 @@ class Spool:
         self._free = 0
         self.written = 0  # bytes of the message that is coming in, dropped ones too
         self.failed: "StoreError | None" = None
-        self._part = self.folder + "/in.part"
+        self._part = self.folder + _TMP + "/in.part"
         self._done = self.folder + "/" + "done"
         self.closed = False  # the journal says all that is in the folder
         self._file: "Any" = None
@@ -149,10 +151,11 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what an interruption left unfinished. Writes nothing otherwise."""
-        fs.make_folder(self.folder)
+        fs.make_folder(self.folder + _TMP)
         self.closed = fs.exists(self._done)
         if not self.closed:
             fs.tidy(self.folder)
+            fs.tidy(self.folder + _TMP)
 
     def open(self) -> None:
         """The folder changes: until `close`, the next start looks through it. Raises StoreError."""
