@@ -445,6 +445,22 @@ def test_provision_through_the_command_line_and_no_secret_anywhere(tmp_path) -> 
         assert peer.settings["account"][0]["delete_confirmed"] is True
 
 
+def test_provision_says_which_mail_no_account_has_any_more(tmp_path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        '[[wifi]]\nssid = "Home"\npassword = "correct horse"\n'
+        '[[account]]\nhost = "pop.example.com"\nuser = "me"\npassword = "hunter2-Zx9!"\nkeep = "forever"\n'
+        'tls_verify = false\n'
+    )
+    with Peer() as peer:
+        peer.statuses = [{"accounts": [{"id": "main", "stored": 3}, {"id": "home", "stored": 12}]}]
+        done = buzon("provision", path, "--port", peer.port)
+        assert done.returncode == 0, done.stderr
+        assert "No account is called home any more: its mail (12 messages) stays on the board." in done.stderr
+        done = buzon("provision", path, "--port", peer.port, "--json")
+        assert one_document(done)["unnamed"] == {"home": 12}
+
+
 def test_provision_with_wrong_settings_touches_no_board(tmp_path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(SETTINGS + "prot = 1\nkeep = 'x'\n")

@@ -151,11 +151,17 @@ def _tell(out: Out, result: steps.Result, purpose: Purpose | None, counts: bool 
             ],
             "purpose": purpose,
             "unconfirmed": result.unconfirmed,
+            "unnamed": result.unnamed,
         }
     )
     out.say(f"The settings are on the board ({result.board}) and in force.")
     for one in result.mailboxes if counts else ():
         out.say(f"{one.account}: {steps.counted(one.messages)} on the server, {steps.human(one.bytes)}.")
+    for account, stored in result.unnamed.items():
+        out.note(
+            f"No account is called {account} any more: its mail ({steps.counted(stored)}) stays on the board. To read or "
+            f"pull it, give an account that name again."
+        )
     for account in result.unconfirmed:
         out.note(
             f"Nothing is deleted from the server of {account} until you confirm it: run provision again, "

@@ -36,11 +36,13 @@ class Mailbox:
 
 @dataclass(frozen=True)
 class Result:
-    """`unconfirmed`: accounts where nothing is deleted until the person confirms."""
+    """`unconfirmed`: accounts where nothing is deleted until the person confirms. `unnamed`: messages on the board of
+    accounts that are not in the settings any more: they stay there, out of reach."""
 
     board: str
     mailboxes: list[Mailbox] = field(default_factory=list)
     unconfirmed: list[str] = field(default_factory=list)
+    unnamed: dict[str, int] = field(default_factory=dict)
 
 
 def root(account: Account) -> bytes:
@@ -70,7 +72,7 @@ def provision(
     for path, der in files.items():
         progress("Sending the CA certificate")
         client.put_file(path, der)
-    _unnamed(client, settings, progress)
+    unnamed = _unnamed(client, settings)
     try:
         progress("Sending the settings")
         stage(client, to_cbor(settings))
@@ -92,18 +94,12 @@ def provision(
     progress("The settings are in force")
     mailboxes = [Mailbox(one.id, one.messages, one.bytes) for one in state.accounts]
     left = [one.id for one in settings.account if one.deletes and not one.delete_confirmed]
-    return Result(info.board, mailboxes, left)
+    return Result(info.board, mailboxes, left, unnamed)
 
 
-def _unnamed(client: Client, settings: Settings, progress: Progress) -> None:
-    """Tells which mail on the board belongs to an account that has another name, or none, in the new settings."""
+def _unnamed(client: Client, settings: Settings) -> dict[str, int]:
     ids = [one.id for one in settings.account]
-    for old in client.status().accounts:
-        if old.stored and old.id not in ids:
-            progress(
-                f"No account is called {old.id} any more: its mail ({counted(old.stored)}) stays on the board, "
-                f"and can be read when an account has that name again"
-            )
+    return {old.id: old.stored for old in client.status().accounts if old.stored and old.id not in ids}
 
 
 def stage(client: Client, data: bytes) -> None:
