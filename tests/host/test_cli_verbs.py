@@ -450,7 +450,7 @@ def test_provision_says_which_mail_no_account_has_any_more(tmp_path) -> None:
     path.write_text(
         '[[wifi]]\nssid = "Home"\npassword = "correct horse"\n'
         '[[account]]\nhost = "pop.example.com"\nuser = "me"\npassword = "hunter2-Zx9!"\nkeep = "forever"\n'
-        'tls_verify = false\n'
+        "tls_verify = false\n"
     )
     with Peer() as peer:
         peer.statuses = [{"accounts": [{"id": "main", "stored": 3}, {"id": "home", "stored": 12}]}]

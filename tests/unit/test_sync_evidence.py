@@ -519,6 +519,29 @@ def test_start_now_leaves_what_is_there_but_not_another_message_with_its_id():
     assert stored(board.spool) == [text(77, 500)]
 
 
+def test_what_was_left_alone_comes_once_start_is_no_longer_now():
+    texts = [text(i) for i in range(8)]
+    for keep in ("forever", "delete"):
+        for cut in range(1, 40):
+            drop = Drop(numbered(texts[:3]))
+            board = Board()
+            board.session(drop, start="now", keep="forever")
+            drop.mail += numbered(texts)[3:5]
+            board.session(drop, start="now", keep="forever")
+            board.check(texts[3:5])
+            key = key_of(b"uid-3")
+            kind = board.journal.state(key)
+            leave(board.journal, board.spool, key, LEFT, kind)  # wiped: it stays away
+            try:
+                board.session(drop, cut, keep=keep)
+            except Cut:
+                pass
+            for _ in range(3):
+                board.session(drop, keep=keep)
+            board.check(texts[:3] + texts[4:5])
+            assert [m[2] for m in drop.mail] == (texts[:5] if keep == "forever" else texts[3:4])
+
+
 def test_start_now_knows_the_sizes_in_whatever_order_they_are_listed():
     class Mixed(Drop):
         """LIST names the messages in another order than UIDL."""

@@ -141,6 +141,34 @@ def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
     return ordered or not listed
 
 
+def release(journal: "Journal") -> None:
+    """`start` is no longer "now": what was left alone since the board's first session, or made room before it came, is
+    new. Raises StoreError."""
+    from ..store.mend import compact
+    from ..store.rewrite import rewrite
+
+    found = False
+    for kind, change, _, _, crc, size, _ in journal.records():
+        found = found or _before(kind, change, crc, size)
+    if not found:
+        return
+    compact(journal)
+    rewrite(
+        journal,
+        (
+            pack(kind, 0, time, key, octets, crc, size)
+            for kind, change, time, octets, crc, size, key in journal.records()
+            if not _before(kind, change, crc, size)
+        ),
+    )
+    journal.recount()
+
+
+def _before(kind: int, change: int, crc: int, size: int) -> bool:
+    """Whether a record is of a message that is left alone and never was here."""
+    return kind & STATE == LEFT and not (change or crc or size)
+
+
 def follow(pop: "Pop3", journal: "Journal", spool: "Spool") -> "Dialogue[None]":
     """Give the records of what was there before the ids that these messages have now: a listed message of the same
     size as the next record, or one soon after it, is that one. Records that are passed over go. Raises StoreError."""
@@ -165,7 +193,7 @@ def follow(pop: "Pop3", journal: "Journal", spool: "Spool") -> "Dialogue[None]":
         yield from _octets(pop, window)
         at = 0
         for kind, change, _, octets, crc, _, key in journal.records():
-            if kind & STATE == LEFT and not (change or crc):
+            if _before(kind, change, crc, 0):
                 if same <= at < same + left.size:
                     left.add(key)
                     left.octets[left.n - 1] = octets

@@ -63,6 +63,12 @@ class Collect:
             from .baseline import baseline
 
             yield from baseline(session.pop, session.journal, session.now())
+        elif session.journal.gone and session.spool.full != "evict" and session.account.get("start") != "now":
+            from .baseline import release
+
+            release(session.journal)
+            del release
+            unload()
         if session.journal.closed and not session.delete:  # the settings have changed
             from ..store.mend import reopen
 

@@ -159,8 +159,8 @@ def _tell(out: Out, result: steps.Result, purpose: Purpose | None, counts: bool 
         out.say(f"{one.account}: {steps.counted(one.messages)} on the server, {steps.human(one.bytes)}.")
     for account, stored in result.unnamed.items():
         out.note(
-            f"No account is called {account} any more: its mail ({steps.counted(stored)}) stays on the board. To read or "
-            f"pull it, give an account that name again."
+            f"No account is called {account} any more: its mail ({steps.counted(stored)}) stays on the board. To read "
+            f"it, or pull it, give an account that name again."
         )
     for account in result.unconfirmed:
         out.note(

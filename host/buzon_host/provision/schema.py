@@ -243,7 +243,10 @@ class Account(_Part):
     ] = "auto"
     start: Annotated[
         Literal["all", "now"],
-        _help("Mail that is in the mailbox already: all of it is fetched, or only what comes from now on."),
+        _help(
+            "Mail that is in the mailbox already: all of it is fetched, or only what comes from now on. If this "
+            'becomes "all" later, what was left alone comes too.'
+        ),
     ] = "all"
     order: Annotated[Literal["oldest", "newest"], _help("What is fetched first.")] = "oldest"
     keep: Annotated[
