@@ -309,7 +309,7 @@ class Session:
                 hollow = hollow or not uid or self.spent(key_of(uid))
 
             if hollow:
-                hollow = self.spent(bytes(SPENT))  # one that has no id
+                hollow = not self.gone or self.spent(bytes(SPENT))  # all was refused, or one has no id
                 hollow = not (yield from self.pop.uidl(each)) or hollow
             if hollow:
                 self.delete = False

@@ -81,7 +81,10 @@ class Collect:
         if not (yield from self._all()):
             return False
         if self._other is None and not session.more:
-            if session.journal.moved and not self._moved:  # it turned out that ids name other messages
+            unsure = self._absent and not self._equal()  # absent, or listed under another's id
+            if unsure or (
+                session.journal.moved and not self._moved
+            ):  # it turned out that ids name other messages
                 yield from session.settle()
                 yield from self._sizes(0, 0)
                 yield from self._all()
@@ -223,6 +226,14 @@ class Collect:
         self._passed = None
         return False
 
+    def _equal(self) -> bool:
+        """Whether the server's total is the sum of the sizes that are known, or all have been compared since it is not."""
+        session = self._session
+        total = session.octets
+        if total < 0 or self._blind or total == self._known + session.news:
+            return True
+        return bool(session.memory.get("total") == (total, self._known))
+
     def _note(self) -> None:
         """All that is listed has been dealt with. Note what is absent: a session that was cut off does not count,
         as it may have been renaming messages."""
@@ -233,9 +244,7 @@ class Collect:
         if not (session.lacks or session.error or session.memory.get("stuck")):
             journal.move(False)
         # Where sizes may differ, an id may name another message, and that is not known yet.
-        total = session.octets
-        equal = total < 0 or self._blind or total == self._known + session.news
-        if self._other is None and not equal and session.memory.get("total") != (total, self._known):
+        if self._other is None and not self._equal():
             return
         if self._absent and not journal.moved:
             absent = Window(len(self._absent) // KEY)

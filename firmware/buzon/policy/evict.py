@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..store.spool import Spool
 
 _BLOCK = const(4096)
+_PART = const(4)
 _OLDEST = const(32)  # messages that are looked at; the next time, others are the oldest
 OVER = const(-(1 << 30))  # more than is ever lacking, after a lowered quota or by other accounts' mail
 
@@ -61,7 +62,9 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
         order = [at for at in order if oldest.said[at] < number]
         order.sort(key=lambda at: oldest.said[at] * _OLDEST + at)  # MicroPython's sort is not stable
         # Room for all that come along with it, at once, so that their records stay in order.
-        octets = max(octets, _wanted(session, window, i, total))
+        octets = max(octets, _wanted(session, window, range(i + 1), total))
+    else:  # room for more than one: a session that deletes makes room only once
+        octets = max(octets, min(_wanted(session, window, range(i, window.n), total), total // _PART))
     spool.forget()
     room = spool.room(OVER)  # measured only once, as it takes seconds on a full flash
     removed = room >= octets  # the person may have removed some
@@ -89,11 +92,11 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
     return bool(removed)
 
 
-def _wanted(session: "Any", window: Window, i: int, most: int) -> int:
-    """Octets of the i-th and of those before it, which are fetched after it; without any that exceeds `most`."""
+def _wanted(session: "Any", window: Window, which: range, most: int) -> int:
+    """Octets of the i-th and of those that are fetched after it; without any that exceeds `most`."""
     unit = units(session.spool)
     total = 0
-    for at in range(i + 1):
+    for at in which:
         if window.state[at] in (NEW, TOP):
             octets = unit(session.need(window, at))
             if octets <= most:
