@@ -9,6 +9,7 @@ from micropython import const
 
 from ..errors import StoreError
 from ..store.alike import alike
+from ..store.journal import ABSENT
 from ..store.rekey import NOBODY, rekey
 from ..store.spool import AGAIN, GOING, KEY
 from .moved import begin, claim
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 def run(session: "Any", window: "Window") -> "Dialogue[None]":
     """Settle all that are AGAIN: they are to be deleted (GOING) or left alone. Raises StoreError."""
-    begin(session)
     for i in range(window.n):
         if window.state[i] == AGAIN:
+            if not window.kind[i] & ABSENT:  # else it is free to name another one
+                begin(session)
             if session.hurries() and not session.expires():  # there, what was compared goes at QUIT
                 session.more = True
                 return

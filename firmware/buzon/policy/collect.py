@@ -227,7 +227,7 @@ class Collect:
         return False
 
     def _equal(self) -> bool:
-        """Whether the server's total is the sum of the sizes that are known, or all have been compared since it is not."""
+        """Whether the server's total is the sum of the known sizes; True, too, once all have been compared."""
         session = self._session
         total = session.octets
         if total < 0 or self._blind or total == self._known + session.news:
