@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .net.blocking import BlockingLink
     from .net.link import Link
 
-_KEPT = "buzon.core.pop3 "  # loaded with this module: it never goes
+_KEPT = "buzon.core.dots buzon.core.pop3 "  # loaded with this module: it never goes
 _SYNC = "buzon.sync "  # needed only after the login
 
 

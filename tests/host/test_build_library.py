@@ -8,7 +8,7 @@ from buzon_host import paths
 from buzon_host.build import library
 from buzon_host.virtual.interpreter import command
 
-CORE = ("__init__", "errors", "core/wire", "core/pop3", "core/login")
+CORE = ("__init__", "errors", "core/wire", "core/dots", "core/pop3", "core/login")
 STORE = ("store/fs", "store/spool", "store/journal", "store/mend")
 LINK = ("net/tls", "net/clock", "net/link")
 BLOCKING = ("net/tls", "net/clock", "net/blocking")

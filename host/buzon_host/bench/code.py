@@ -18,7 +18,7 @@ from .interpreter import lines
 from .rows import Bench, Goal, Row
 
 # The POP3 library: core, net and store. What comes on top of it has its own rows.
-CORE = ("__init__", "errors", "core/wire", "core/pop3", "core/login")
+CORE = ("__init__", "errors", "core/wire", "core/dots", "core/pop3", "core/login")
 STORE = ("store/fs", "store/spool", "store/journal", "store/opening", "store/mend", "store/rewrite")
 DRIVERS = {
     "asyncio": ("net/tls", "net/clock", "net/link"),
