@@ -24,7 +24,7 @@ from .errors import (
 from .net import clock
 from .plugins import SESSION, hold, unload
 from .store.journal import Journal
-from .store.spool import Spool
+from .store.spool import Buffers, Spool
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from .net.link import Link
     from .store.quota import Quota
-    from .store.spool import Buffers
     from .sync import Session
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
@@ -50,13 +49,12 @@ class Account:
     def __init__(
         self,
         settings: "Dict[str, Any]",
-        buffers: "Buffers | None" = None,
         quota: "Quota | None" = None,
         full: str = "stop",
     ) -> None:
         self.settings = settings
         self.id: str = settings["id"]
-        self.spool = Spool(self.id, "/mail", buffers, quota, full)
+        self.spool = Spool(self.id, "/mail", None, quota, full)
         self.journal = Journal(self.spool.folder)
         self.state = "idle"
         self.error: "MailError | None" = None
@@ -109,6 +107,7 @@ class Account:
     ) -> "Session":
         """A session for `link`, not yet begun. Its modules stay in memory until `rest` is called."""
         hold(SESSION)
+        self.spool.lend(Buffers())  # before the modules, which are small pieces: it is not
         from .core.pop3 import Pop3
         from .sync import Session
 
@@ -208,6 +207,7 @@ class Account:
 
     def rest(self) -> None:
         """Let go of what a session needs in memory."""
+        self.spool.lend(None)
         hold("")
         unload()
         gc.collect()

@@ -50,7 +50,7 @@ def apply(app: "Any") -> None:
 
         quota = Quota(storage["quota_bytes"])
     for each in settings.get("account", ()):
-        account = Account(each, app.buffers, quota, storage.get("full", "stop"))
+        account = Account(each, quota, storage.get("full", "stop"))
         app.accounts.append(account)
         try:
             account.open()
@@ -64,7 +64,8 @@ def apply(app: "Any") -> None:
     for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
         kind = each.get("kind", "")
         try:
-            app.notifiers.append([kind, load("notifier", kind)(each, app.ui), None])
+            made = load("notifier", kind)(each, app.ui)
+            app.notifiers.append([kind, made if ":" in kind else each, None])
         except Exception as err:  # somebody else's code
             app.notifiers.append([kind, None, str(err)])
 

@@ -146,8 +146,14 @@ class Spool:
         self.sum = 0
         self._most = 0  # bytes that the incoming message may have
         self._sha: "Any" = None
-        self._ring: "Any" = buffers and buffers.ring
-        self._block: "Any" = buffers and buffers.block
+        self._ring: "Any" = None
+        self._block: "Any" = None
+        self.lend(buffers)
+
+    def lend(self, buffers: "Buffers | None") -> None:
+        """What messages pass through from now on. None: nothing is under way, so they are not kept."""
+        self._ring = buffers and buffers.ring
+        self._block = buffers and buffers.block
 
     def prepare(self) -> None:
         """Make the folder if it is missing; remove what an interruption left unfinished. Writes nothing otherwise."""
@@ -189,9 +195,7 @@ class Spool:
             self.failed = self.full_error()
             return
         if self._ring is None:
-            buffers = Buffers()
-            self._ring = buffers.ring
-            self._block = buffers.block
+            self.lend(Buffers())
         self._sha = sha256() if by_content else None
         self.sum = 0
         self._most = room + _OVERDRAFT

@@ -29,7 +29,7 @@ _PACKAGE = "buzon"  # its names stay too
 BY_NAME = ("buzon.console.", "buzon.display.", "buzon.names", "buzon.notify.", "buzon.sentences.")
 """The modules that are imported by a name that is made at run time, or that are filled in later."""
 TOGETHER = {
-    "buzon.envelope": "store.head text.address text.charsets text.fold text.headers text.words",
+    "buzon.envelope": "news store.head text.address text.charsets text.escape text.fold text.headers text.words",
     "buzon.core.auth": "core.sasl",
     "buzon.net.trouble": "net.cert",
     "buzon.setup": "kinds store.staging timekeeper",
