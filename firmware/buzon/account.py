@@ -24,7 +24,7 @@ from .errors import (
 from .net import clock
 from .plugins import SESSION, hold, unload
 from .store.journal import Journal
-from .store.spool import Buffers, Spool
+from .store.spool import Spool
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Account:
     ) -> None:
         self.settings = settings
         self.id: str = settings["id"]
-        self.spool = Spool(self.id, "/mail", None, quota, full)
+        self.spool = Spool(self.id, "/mail", quota, full)
+        self._idle: "Spool | None" = None  # what `spool` was before a session, and is again after it
         self.journal = Journal(self.spool.folder)
         self.state = "idle"
         self.error: "MailError | None" = None
@@ -107,7 +108,13 @@ class Account:
     ) -> "Session":
         """A session for `link`, not yet begun. Its modules stay in memory until `rest` is called."""
         hold(SESSION)
-        self.spool.lend(Buffers())  # before the modules, which are small pieces: it is not
+        from .store.incoming import Buffers, Incoming
+
+        was = self.spool
+        incoming = Incoming(self.id, was.root, Buffers(), was.quota, was.full)
+        incoming.follow(was)
+        self._idle = self._idle or was
+        self.spool = incoming
         from .core.pop3 import Pop3
         from .sync import Session
 
@@ -116,7 +123,7 @@ class Account:
         return Session(
             pop,
             self.settings,
-            self.spool,
+            incoming,
             self.journal,
             arrived,
             clock.recorded,
@@ -207,7 +214,10 @@ class Account:
 
     def rest(self) -> None:
         """Let go of what a session needs in memory."""
-        self.spool.lend(None)
+        if self._idle:
+            self._idle.follow(self.spool)
+            self.spool = self._idle
+            self._idle = None
         hold("")
         unload()
         gc.collect()

@@ -20,7 +20,7 @@ ANSWERS = (
 )
 # What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
 # handshake has its memory before. The build makes one module of these too.
-SESSION = "buzon.core.dots buzon.core.pop3 buzon.sync "
+SESSION = "buzon.core.dots buzon.core.pop3 buzon.store.incoming buzon.sync "
 
 _held = ""
 
