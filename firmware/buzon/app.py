@@ -14,12 +14,11 @@ from . import log, watchdog
 from .account import Account, backoff
 from .console.server import Console
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, E_WATCHDOG, DeviceError, MailError
+from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
 from .plugins import ANSWERS, DRAWS, unload
-from .store import fs
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
@@ -39,8 +38,9 @@ _STUCK_S = const(7200)  # longer than any connection may last
 # Bytes allocated between two collections. Without it the heap fills up before each one, and long-lived objects
 # end up scattered all over it.
 _THRESHOLD = const(4096)
-_PLACE = const(7168)  # bytes of what is made when settings are applied, and stays
-_ROOM = const(1792)  # bytes of a poll's frames and its TLS context
+_PLACE = const(512)  # bytes; so many places together have room for what settings make that stays
+_PLACES = const(14)
+_ROOM = const(2560)  # bytes of a poll's frames and its TLS context
 
 
 class App:
@@ -110,6 +110,10 @@ class App:
 
     def apply(self) -> None:
         """Adopt the settings that are in force."""
+        self.settings = None
+        self.accounts = []
+        self.notifiers = []
+        self.ui.display = None
         _setup_above()
         from .setup import apply
 
@@ -229,7 +233,6 @@ class App:
 
     async def _tick(self, supervisor: "Any") -> None:
         """Look after uptime, button and display; feed the watchdog while the supervisor makes progress."""
-        self._listen()
         last = time.ticks_ms()
         openings = 0
         while True:
@@ -254,16 +257,8 @@ class App:
             self.console.rest()
             await asyncio.sleep_ms(_TICK_MS)
 
-    def _listen(self) -> None:
-        """Listen to the button by interrupt: by the next tick it may have been released."""
-        number = self.board.get("button")
-        if number is not None:
-            from machine import Pin
-
-            Pin(number, Pin.IN, Pin.PULL_UP).irq(self._press, Pin.IRQ_FALLING)
-
-    def _press(self, pin: "Any") -> None:
-        """The button pulls to ground; a pulse that is already over was noise on the wire."""
+    def press(self, pin: "Any") -> None:
+        """Called by interrupt. The button pulls to ground; a pulse that is already over was noise on the wire."""
         if not pin.value():
             self._pressed = True
 
@@ -365,11 +360,18 @@ class App:
 
 
 def _setup_above() -> None:
-    """Load `setup` above a free place: what is made while it is there, and stays, goes into that."""
-    place = _place(_PLACE)
+    """Load `setup` above free places: what is made while it is there, and stays, goes into these."""
+    gc.collect()
+    places = []
+    try:
+        for _ in range(_PLACES):
+            places.append(io.BytesIO(_PLACE))
+    except MemoryError:
+        pass
     from . import setup  # noqa: F401
 
-    place.close()
+    for place in places:
+        place.close()
 
 
 def _place(size: int) -> io.BytesIO:
@@ -385,19 +387,11 @@ def main() -> str:
     """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C propagates."""
     gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # a fresh one holds nothing from an interrupted run
-    for folder in ("/certs", "/lib"):
-        if fs.exists(folder):
-            fs.tidy(folder)  # removes uploads that were cut off
-    from machine import WDT_RESET, reset_cause
-
     app = App()
-    from .timekeeper import start
+    from .setup import prepare
 
-    start()
-    del start  # it would keep its module in memory
-    # An RP2 calls every reset its watchdog's: without one it was none.
-    if reset_cause() == WDT_RESET and app.board.get("watchdog_s"):
-        app.keep(DeviceError(E_WATCHDOG))
+    prepare(app)
+    del prepare  # it would keep its module in memory
     try:
         watchdog.start(app.board.get("watchdog_s", 0))
         asyncio.run(app.run())
