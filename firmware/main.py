@@ -4,6 +4,7 @@
 def start():
     try:
         update()
+        del globals()["update"]  # its memory is needed
         run()
     except KeyboardInterrupt:
         print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from .net.link import Link
     from .store.quota import Quota
-    from .store.spool import Buffers
     from .sync import Session
 
 _BACKOFF_S = const(5)  # after the first failure; doubles
@@ -50,13 +49,13 @@ class Account:
     def __init__(
         self,
         settings: "Dict[str, Any]",
-        buffers: "Buffers | None" = None,
         quota: "Quota | None" = None,
         full: str = "stop",
     ) -> None:
         self.settings = settings
         self.id: str = settings["id"]
-        self.spool = Spool(self.id, "/mail", buffers, quota, full)
+        self.spool = Spool(self.id, "/mail", quota, full)
+        self._idle: "Spool | None" = None  # what `spool` was before a session, and is again after it
         self.journal = Journal(self.spool.folder)
         self.state = "idle"
         self.error: "MailError | None" = None
@@ -109,6 +108,13 @@ class Account:
     ) -> "Session":
         """A session for `link`, not yet begun. Its modules stay in memory until `rest` is called."""
         hold(SESSION)
+        from .store.incoming import Buffers, Incoming
+
+        was = self.spool
+        incoming = Incoming(self.id, was.root, Buffers(), was.quota, was.full)
+        incoming.follow(was)
+        self._idle = self._idle or was
+        self.spool = incoming
         from .core.pop3 import Pop3
         from .sync import Session
 
@@ -117,7 +123,7 @@ class Account:
         return Session(
             pop,
             self.settings,
-            self.spool,
+            incoming,
             self.journal,
             arrived,
             clock.recorded,
@@ -208,6 +214,10 @@ class Account:
 
     def rest(self) -> None:
         """Let go of what a session needs in memory."""
+        if self._idle:
+            self._idle.follow(self.spool)
+            self.spool = self._idle
+            self._idle = None
         hold("")
         unload()
         gc.collect()

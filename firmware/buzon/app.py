@@ -5,6 +5,7 @@ Nothing here stops for good: a failure is remembered, shown, and tried again lat
 
 import asyncio
 import gc
+import io
 import time
 
 from micropython import const, kbd_intr
@@ -13,13 +14,11 @@ from . import log, watchdog
 from .account import Account, backoff
 from .console.server import Console
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, E_WATCHDOG, DeviceError, MailError
+from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
 from .plugins import ANSWERS, DRAWS, unload
-from .store import fs
-from .store.spool import Buffers
 from .ui import Ui
 
 TYPE_CHECKING = const(False)
@@ -39,6 +38,9 @@ _STUCK_S = const(7200)  # longer than any connection may last
 # Bytes allocated between two collections. Without it the heap fills up before each one, and long-lived objects
 # end up scattered all over it.
 _THRESHOLD = const(4096)
+_PLACE = const(512)  # bytes; so many places together have room for what settings make that stays
+_PLACES = const(14)
+_ROOM = const(2560)  # bytes of a poll's frames and its TLS context
 
 
 class App:
@@ -48,18 +50,24 @@ class App:
         # What is large and stays comes first, low in the heap, before what is loaded and goes again.
         rx = RxBuffer(bytearray(_RX))
         tx = TxBuffer(bytearray(_TX))
-        self.buffers = Buffers()
+        # A place for what a connection needs before TLS begins, beside the console's frame, which goes then: both
+        # are below what `_lean` unloads.
+        self._room = _place(_ROOM)
         self.console = Console(self)
+        _setup_above()
         from .setup import board
 
         self.board: "Dict[str, Any]" = board()
         self.link = Link(rx, tx, self.board.get("tls_heap", (0, 0)))
-        self.link.lean = _lean
+        for name in ("display", "tls_heap"):  # needed only here and when settings are applied
+            self.board.pop(name, None)
+        self.link.lean = self._lean
         self.ui = Ui()
         self.wifi = Wifi()
         self.settings: "Dict[str, Any] | None" = None
         self.accounts: "List[Account]" = []
-        self.notifiers: "List[List[Any]]" = []  # [name, notifier, last error or None]
+        # [name, notifier (its settings if it is ours; None: it cannot be used), last error or None]
+        self.notifiers: "List[List[Any]]" = []
         self.trial: "Trial | None" = None
         self.staged = bytearray()  # the part of new settings received so far
         self.upload: "List[Any]" = [
@@ -102,6 +110,11 @@ class App:
 
     def apply(self) -> None:
         """Adopt the settings that are in force."""
+        self.settings = None
+        self.accounts = []
+        self.notifiers = []
+        self.ui.display = None
+        _setup_above()
         from .setup import apply
 
         self.reload = False
@@ -114,64 +127,77 @@ class App:
         while True:
             self._moved = self.uptime
             try:
-                await self._step()
+                work = self._next()
+                if work:
+                    await work
+                else:
+                    await asyncio.sleep_ms(_TICK_MS)
             except Exception as err:  # a bug must not stop the board
-                self._caught(err, "")
+                self.caught(err, "")
                 await asyncio.sleep_ms(1000)
 
-    async def _step(self) -> None:
-        """Do the next thing there is to do."""
+    def _next(self) -> "Any":
+        """The next thing there is to do, to be awaited, or None: nothing for now.
+
+        No coroutine itself, so that what begins a connection begins in the place that `_room` has kept.
+        """
         if self.reload:
+            self._lean()
             self.apply()
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
-            trial = self.trial  # a wipe may clear self.trial meanwhile
-            await trial.run(self.wifi, self.link)
-            unload()
-            if trial.error:
-                self.wifi.leave()
-            return
+            self._room.close()
+            return self._test(self.trial)
         if not self.accounts:
             what = "new settings" if self.trouble else "settings"
             self._say("unset", what + ": run buzon provision")
-        elif not self.wifi.up():
-            await self._join()
-        elif await self._set_clock():
-            return
-        else:
-            account = min(self.accounts, key=lambda each: each.due)  # the one that has waited longest
-            if account.due <= self.uptime:
-                self._say("sync", "the server of " + account.id)
-                news: "List[bytes]" = []
-                await account.poll(self.link, news, lambda long: self._others(account, long))
-                if account.lacks:
-                    from .policy.room import seek
+            return None
+        if not self.wifi.up():
+            if self.uptime < self.wifi_due:
+                self._say("wifi", "Wi-Fi: the next try", self.wifi_due)
+                return None
+            return self._join()
+        ntp = (self.settings or {}).get("time", {}).get("ntp")
+        if ntp and self.uptime >= self._clock_due:
+            return self._set_clock(ntp)
+        account = min(self.accounts, key=lambda each: each.due)  # the one that has waited longest
+        if account.due <= self.uptime:
+            self._room.close()
+            return self._poll(account)
+        what = "the next try of " if account.error else "the next poll of "
+        self._say("idle", what + account.id, account.due)
+        return None
 
-                    seek(self.accounts, account, clock.recorded())
-                    unload()
-                account.settle(self.uptime)
-                self._notify(account, news)
-                error = account.error
-                silent = error and E_DNS <= error.code <= E_TIMEOUT and "REFUSED" not in error.detail
-                self._silent = self._silent + 1 if silent else 0
-                if self._silent % _SILENT == 2:  # the link may be up and dead
-                    self.wifi.leave()
-                if error and not self.reload:  # a change of settings ends a session
-                    self.keep(error)
-                elif self.uptime >= self._keep_due:
-                    self._keep_time()
-                return
-            self._say(
-                "idle",
-                ("the next try of " if account.error else "the next poll of ") + account.id,
-                account.due,
-            )
-        await asyncio.sleep_ms(_TICK_MS)
+    async def _test(self, trial: "Trial") -> None:
+        await trial.run(self.wifi, self.link)
+        unload()
+        if trial.error:
+            self.wifi.leave()
+        self._room = _place(_ROOM)
+
+    async def _poll(self, account: Account) -> None:
+        self._say("sync", "the server of " + account.id)
+        news: "List[bytes]" = []
+        await account.poll(self.link, news, lambda long: self._others(account, long))
+        self._room = _place(_ROOM)
+        if account.lacks:
+            from .policy.room import seek
+
+            seek(self.accounts, account, clock.recorded())
+            unload()
+        account.settle(self.uptime)
+        self._notify(account, news)
+        error = account.error
+        silent = error and E_DNS <= error.code <= E_TIMEOUT and "REFUSED" not in error.detail
+        self._silent = self._silent + 1 if silent else 0
+        if self._silent % _SILENT == 2:  # the link may be up and dead
+            self.wifi.leave()
+        if error and not self.reload:  # a change of settings ends a session
+            self.keep(error)
+        elif self.uptime >= self._keep_due:
+            self._keep_time()
 
     async def _join(self) -> None:
-        if self.uptime < self.wifi_due:
-            self._say("wifi", "Wi-Fi: the next try", self.wifi_due)
-            return
         self._say("wifi", "Wi-Fi to let it in")
         try:
             await self.wifi.join((self.settings or {}).get("wifi", []))
@@ -185,12 +211,10 @@ class App:
         self.trouble = None
         self._wifi_fails = 0
         self._hurry()
+        await asyncio.sleep_ms(_TICK_MS)
 
-    async def _set_clock(self) -> bool:
-        """Ask NTP if it is time to. Returns whether it tried."""
-        ntp = (self.settings or {}).get("time", {}).get("ntp")
-        if not ntp or self.uptime < self._clock_due:
-            return False
+    async def _set_clock(self, ntp: str) -> None:
+        """Ask an NTP server."""
         self._say("clock", "the time from " + ntp)
         from .net.ntp import set_clock
 
@@ -200,17 +224,15 @@ class App:
         except MailError:
             if clock.sure():  # from before, or because a PC has set it meanwhile
                 self.clock_is_set(False)
-                return True
+                return
             self._clock_fails += 1
             self._clock_due = self.uptime + backoff(self._clock_fails)
             raise
         finally:
             unload()
-        return True
 
     async def _tick(self, supervisor: "Any") -> None:
         """Look after uptime, button and display; feed the watchdog while the supervisor makes progress."""
-        self._listen()
         last = time.ticks_ms()
         openings = 0
         while True:
@@ -231,22 +253,20 @@ class App:
                 if not self.link.tight:  # TLS needs the memory
                     self.ui.show(self)
             except Exception as err:  # a display must not stop the board
-                self._caught(err, "display ")
+                self.caught(err, "display ")
             self.console.rest()
             await asyncio.sleep_ms(_TICK_MS)
 
-    def _listen(self) -> None:
-        """Listen to the button by interrupt: by the next tick it may have been released."""
-        number = self.board.get("button")
-        if number is not None:
-            from machine import Pin
-
-            Pin(number, Pin.IN, Pin.PULL_UP).irq(self._press, Pin.IRQ_FALLING)
-
-    def _press(self, pin: "Any") -> None:
-        """The button pulls to ground; a pulse that is already over was noise on the wire."""
+    def press(self, pin: "Any") -> None:
+        """Called by interrupt. The button pulls to ground; a pulse that is already over was noise on the wire."""
         if not pin.value():
             self._pressed = True
+
+    def _lean(self) -> None:
+        """Free what only the display and the console need; the next page or request loads it again."""
+        self.console.lean()
+        unload(DRAWS)
+        unload(ANSWERS)
 
     # -- mail
 
@@ -257,36 +277,17 @@ class App:
 
             return any(see(account) for account in self.accounts)
         except Exception as err:
-            self._caught(err, "button ")
+            self.caught(err, "button ")
             return False
         finally:
             unload()
 
     def _notify(self, account: Account, news: "List[bytes]") -> None:
-        """Tell every notifier about the messages (keys) that came; one that fails does not stop the others.
+        if news:
+            from .news import tell
 
-        Call it after the session: TLS and the header parser do not fit the heap of a small board together.
-        """
-        if not news:
-            return
-        from .envelope import Envelope
-
-        envelope = Envelope()
-        new = sum(account.journal.new for account in self.accounts)
-        for key in news:
-            try:
-                mail = envelope.read(account.spool, account.journal.name(account.spool, key))
-            except Exception as err:  # the other messages are announced all the same
-                self._caught(err, "alert ")
-                continue
-            for each in self.notifiers:
-                if each[1]:
-                    try:
-                        each[1].alert(mail["from"], mail["subject"], new)
-                        each[2] = None
-                    except Exception as err:
-                        each[2] = str(err)
-        unload()
+            tell(self, account, news)
+            unload()
 
     def _others(self, account: Account, long: bool) -> bool:
         """Whether a session, `long` or not, should end: a test of settings waits for it, or another account is due."""
@@ -337,7 +338,7 @@ class App:
         self.waiting = waiting
         self.until = until
 
-    def _caught(self, err: Exception, what: str) -> None:
+    def caught(self, err: Exception, what: str) -> None:
         """Remember an error that should not have happened. Never raises: the task it happened in must go on."""
         try:
             if isinstance(err, MailError):
@@ -358,29 +359,39 @@ class App:
         self.error = [error.code, text, clock.now()]
 
 
-def _lean() -> None:
-    """Free what only the display and the console need; the next import loads it again."""
-    unload(DRAWS)
-    unload(ANSWERS)
+def _setup_above() -> None:
+    """Load `setup` above free places: what is made while it is there, and stays, goes into these."""
+    gc.collect()
+    places = []
+    try:
+        for _ in range(_PLACES):
+            places.append(io.BytesIO(_PLACE))
+    except MemoryError:
+        pass
+    from . import setup  # noqa: F401
+
+    for place in places:
+        place.close()
+
+
+def _place(size: int) -> io.BytesIO:
+    """The lowest free place of `size` bytes in the heap, until it is closed; none if there is no such place."""
+    gc.collect()
+    try:
+        return io.BytesIO(size)
+    except MemoryError:
+        return io.BytesIO()
 
 
 def main() -> str:
     """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C propagates."""
     gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # a fresh one holds nothing from an interrupted run
-    for folder in ("/certs", "/lib"):
-        if fs.exists(folder):
-            fs.tidy(folder)  # removes uploads that were cut off
-    from machine import WDT_RESET, reset_cause
-
     app = App()
-    from .timekeeper import start
+    from .setup import prepare
 
-    start()
-    del start  # it would keep its module in memory
-    # An RP2 calls every reset its watchdog's: without one it was none.
-    if reset_cause() == WDT_RESET and app.board.get("watchdog_s"):
-        app.keep(DeviceError(E_WATCHDOG))
+    prepare(app)
+    del prepare  # it would keep its module in memory
     try:
         watchdog.start(app.board.get("watchdog_s", 0))
         asyncio.run(app.run())

@@ -7,6 +7,14 @@ middle, and soon no single block would be large enough for TLS.
 import gc
 import sys
 
+from micropython import const
+
+TYPE_CHECKING = const(False)
+if TYPE_CHECKING:
+    from typing import Any
+
+_MORE = const(6)  # modules that are there at the same time, besides the base
+
 
 def load() -> None:
     """Put into memory what stays there."""
@@ -16,12 +24,15 @@ def load() -> None:
     gc.collect()  # before what stays: it takes the place of what goes
     from . import app  # noqa: F401
 
+    _grow_tables()
     gc.collect()
 
 
 def start() -> str:
     """Run the app until it ends; what to do then, as `app.main` says it."""
+    global load, _grow_tables, _keep_names
     load()
+    del load, _grow_tables, _keep_names  # they have done their work
     from .app import main
 
     return main()
@@ -33,6 +44,20 @@ def rest() -> None:
     from . import watchdog
 
     watchdog.rest()
+
+
+def _grow_tables() -> None:
+    """Make the tables of modules as large as they will be: one that grows later lies high in the heap from then on."""
+    __import__("buzon.notify")
+    __import__("buzon.sentences")
+    tables: "Any" = (sys.modules, _MORE), (sys.modules["buzon"].__dict__, _MORE)
+    for name in ("buzon.notify", "buzon.sentences"):
+        tables += ((sys.modules[name].__dict__, 2),)
+    for table, more in tables:
+        for i in range(more):
+            table[i] = None
+        for i in range(more):
+            del table[i]
 
 
 def _keep_names() -> None:

@@ -129,7 +129,7 @@ class DeviceError(MailError):
 def sentence(code: int, detail: str = "") -> str:
     """One sentence for a person: what happened and what to do. `detail` completes it."""
     try:
-        text = __import__("buzon.sentences.s%d" % (code // 100), None, None, ("TEXT",)).TEXT
+        text = __import__("buzon.sentences.s%d" % min(code // 100, 6), None, None, ("TEXT",)).TEXT
         fill = __import__("buzon.sentences.system", None, None, ("filled",)).filled
         return fill(text, code, detail)  # type: ignore[no-any-return]
     except (ImportError, MemoryError, ValueError):

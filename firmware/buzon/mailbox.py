@@ -13,8 +13,8 @@ from .core.pop3 import Pop3
 from .errors import MailError, RemoteProtocolError
 from .net import clock
 from .plugins import hold, unload
+from .store.incoming import Buffers, Incoming
 from .store.journal import Journal
-from .store.spool import Buffers, Spool
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .net.blocking import BlockingLink
     from .net.link import Link
 
-_KEPT = "buzon.core.pop3 "  # loaded with this module: it never goes
+_KEPT = "buzon.core.dots buzon.core.pop3 buzon.store.incoming "  # loaded with this module: they never go
 _SYNC = "buzon.sync "  # needed only after the login
 
 
@@ -53,7 +53,7 @@ class Mailbox:
     ) -> None:
         self.settings = settings
         self.id: str = settings.get("id", "main")
-        self.spool = Spool(self.id, root, buffers or Buffers())
+        self.spool = Incoming(self.id, root, buffers or Buffers())
         self.journal = Journal(self.spool.folder)
         self.memory: "Dict[Any, Any]" = {}  # what sessions keep for later ones
         self._late = False  # only the reply to QUIT was missing, and nothing depends on it

@@ -9,8 +9,8 @@ _PACKAGE = "buzon."
 STAYS = (
     "buzon.account buzon.app buzon.console.server buzon.core.client "
     "buzon.core.frames buzon.core.wire buzon.errors buzon.log buzon.mailbox buzon.net.blocking buzon.net.clock "
-    "buzon.net.link buzon.net.place buzon.net.tls buzon.net.wifi buzon.plugins "
-    "buzon.store.fs buzon.store.journal buzon.store.spool buzon.text.escape buzon.text.span "
+    "buzon.net.link buzon.net.tls buzon.net.wifi buzon.plugins "
+    "buzon.store.fs buzon.store.journal buzon.store.spool buzon.text.span "
     "buzon.text.utf8 buzon.ui buzon.watchdog "
 )
 # What draws on the display, and what answers a PC. They stay too, but make room for a TLS handshake (`app`).
@@ -20,7 +20,7 @@ ANSWERS = (
 )
 # What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
 # handshake has its memory before. The build makes one module of these too.
-SESSION = "buzon.core.pop3 buzon.sync "
+SESSION = "buzon.core.dots buzon.core.pop3 buzon.store.incoming buzon.sync "
 
 _held = ""
 

@@ -29,6 +29,6 @@ def _tls(settings: "Dict[str, Any]") -> Tls:
     path = settings.get("ca", "")
     try:
         with open(path, "rb") as f:
-            return Tls(f.read())
+            return Tls(f.read(), keep=False)
     except OSError:
         raise LinkError(E_NO_CA, path)

@@ -4,10 +4,12 @@ from micropython import const
 
 from . import log
 from .account import Account
-from .errors import E_DISPLAY, E_FLASH, DeviceError, MailError, StoreError
+from .errors import E_DISPLAY, E_FLASH, E_WATCHDOG, DeviceError, MailError, StoreError
 from .kinds import load
+from .store import fs
 from .store import settings as store_settings
 from .store.staging import check
+from .timekeeper import start
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -24,6 +26,22 @@ def board() -> "Dict[str, Any]":
         return found if isinstance(found, dict) else {}
     except (OSError, MailError):
         return {}
+
+
+def prepare(app: "Any") -> None:
+    """What is done once, at the start."""
+    from machine import WDT_RESET, Pin, reset_cause
+
+    for folder in ("/certs", "/lib"):
+        if fs.exists(folder):
+            fs.tidy(folder)  # removes uploads that were cut off
+    start()
+    # An RP2 calls every reset its watchdog's: without one it was none.
+    if reset_cause() == WDT_RESET and app.board.get("watchdog_s"):
+        app.keep(DeviceError(E_WATCHDOG))
+    number = app.board.get("button")
+    if number is not None:  # by interrupt: by the next tick it may have been released
+        Pin(number, Pin.IN, Pin.PULL_UP).irq(app.press, Pin.IRQ_FALLING)
 
 
 def apply(app: "Any") -> None:
@@ -50,7 +68,7 @@ def apply(app: "Any") -> None:
 
         quota = Quota(storage["quota_bytes"])
     for each in settings.get("account", ()):
-        account = Account(each, app.buffers, quota, storage.get("full", "stop"))
+        account = Account(each, quota, storage.get("full", "stop"))
         app.accounts.append(account)
         try:
             account.open()
@@ -64,7 +82,8 @@ def apply(app: "Any") -> None:
     for each in settings.get("notify", ({"kind": "display"}, {"kind": "log"})):
         kind = each.get("kind", "")
         try:
-            app.notifiers.append([kind, load("notifier", kind)(each, app.ui), None])
+            made = load("notifier", kind)(each, app.ui)
+            app.notifiers.append([kind, made if ":" in kind else each, None])
         except Exception as err:  # somebody else's code
             app.notifiers.append([kind, None, str(err)])
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from .core.pop3 import Dialogue, Pop3
     from .errors import MailError
+    from .store.incoming import Incoming
     from .store.journal import Journal
-    from .store.spool import Spool
 
 WINDOW = const(64)  # messages worked on at a time, and commands in flight at most
 _WIDE = const(256)  # the same while _PLENTY bytes of heap are free
@@ -87,7 +87,7 @@ class Session:
         self,
         pop: "Pop3",
         account: "Dict[str, Any]",
-        spool: "Spool",
+        spool: "Incoming",
         journal: "Journal",
         arrived: "Callable[[bytes], object]",
         now: "Callable[[], int]",

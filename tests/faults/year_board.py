@@ -38,7 +38,6 @@ from buzon.net import clock
 from buzon.net.link import Link
 from buzon.plugins import unload
 from buzon.store import fs, settings
-from buzon.store.spool import Buffers
 
 # A board's driver is no Python: here a collection would close what was left open in the middle of littlefs.
 gc.disable()
@@ -49,7 +48,6 @@ class App:
 
     def __init__(self):
         self.link = Link(RxBuffer(bytearray(1024)), TxBuffer(bytearray(256)), (0, 0), 20000)
-        self.buffers = Buffers()
         self.upload = ["", 0, 0]
         self.staged = bytearray()
         self.trial = None
@@ -64,7 +62,7 @@ class App:
         if self.settings:
             full = self.settings.get("storage", {}).get("full", "stop")
             for each in self.settings["account"]:
-                account = Account(each, self.buffers, None, full)
+                account = Account(each, None, full)
                 self.accounts.append(account)
                 account.open()
         unload()

@@ -8,8 +8,9 @@ use_firmware()
 
 from buzon.core.cbor import Encoder, decode
 from buzon.core.client import Pop3Client
+from buzon.core.dots import dot_reader
 from buzon.core.frames import FrameReader, send
-from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer, dot_reader
+from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 from buzon.errors import MailError
 
 # Bytes that matter to the parsers, more often than others.

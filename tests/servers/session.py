@@ -17,8 +17,8 @@ from buzon.core.wire import RxBuffer, TxBuffer
 from buzon.errors import LinkError, MailError, RemoteProtocolError
 from buzon.net.blocking import BlockingLink
 from buzon.net.tls import Tls
+from buzon.store.incoming import Incoming
 from buzon.store.journal import Journal
-from buzon.store.spool import Spool
 from buzon.sync import Session
 
 _open = builtins.open
@@ -56,7 +56,7 @@ def work(job, memory):
         from buzon.store.quota import Quota
 
         quota = Quota(job["quota"], job["mail"])
-    spool = Spool("test", job["mail"], None, quota, job.get("full", "stop"))
+    spool = Incoming("test", job["mail"], None, quota, job.get("full", "stop"))
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)

@@ -10,8 +10,8 @@ from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
 from buzon.errors import E_CLOSED, E_INJECTION, LinkError, MailError
 from buzon.store import fs
+from buzon.store.incoming import Incoming
 from buzon.store.journal import Journal
-from buzon.store.spool import Spool
 from buzon.sync import Session
 
 SECRET = "pencil"  # the password; no error may say it
@@ -87,7 +87,7 @@ def clean():
 
 
 def boot():
-    spool = Spool("acc", ROOT)
+    spool = Incoming("acc", ROOT)
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)

@@ -56,8 +56,10 @@ class Wifi:
             raise self.error
         self.joined = networks
 
-    def scan(self):
-        return [[b"home", -40, True], [b"caf\xc3\xa9", -70, False]]
+    sta = Things(
+        active=lambda on: None,
+        scan=lambda: [(b"home", 0, 1, -40, 3, 0), (b"caf\xc3\xa9", 0, 1, -70, 0, 0)],
+    )
 
 
 def app(old=None, **more):

@@ -13,8 +13,9 @@ from buzon.console import listing, mailbox
 from buzon.core.cbor import Encoder, decode
 from buzon.core.frames import OUT_ROOM
 from buzon.store import fs
+from buzon.store.incoming import Incoming
 from buzon.store.journal import DELETED, RECORD, Journal
-from buzon.store.spool import Spool, key_of
+from buzon.store.spool import key_of
 
 
 class Things:
@@ -30,7 +31,7 @@ def fresh():
     n = 0
     while fs.exists("mail%d" % n):
         n += 1
-    spool = Spool("acc", "mail%d" % n)
+    spool = Incoming("acc", "mail%d" % n)
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)

@@ -184,8 +184,11 @@ def test_status_fits_a_frame_whatever_fails():
     wide = "\u00f1" * 60
 
     class Wifi:
-        def state(self):
-            return {"ssid": "\u00f1" * 16, "up": True, "rssi": -100, "ip": "255.255.255.255"}
+        ssid = "\u00f1" * 16
+        sta = Things(ifconfig=lambda: ("255.255.255.255",), status=lambda what: -100)
+
+        def up(self):
+            return True
 
     for n in range(5):
         for words in (text[:100], wide):

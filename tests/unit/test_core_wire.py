@@ -1,6 +1,7 @@
 """Lines and message content out of lent buffers: every split of the input, every buffer size around it."""
 
-from buzon.core.wire import LINE_MAX, READ, RxBuffer, TxBuffer, dot_reader
+from buzon.core.dots import dot_reader
+from buzon.core.wire import LINE_MAX, READ, RxBuffer, TxBuffer
 from buzon.errors import LocalProtocolError
 
 

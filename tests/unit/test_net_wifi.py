@@ -31,6 +31,7 @@ class Network:
 
 def test_the_name_of_a_network_that_was_up_before_the_app_is_known():
     sys.modules["network"] = Network
+    from buzon.console.status import wifi
     from buzon.net.wifi import Wifi
 
-    assert Wifi().state() == {"ssid": "Casa", "up": True, "rssi": -51, "ip": "192.0.2.7"}
+    assert wifi(Wifi()) == {"ssid": "Casa", "up": True, "rssi": -51, "ip": "192.0.2.7"}

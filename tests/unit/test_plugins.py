@@ -11,10 +11,10 @@ class Module:
 
 def test_a_module_whose_name_is_the_end_of_anothers_stays():
     """As a plug-in of somebody's in /lib may be called."""
-    for name in ("room", "scan", "policy.room"):
+    for name in ("room", "search", "policy.room"):
         sys.modules[name] = Module()
-    plugins.unload("buzon.policy.room buzon.console.scan ")
-    for name in ("room", "scan", "policy.room"):
+    plugins.unload("buzon.policy.room buzon.console.search ")
+    for name in ("room", "search", "policy.room"):
         assert sys.modules.pop(name)
 
 

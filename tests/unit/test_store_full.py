@@ -22,10 +22,11 @@ from buzon.account import Account
 from buzon.console import change, config, files, mailbox
 from buzon.core.cbor import Encoder
 from buzon.store import fs, leave, opening, reserve, rewrite, settings, walk  # noqa: F401
+from buzon.store.incoming import Incoming
 from buzon.store.journal import LEFT, RECORD, Journal
 from buzon.store.mend import compact
 from buzon.store.reserve import keep
-from buzon.store.spool import Spool, key_of
+from buzon.store.spool import key_of
 
 plugins._ours = lambda name: False  # all is loaded before `/` is another file system, and stays
 
@@ -93,7 +94,7 @@ class Flash:
 
     def start(self):
         """As after the power was off."""
-        self.spool = Spool("acc")
+        self.spool = Incoming("acc")
         self.spool.prepare()
         self.journal = Journal(self.spool.folder)
         self.journal.open(self.spool)

@@ -5,9 +5,10 @@ from binascii import crc32, hexlify
 
 from buzon import errors
 from buzon.store import fs, journal, mend
+from buzon.store.incoming import Incoming
 from buzon.store.journal import AGED, ARRIVED, DELETED, RECORD, SEEN, Journal
 from buzon.store.merged import look
-from buzon.store.spool import Spool, Window, key_of, size_of
+from buzon.store.spool import Window, key_of, size_of
 
 
 def fresh():
@@ -15,7 +16,7 @@ def fresh():
     n = 0
     while fs.exists("mail%d" % n):
         n += 1
-    spool = Spool("acc", "mail%d" % n)
+    spool = Incoming("acc", "mail%d" % n)
     spool.prepare()
     log = Journal(spool.folder)
     log.open(spool)
@@ -75,7 +76,7 @@ def test_what_is_unfinished_is_removed_at_start_and_nothing_else():
     log.flush()
     spool.begin(100)
     spool.write(bytearray(b"x" * 2000), 0, 2000)
-    again = Spool("acc", spool.folder.split("/")[0])  # the power went
+    again = Incoming("acc", spool.folder.split("/")[0])  # the power went
     assert fs.exists(spool.folder + "/tmp/in.part")
     again.prepare()
     assert not fs.exists(spool.folder + "/tmp/in.part")

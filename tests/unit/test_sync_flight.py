@@ -9,8 +9,9 @@ sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rind
 import test_sync_model as model
 from buzon import errors
 from buzon.store import fs
+from buzon.store.incoming import Incoming
 from buzon.store.quota import Quota
-from buzon.store.spool import Spool, size_of
+from buzon.store.spool import size_of
 from pipelined import CAPS
 from room import Flash
 from test_sync_model import ADVICE, Board, Cut, Drop, bodies, numbered, stored
@@ -78,7 +79,7 @@ def test_deletions_that_are_refused_do_not_keep_new_mail_from_evicting():
         assert sorted(stored(board.spool)) == sorted(texts[3:])
 
 
-class Dropping(Spool):
+class Dropping(Incoming):
     """A spool in which the message that holds `what` does not fit, and it is longer than what is read of such a one."""
 
     what = b"~"

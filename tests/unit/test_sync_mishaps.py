@@ -7,10 +7,11 @@ import sys
 sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rindex("/")])
 
 from buzon import errors
+from buzon.store.incoming import Incoming
 from buzon.store.journal import ARRIVED, DELETED, SEEN, STATE, WANTED
 from buzon.store.leave import leave
 from buzon.store.quota import Quota
-from buzon.store.spool import Spool, key_of
+from buzon.store.spool import key_of
 from room import Flash
 from test_sync_model import ADVICE, Board, Cut, Drop, bodies, numbered, stored
 from test_sync_policies import DAY, START, aged, agree, big, mixed, parts, work
@@ -69,7 +70,7 @@ def test_evict_removes_nothing_when_it_cannot_make_room():
     texts = big(6)
     board = Board()
     work(board, Drop(numbered(texts)[:5]))
-    other = Spool("other", board.root)
+    other = Incoming("other", board.root)
     other.prepare()
     for i in range(5):
         other.begin()

@@ -11,9 +11,10 @@ from buzon import errors
 from buzon.core.pop3 import Pop3
 from buzon.core.wire import READ, WRITE, RxBuffer, TxBuffer
 from buzon.store import fs
+from buzon.store.incoming import Incoming
 from buzon.store.journal import ARRIVED, DELETED, SEEN, Journal
 from buzon.store.leave import leave
-from buzon.store.spool import Spool, key_of
+from buzon.store.spool import key_of
 from buzon.sync import Session
 from chance import chance
 
@@ -201,7 +202,7 @@ class Board:
 
     def boot(self):
         before = self.spool
-        self.spool = Spool(self.name, self.root)
+        self.spool = Incoming(self.name, self.root)
         if before:
             self.spool.quota, self.spool.full = before.quota, before.full
         self.spool.prepare()
@@ -603,7 +604,7 @@ def test_nothing_is_deleted_without_confirmation():
     board.check(texts)
 
 
-class FullSpool(Spool):
+class FullSpool(Incoming):
     """A spool whose flash fails: at `fail_at` `begin`, `write` or `commit`, for messages that hold `what`."""
 
     fail_at = ""

@@ -17,6 +17,7 @@ from ..errors import (
     MailError,
 )
 from ..plugins import unload
+from .status import do_status
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ def _call(console: "Console", number: int, method: str, params: "Dict[str, Any]"
         unload()
     console.kept = module
     name = method.replace(".", "_")
-    methods = __import__("buzon.console." + module, None, None, (name,))
-    # Not getattr: that would keep every name it was ever asked for in memory.
-    handler = methods.__dict__.get("do_" + name)
+    handler: "Any" = do_status
+    if module != "status":
+        methods = __import__("buzon.console." + module, None, None, (name,))
+        # Not getattr: that would keep every name it was ever asked for in memory.
+        handler = methods.__dict__.get("do_" + name)
     try:
         if not handler:
             raise ConsoleError(E_METHOD, method[:40])
@@ -94,6 +97,8 @@ def _refuse(console: "Console", number: int, err: MailError) -> None:
 
 
 def _put(console: "Console", item: "Any") -> None:
+    if len(console.frame) < OUT_ROOM + 4:  # see `lean`
+        console.frame = bytearray(OUT_ROOM + 4)
     room = Encoder(console.frame, OUT_ROOM)
     room.put(item)
     console.n = room.n
@@ -109,6 +114,4 @@ def _module(method: str) -> str:
         return "change"
     if method.startswith("settings."):
         return "config"
-    if method == "wifi.scan":
-        return "scan"
     return "files" if method in ("file.put", "wipe") else "base"

@@ -8,6 +8,7 @@ from .. import __version__, log
 from ..errors import E_NO_ACCOUNT, E_PARAMS, ConfigError, ConsoleError
 from ..net import clock
 from ..store import fs
+from ..text.utf8 import point, width
 from .params import chunk, field
 from .status import heap
 
@@ -67,6 +68,20 @@ def do_screen(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
     if answer["off"] == 0:
         answer.update({"w": display.w, "h": display.h, "format": "mono_vlsb", "page": app.ui.page})
     return answer
+
+
+def do_wifi_scan(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    """Leaves out names that are not UTF-8: a network may have any name, but a frame carries only UTF-8."""
+    from ..net.join import scan
+
+    found = []
+    for ssid, rssi, secure in scan(app.wifi):
+        i = 0
+        while i < len(ssid) and point(ssid, i) >= 0:
+            i += width(point(ssid, i))
+        if i == len(ssid):
+            found.append([str(ssid, "utf-8"), rssi, secure])
+    return {"networks": found}
 
 
 def do_time_set(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":

@@ -58,11 +58,11 @@ def do_file_put(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         if params.get("end") is True:
             os.rename(part, path)
             coming[1] = 0  # nothing may be appended any more
-            fs.rooms.clear()
+            fs.forget()
     except OSError as err:
         coming[1] = 0
         fs.remove(part)  # on a full flash it would take up the room for good
-        fs.rooms.clear()
+        fs.forget()
         raise fs.trouble(err)
     return {"have": off + len(data)}
 
@@ -93,7 +93,7 @@ def do_wipe(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
             if _leave_mail(app, n):
                 return {"wiped": what, "more": True}
         elif what == "all":
-            fs.rooms.clear()
+            fs.forget()
             _remove_below("/mail")
             fs.remove("/clock")
             app.error = None  # it is about what is gone

@@ -157,7 +157,9 @@ def _do(app: "Any", command: int, data: bytes, write: "Write") -> int:
         info = sys.implementation
         answer(write, command, ("Buzon", __version__, info._machine, name))
     else:
-        for ssid, rssi, secure in app.wifi.scan():
+        from ..net.join import scan
+
+        for ssid, rssi, secure in scan(app.wifi):
             try:
                 name = str(ssid, "utf-8")
             except UnicodeError:

@@ -25,14 +25,15 @@ _SILENT_MS = const(3000)
 class Console:
     """Serves one session with one PC at a time. `app` is what the methods work on.
 
-    `frame`: the last answer, kept to be repeated, and its length `n` in bytes, 0 without one; `session` and `last`: the
-    numbers of the session and of its last request; `kept`: the module of that request's method, or "" without one.
+    `frame`: the last answer, kept to be repeated, and room for its CRC; `n`: its bytes, 0 without one; `session` and
+    `last`: the numbers of the session and of its last request; `kept`: the module of that request's method, or "".
     """
 
     def __init__(self, app: "Any") -> None:
         self.app = app
         self._out = sys.stdout.buffer
         self.frame = bytearray(frames.OUT_ROOM + 4)
+        self._reader = frames.FrameReader()
         self.n = 0
         self.session = -1
         self.last = -1
@@ -42,7 +43,6 @@ class Console:
 
     def serve(self) -> "Generator[Any, None, None]":
         """Serve until the app is to be left. A generator that asyncio awaits."""
-        reader = frames.FrameReader()
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         one = bytearray(1)
@@ -65,7 +65,7 @@ class Console:
                         return  # the port is gone
                     if one[0] == _CTRL_C:
                         raise KeyboardInterrupt
-                    request = reader.feed(one[0])
+                    request = self._reader.feed(one[0])
                     if request is frames.IMPROV:
                         self._improv(stdin, poller)
                     elif request is not None and self.app.link.tight:
@@ -95,6 +95,11 @@ class Console:
         """Call it now and then: after some seconds of silence, the methods' modules go."""
         if self.kept and time.ticks_diff(time.ticks_ms(), self._since) > _SILENT_MS:
             self.tidy()
+
+    def lean(self) -> None:
+        """Give back what memory can be had again: of the last answer only its bytes are kept, to be repeated."""
+        self.frame = self.frame[: self.n + 4]
+        self.tidy()
 
     def tidy(self) -> None:
         self.kept = ""

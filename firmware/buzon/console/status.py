@@ -42,6 +42,22 @@ def _waits(app: "Any") -> str:
     return "%s in %s" % (app.waiting, span(app.until - app.uptime))
 
 
+def wifi(station: "Any") -> "Dict[str, Any]":
+    """ssid, up, rssi (dBm or None), ip (text or None)."""
+    up = station.up()
+    rssi = ip = None
+    ssid = station.ssid
+    if up:
+        # Without a name it was up before the app: a soft reset ends no connection.
+        ssid = ssid or station.sta.config("ssid")
+        ip = station.sta.ifconfig()[0]
+        try:
+            rssi = station.sta.status("rssi")
+        except (OSError, ValueError, TypeError):
+            pass
+    return {"ssid": ssid, "up": up, "rssi": rssi, "ip": ip}
+
+
 def _account(account: "Any", uptime: int, most: int) -> "Dict[str, Any]":
     session = account.session
     error = account.error
@@ -77,7 +93,7 @@ def do_status(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
         "state": app.state,
         "waiting": _short(_waits(app)),
         "epoch": clock.now() or None,
-        "wifi": app.wifi.state(),
+        "wifi": wifi(app.wifi),
         "heap": heap(),
         "flash": list(fs.room("/", 0)),
         "display": app.ui.driver,

@@ -23,7 +23,8 @@ from ..errors import (
     RemoteProtocolError,
     ServerError,
 )
-from .wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer, dot_reader
+from .dots import dot_reader
+from .wire import READ, STARTTLS, WRITE, RxBuffer, TxBuffer
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

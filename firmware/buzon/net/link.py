@@ -186,6 +186,7 @@ class Link:
         self._shaking = True
         if self.lean:
             self.lean()
+            gc.collect()  # the context is large: it takes the place of what has just gone
             self.tight = _TIGHT
         place = self._place
         if place:

@@ -24,12 +24,14 @@ class Tls:
     server's name and be in date. A `ca` that may not sign others is the server's own, pinned: no other is
     accepted.
 
-    `verify=False` must be written out in the settings; then anybody can be in the middle.
+    `verify=False` must be written out in the settings; then anybody can be in the middle. `keep=False`: for one
+    connection only: `ca` is let go as soon as Mbed TLS has it.
     """
 
-    def __init__(self, ca: "bytes | None", verify: bool = True) -> None:
+    def __init__(self, ca: "bytes | None", verify: bool = True, keep: bool = True) -> None:
         self.ca = ca
         self.verify = verify
+        self._keep = keep
         self.look: "Look | None" = None  # at the server's certificate, on MicroPython
 
     def context(self) -> ssl.SSLContext:
@@ -44,6 +46,8 @@ class Tls:
             except (ValueError, OSError):
                 raise LinkError(E_NO_CA, "damaged")
             pin = b"" if _signs(self.ca) else self.ca
+            if not self._keep:
+                self.ca = None
             self.look = Look(pin)
             if pin:  # Mbed TLS would want its issuer, so Look decides
                 ctx.verify_mode = ssl.CERT_OPTIONAL

@@ -1,4 +1,4 @@
-"""The Wi-Fi station: whether it is up, and what `status` says of it. Joining a network is in `join`."""
+"""The Wi-Fi station: whether it is up. Joining and looking for networks is in `join`."""
 
 import network
 from micropython import const
@@ -24,29 +24,8 @@ class Wifi:
 
         await join(self, networks)
 
-    def scan(self) -> "List[Any]":
-        """[[ssid as bytes, rssi, secure]...] of the 16 strongest, each name once. Takes about 2 s on a board."""
-        from .join import scan
-
-        return scan(self)
-
     def leave(self) -> None:
         try:
             self.sta.disconnect()
         except OSError:
             pass
-
-    def state(self) -> "Dict[str, Any]":
-        """For `status`: ssid, up, rssi (dBm or None), ip (text or None)."""
-        up = self.up()
-        rssi = ip = None
-        ssid = self.ssid
-        if up:
-            # Without a name it was up before the app: a soft reset ends no connection.
-            ssid = ssid or self.sta.config("ssid")
-            ip = self.sta.ifconfig()[0]
-            try:
-                rssi = self.sta.status("rssi")
-            except (OSError, ValueError, TypeError):
-                pass
-        return {"ssid": ssid, "up": up, "rssi": rssi, "ip": ip}

@@ -4,13 +4,13 @@ from micropython import const
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from .spool import Spool
+    from .incoming import Incoming
 
 
 class HeaderOnly:
     """Hands content to `spool` up to and including the first empty line. `over`: bytes that came after it."""
 
-    def __init__(self, spool: "Spool") -> None:
+    def __init__(self, spool: "Incoming") -> None:
         self._spool = spool
         self._tail = b"\r\n"  # the last bytes that came; set so at first, as the header may be empty
         self._done = False

@@ -19,7 +19,8 @@ _ENAMETOOLONG = const(36)  # from littlefs it means that there is no room for th
 _BLOCK = const(4096)
 _COPY = const(16384)  # of SPARE: for a second journal, as each is rewritten beside the old one
 
-rooms: "Dict[str, tuple[int, int]]" = {}  # (free, total) bytes of each path, until it is cleared
+# [free, total] bytes of each path; total -1: to be measured. It is made here, low in the heap, where it stays.
+rooms: "Dict[str, List[int]]" = {"/": [0, -1]}
 
 
 def trouble(err: OSError) -> StoreError:
@@ -36,11 +37,19 @@ def room(path: str = "/", least: int = 0xFFFFFFFF) -> "tuple[int, int]":
     littlefs counts the blocks of folders twice: on a full flash it reports less than nothing as free, unsigned.
     """
     known = rooms.get(path)
-    if not known or known[0] < least:
+    if not known:
+        known = rooms[path] = [0, -1]
+    if known[1] < 0 or known[0] < least:
         stat = os.statvfs(path)
-        free = stat[3] if 0 <= stat[3] <= stat[2] else 0
-        rooms[path] = known = stat[0] * free, stat[0] * stat[2]
-    return known
+        known[0] = stat[0] * (stat[3] if 0 <= stat[3] <= stat[2] else 0)
+        known[1] = stat[0] * stat[2]
+    return known[0], known[1]
+
+
+def forget() -> None:
+    """What is free is measured next time."""
+    for path in rooms:
+        rooms[path][1] = -1
 
 
 def count(octets: int, unit: int = _BLOCK) -> None:
@@ -50,8 +59,8 @@ def count(octets: int, unit: int = _BLOCK) -> None:
     if octets < 0:
         blocks = -blocks
     for path in rooms:
-        free, total = rooms[path]
-        rooms[path] = min(total, max(0, free - blocks)), total
+        known = rooms[path]
+        known[0] = min(known[1], max(0, known[0] - blocks))
 
 
 def kept(root: str) -> int:

@@ -17,15 +17,15 @@ from ..virtual.interpreter import VirtualBoardError, narrow_program
 from .interpreter import lines
 from .rows import Bench, Goal, Row
 
-# The POP3 library: core, net and store. What comes on top of it has its own rows.
-CORE = ("__init__", "errors", "core/wire", "core/pop3", "core/login")
-STORE = ("store/fs", "store/spool", "store/journal", "store/opening", "store/mend", "store/rewrite")
+# The POP3 library: core, net and store; `base` is most of it, and `plugins`. What comes on top of it has its own rows.
+CORE = ("__init__", "base", "errors", "core/wire", "core/login")
+STORE = ("store/opening", "store/mend", "store/rewrite")
 DRIVERS = {
     "asyncio": ("net/tls", "net/clock", "net/link"),
     "blocking": ("net/tls", "net/clock", "net/blocking"),
 }
 MORE = {
-    "sync engine": ("mailbox", "plugins", "server", "sync", "store/walk", "store/twin"),
+    "sync engine": ("mailbox", "server", "sync", "store/walk", "store/twin"),
     "TLS in MicroPython's heap": ("net/place",),
     "policies": (
         "policy/__init__",

@@ -9,11 +9,15 @@ a.b` of a module in it.
 import ast
 import builtins
 import copy
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
+from keyword import iskeyword
 
 from ..errors import BuzonError
 
+_INTERNED = 10  # mpy-cross makes a name of a text that is not longer
+_FIRST = 125  # names that get a number below 128; the file's and __name__ are before them
 Sources = dict[str, str]
 """Module name -> its source, with absolute imports, as `fold` leaves it."""
 
@@ -39,7 +43,7 @@ def bundle(sources: Sources, parts: Mapping[str, Collection[str]], public: Colle
         module: _Rewriter(module, home, names, tree, imported.get(home.get(module, ""), {})).rewritten()
         for module, tree in trees.items()
     }
-    made = {part: _text(_together(order, rewritten)) for part, order in orders.items()}
+    made = {part: _text(_often_first(_together(order, rewritten))) for part, order in orders.items()}
     for module in trees:
         if module not in home:
             made[module] = _text(rewritten[module])
@@ -68,6 +72,39 @@ def _together(order: Sequence[str], bodies: Mapping[str, list[ast.stmt]]) -> lis
                     raise BundleError(f"{module}: '{text}', and elsewhere '{imported[local]}'")
                 imported[local] = text
     return together
+
+
+def _often_first(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The module with a statement in front that never runs and mentions the names that its functions use most.
+
+    mpy-cross numbers names in the order in which it meets them. An instruction refers to the first of them with one
+    byte and to others with two; the code of a function stays in memory, that of the module goes once it has run.
+    """
+    uses: Counter[str] = Counter()
+    for statement in body:
+        uses.update(_names_used(statement, None))
+    often = [name for name, _ in uses.most_common() if name.isidentifier() and not iskeyword(name)]
+    if len(often) <= _FIRST:
+        return body
+    never = ast.parse("if not __name__:\n    __name__." + ".".join(often[:_FIRST])).body
+    return [*never, *body]
+
+
+def _names_used(node: ast.AST, own: frozenset[str] | None) -> Iterator[str]:
+    """The names that the functions in `node` use, once for each use. `own`: local variables, which have numbers, of the
+    functions around it; None outside of any."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+            own = (own or frozenset()) | _locals(node)
+            yield from (arg.arg for arg in _arguments(node.args))
+        case ast.Attribute(attr=name) if own is not None:
+            yield name
+        case ast.Constant(value=str() as name) if own is not None and len(name) <= _INTERNED:
+            yield name
+        case ast.Name(id=name) if own is not None and name not in own:
+            yield name
+    for child in ast.iter_child_nodes(node):
+        yield from _names_used(child, own)
 
 
 def reachable(sources: Sources, start: str) -> set[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import paths
 from ..errors import BuzonError
 from . import parts
-from .fold import analyse, fold_files, module_name, write_tree
+from .fold import analyse, fold_files, write_tree
 from .mpy import compile_file
 
 
@@ -34,11 +34,9 @@ def build(firmware: Path, out: Path) -> dict[str, int]:
         program.keywords |= _optional(ast.parse((firmware / source).read_text("utf-8")))
     sizes = {}
     with tempfile.TemporaryDirectory() as scratch:
-        texts = fold_files(firmware, sources, (), program)
-        tables = Path("buzon/plugins.py")
-        texts[tables] = parts.only(texts[tables], {module_name(source) for source in sources})
+        texts = parts.library(fold_files(firmware, sources, (), program))
         write_tree(Path(scratch), texts)
-        for source in sources:
+        for source in texts:
             folded = Path(scratch, source)
             if folded.exists():
                 target = source.with_suffix(".mpy")

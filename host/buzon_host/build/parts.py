@@ -29,7 +29,7 @@ _PACKAGE = "buzon"  # its names stay too
 BY_NAME = ("buzon.console.", "buzon.display.", "buzon.names", "buzon.notify.", "buzon.sentences.")
 """The modules that are imported by a name that is made at run time, or that are filled in later."""
 TOGETHER = {
-    "buzon.envelope": "store.head text.address text.charsets text.fold text.headers text.words",
+    "buzon.envelope": "news store.head text.address text.charsets text.escape text.fold text.headers text.words",
     "buzon.core.auth": "core.sasl",
     "buzon.net.trouble": "net.cert",
     "buzon.setup": "kinds store.staging timekeeper",
@@ -41,6 +41,15 @@ TOGETHER = {
 }
 """Modules that go again after use -> those that are needed with them nearly each time: each module less spares three
 names in memory. An object of theirs that lives on keeps all of them there, so such a module stays alone."""
+LIBRARY = {
+    f"buzon.{name}"
+    for name in (
+        *("core.dots", "core.pop3", "core.wire", "errors", "net.clock", "net.tls", "plugins"),
+        *("store.fs", "store.incoming", "store.journal", "store.spool"),
+    )
+}
+"""What each script with the library has in memory, whichever driver it takes. Of these, scripts import:"""
+LIBRARY_PUBLIC = ("buzon.core.wire", "buzon.errors", "buzon.net.clock", "buzon.net.tls")
 _TABLES = "buzon.plugins"
 _SHORT = 8
 
@@ -78,12 +87,21 @@ def assembled(texts: dict[Path, str]) -> dict[Path, str]:
     }
 
 
-def only(source: str, modules: Collection[str]) -> str:
-    """The source of the tables' module with the names of `modules` alone in them: the others would take memory."""
+def library(texts: dict[Path, str]) -> dict[Path, str]:
+    """The library's folded files with what each of its scripts has in memory as one module."""
+    modules = {module_name(path): text for path, text in texts.items()}
+    paths = {module_name(path): path for path in texts}
+    tables = modules[_TABLES]
     for table in BUNDLES:
-        there = _table(source, table)
-        source = _replaced(source, table, there, [each for each in there if each in modules])
-    return source
+        there = _table(tables, table)
+        left = [each for each in there if each in modules and each not in LIBRARY]
+        tables = _replaced(tables, table, there, [BASE, *left] if table == "STAYS" else left)
+    modules[_TABLES] = tables
+    modules = bundle(modules, {BASE: LIBRARY & set(modules)}, LIBRARY_PUBLIC)
+    return {
+        paths.get(module) or Path(*module.split(".")).with_suffix(".py"): text
+        for module, text in modules.items()
+    }
 
 
 def _replaced(source: str, table: str, was: list[str], now: list[str]) -> str:
@@ -124,7 +142,8 @@ def _table(source: str, wanted: str) -> list[str]:
 def names(compiled: Path) -> str:
     """The source of `NAMES`, for the modules in the folder `compiled` that the app loads later: the names in each,
     its own, and its path, with a / before it."""
-    found: dict[str, None] = {}
+    # The packages of modules that are imported by a name that is made at run time.
+    found = dict.fromkeys(each.rstrip(".") for each in BY_NAME)
     for path in sorted((compiled / "buzon").rglob("*.mpy")):
         relative = path.relative_to(compiled)
         module = module_name(relative)

@@ -18,8 +18,8 @@ from buzon.core.pop3 import Pop3
 from buzon.core.wire import RxBuffer, TxBuffer
 from buzon.net.blocking import BlockingLink
 from buzon.net.link import Link
+from buzon.store.incoming import Incoming
 from buzon.store.journal import Journal
-from buzon.store.spool import Spool
 from buzon.sync import Session
 
 NAMED = b"bench-id"  # eight bytes
@@ -77,7 +77,7 @@ class Driver:
 
 
 def spool_of(job):
-    spool = Spool("main", "mail")
+    spool = Incoming("main", "mail")
     spool.prepare()
     return spool
 

@@ -27,7 +27,7 @@ if what == "boot":
     import buzon.boot
 
     buzon.boot.load()
-    for name in ("draws", "answers", "display.ssd1306", "notify.display", "console.status"):
+    for name in ("draws", "answers", "display.ssd1306"):
         __import__("buzon." + name)
 else:
     for name in what.split(","):

@@ -28,7 +28,7 @@ import asyncio  # noqa: F401
 import buzon.boot
 
 buzon.boot.load()
-for name in ("draws", "answers", "display.ssd1306", "notify.display", "console.status"):
+for name in ("draws", "answers", "display.ssd1306"):
     __import__("buzon." + name)
 gc.collect()
 print(gc.mem_alloc() - start)

@@ -136,12 +136,12 @@ def sync(job):
 
     from buzon.core.pop3 import Pop3
     from buzon.net.link import Link
+    from buzon.store.incoming import Incoming
     from buzon.store.journal import Journal
-    from buzon.store.spool import Spool
     from buzon.sync import Session
 
     link = Link(RxBuffer(bytearray(job["buffer"])), TxBuffer(bytearray(256)))
-    spool = Spool("bench", job["path"])
+    spool = Incoming("bench", job["path"])
     spool.prepare()
     journal = Journal(spool.folder)
     journal.open(spool)
