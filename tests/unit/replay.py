@@ -76,7 +76,7 @@ class Script:
 
 def clean():
     """Leave nothing of earlier sessions."""
-    for folder in (ROOT + "/acc", ROOT):
+    for folder in (ROOT + "/acc/tmp", ROOT + "/acc", ROOT):
         try:
             names = [entry[0] for entry in os.ilistdir(folder)]
         except OSError:
