@@ -137,7 +137,7 @@ def test_what_the_table_says_is_done(mail, tmp_path) -> None:
     assert "App password of demo@casa.example" in person.asked
     assert "Make one." in person.said
     assert f"Casa: {mail.host}, port {mail.pop3s}, TLS" in person.said
-    assert "It looks every 15 minutes." in person.said
+    assert "It checks every 15 minutes." in person.said
 
 
 def test_no_question_has_no_default_but_three_where_the_provider_is_known(mail, tmp_path) -> None:

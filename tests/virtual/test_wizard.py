@@ -168,7 +168,7 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     )
     person.answer((r'Password of the Wi-Fi "Hidden": ', "<"))
     person.answer(ssid, (wifi[0], "short"))
-    person.shows("The Wi-Fi password is too short: it has 8 to 63 characters")
+    person.shows("The Wi-Fi password is too short: it must have 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)
     person.shows("refused the password")
     person.answer(ssid, wifi)
@@ -370,7 +370,7 @@ def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
             server.add(message(number))
         person = at(server, "--json")
         person.answer(email, password, (purpose[0], "2"))
-        question = r"deletes each message from the server once it has stored it\. Is that right\? \[y/n\] "
+        question = r"deletes each message from the server once it has stored it\. Do you agree\? \[y/n\] "
         person.answer((question, ""))
         person.shows("Type y or n.")
         person.answer((question, "y"))
@@ -395,7 +395,7 @@ def test_no_to_deleting_keeps_the_mail_and_passwords_may_come_from_the_environme
     person.shows("That was the password from the environment or the keyring.")
     person.answer(password, (purpose[0], "2"))
     person.shows("will not find there what the board has taken")
-    person.answer((r"Is that right\? \[y/n\] ", "n"))
+    person.answer((r"Do you agree\? \[y/n\] ", "n"))
     person.shows("Then nothing is deleted: choose again.")
     person.answer((r"What is the board for, 1 or 2 \[2\]: ", "1"), ssid, go)
     person.ends(0)

@@ -28,7 +28,9 @@ group = typer.Typer(
     rich_markup_mode=None,
 )
 
-Account = Annotated[str | None, typer.Option("--account", help="Account (default: the only one there is).")]
+Account = Annotated[
+    str | None, typer.Option("--account", help="Only this account, its id on the board (default: all).")
+]
 Id = Annotated[
     str, typer.Argument(help="The message's id, as `mail list` shows it; its beginning is enough.")
 ]
@@ -208,7 +210,7 @@ def _tell(out: Out, message: Message) -> None:
 def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False) -> None:
     """Have the board collect all of a message.
 
-    For one of which it has only the headers.
+    For a message of which the board has only the headers.
     """
     out = Out(json)
     with connect(port, out) as client:
@@ -237,7 +239,7 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
     out = Out(json)
     with connect(port, out) as client:
         account, id = _located(client, account, id)
-        if not out.must_ask(f"Message {id} is deleted from the board. Go on?", yes):
+        if not out.must_ask(f"Message {id} will be deleted from the board. Go on?", yes):
             raise BuzonError("Nothing was deleted.")
         client.delete_message(account, id)
     out.document({"ok": True, "deleted": id})

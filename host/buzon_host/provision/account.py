@@ -205,7 +205,8 @@ def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes
     for line in certificates.describe(der):
         ask.say(f"  {line}")
     ask.say(
-        "Say yes only if the server's owner gives you the same SHA-256. When it is renewed, run this again."
+        "Say yes only if the server's owner gives you the same SHA-256. "
+        "When the certificate is renewed, run this again."
     )
     if not ask.yes("Trust this certificate, and no other?", False):
         raise Back

@@ -165,7 +165,7 @@ class Wifi(_Part):
     @model_validator(mode="after")
     def _wpa(self) -> "Wifi":
         if self.password is not None and 0 < len(self.password.get_secret_value().encode()) < 8:
-            raise ValueError("password|is too short: it has 8 to 63 characters (an open network: none)")
+            raise ValueError("password|is too short: it must have 8 to 63 characters (an open network: none)")
         return self
 
 

@@ -144,7 +144,15 @@ def _summary(talk: _Talk) -> bool:
     ask.say(f"Mail     {account.user} from {account.host}:{account.effective_port}")
     ask.say(f"Server   {'the pinned certificate, and no other' if login.pinned else 'verified, with its CA'}")
     ask.say(f"Purpose  {SAID[draft.purpose]}")
-    ask.say("Begins   " + ("with what comes from now on" if account.start == "now" else "with what is there"))
+    if account.max_bytes:
+        ask.say(
+            f"Size     of messages above {account.max_bytes // 1024} KB only the headers, until you ask for the rest: "
+            "buzon mail fetch"
+        )
+    ask.say(
+        "Starts   "
+        + ("with what comes from now on" if account.start == "now" else "with the mail already there")
+    )
     locked = draft.wifi.password is not None and draft.wifi.password.get_secret_value()
     ask.say(f"Wi-Fi    {draft.wifi.ssid}{'' if locked else ' (no password)'}")
     ask.say(f"Clock    {zones.said(talk.tree.time.zone)}")
@@ -239,7 +247,7 @@ def _first(client: Client, ask: Ask, tree: schema.Settings) -> list[AccountStatu
         ask.say(f"The board has {steps.counted(stored)}.")
     else:
         ask.say("There is nothing to collect yet: send yourself a message, and the board will show it.")
-    ask.say(f"It looks every {_often(account.poll_s)}.")
+    ask.say(f"It checks every {_often(account.poll_s)}.")
     return found
 
 
