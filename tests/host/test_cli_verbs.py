@@ -675,6 +675,15 @@ def test_what_is_wrong_with_a_mail_verb_is_said_in_its_own_words() -> None:
         assert one_sentence(done) == "Say which: --read or --unread."
     assert one_sentence(buzon("mail", "flag")).endswith("See buzon mail flag --help.")
     assert one_sentence(buzon("nothing")).endswith("See buzon --help.")
+    wanted = "Missing argument 'SHELL'. Choose from: bash, zsh, fish. See buzon completion --help."
+    assert one_sentence(buzon("completion")) == wanted
+
+
+def test_the_help_shows_no_types_of_python() -> None:
+    for verb, said in (("status", "--port PORT"), ("serve", "--pop3 NUMBER"), ("press", "BUTTON"), ("bench", "TEXT")):
+        help = buzon(verb, "--help").stdout
+        assert said in help
+        assert not re.search(r"<(list|int|float|str|path)", help, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("group", [[], ["mail"]], ids=["buzon", "mail"])

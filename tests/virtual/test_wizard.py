@@ -171,7 +171,10 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     person.shows("The Wi-Fi password is too short: it must have 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)
     person.shows("refused the password")
-    person.answer(ssid, wifi)
+    person.shows("Enter alone leads to the networks")
+    person.answer((wifi[0], "short"))
+    person.shows("The Wi-Fi password is too short")
+    person.answer((wifi[0], ""), ssid, wifi)
     shown = person.ends(0)
     assert shown.count("App password of demo") == 2
     assert shown.count("Put this on the board?") == 1

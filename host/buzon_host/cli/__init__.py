@@ -141,7 +141,8 @@ def _run(arguments: list[str]) -> int:
                 print(text, file=sys.stderr)
                 return USAGE
             where = getattr(getattr(error, "ctx", None), "command_path", "buzon")
-            return _fail(f"{text} See {where} --help.", USAGE, as_json)
+            # It lists choices on lines of their own.
+            return _fail(f"{' '.join(text.split())} See {where} --help.", USAGE, as_json)
         if os.environ.get("BUZON_DEBUG") == "1":
             raise
         return _fail(

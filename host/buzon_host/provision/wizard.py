@@ -182,7 +182,8 @@ def _provision(talk: _Talk) -> bool:
             if error.code in words.WIFI:
                 ask.say(said)
                 draft.stored = False  # a password that was wrong is not used again
-                in_turn((wifi.network, wifi.password), draft)
+                if error.code != words.WIFI_PASSWORD or not wifi.again(draft):
+                    in_turn((wifi.network, wifi.password), draft)
             elif error.code in _SOON and again < _AGAIN:
                 ask.say(said)
                 again += 1
