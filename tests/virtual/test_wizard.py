@@ -132,6 +132,9 @@ def test_right_the_first_time(rig, server, at) -> None:
     assert "1 message, " in shown
     assert "this board has room for" in shown
     assert "Purpose  tell me: mail stays on the server" in shown
+    assert "Size     of messages above 64 KB only the headers, until you ask for the rest" in shown
+    assert "Starts   with what comes from now on" in shown
+    assert "It checks every 5 minutes." in shown
     assert "There is nothing to collect yet: send yourself a message" in shown
     assert "[y/n]" not in shown
     rig.client.hello()
@@ -312,6 +315,14 @@ def test_an_unknown_ca_is_pinned_only_when_the_person_says_so(rig, server, at, t
     )
     assert done.returncode == 0, done.stderr
     assert stored(rig)["account"][0]["password"] == PASSWORD
+    # By questions once more: it is not asked about again.
+    rig.client.close()
+    person = at(server, trusted=False)
+    person.answer(QUESTIONS[0])
+    person.shows("the one that you have trusted before")
+    person.answer(*QUESTIONS[1:])
+    assert "Trust this certificate" not in person.ends(0)
+    assert files_on(rig.board.flash_file, "/certs") == {os.path.basename(certificates.board_path(der)): der}
 
 
 def test_no_such_host_and_no_server_there(rig, server, at) -> None:

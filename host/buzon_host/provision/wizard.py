@@ -18,7 +18,7 @@ from ..errors import BoardRefused, BuzonError
 from . import answers as remembered
 from . import discover, policy, schema, steps, wifi, words, zones
 from .account import login as find_login
-from .account import use
+from .account import pin, use
 from .ask import BACK, Ask, Options, in_turn
 from .draft import Draft
 from .purpose import SAID, Purpose, storage_for
@@ -60,6 +60,9 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
     talk = _Talk(Draft(client, ask, options, known, steps.room(client)), before)
     in_turn(_QUESTIONS, talk)
     login = talk.draft.login
+    if login.pinned:
+        known.pin = pin(login.account.host, login.root)
+        remembered.save(known)
     return Outcome(
         talk.result,
         talk.tree,
