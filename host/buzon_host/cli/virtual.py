@@ -8,6 +8,7 @@ import typer
 
 from .. import boards
 from ..demo import sentences
+from ..errors import INTERRUPTED, BuzonError
 from ..paths import cache
 from .options import Json
 from .output import Out
@@ -108,6 +109,9 @@ def run(
                 name = f" --board {board}" if board != "virtual" else ""
                 out.say(f"The same board another time: buzon virtual{name}{again}")
             out.say("Ctrl-C stops it.")
-            while not (running.wait_exit(0.5) and cut_at is not None):
-                time.sleep(0.1)
+            try:
+                while not (running.wait_exit(0.5) and cut_at is not None):
+                    time.sleep(0.1)
+            except KeyboardInterrupt:
+                raise BuzonError("Stopped.", INTERRUPTED) from None
             out.say(f"The power was cut at flash operation {cut_at}.")
