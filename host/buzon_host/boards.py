@@ -89,7 +89,8 @@ class Display(_Part):
 
 class Pins(_Part):
     """GPIO numbers; None: the board has none. `led`: "LED" if it is connected to the radio chip. A button
-    that is not `button_on_board` is wired to ground. The rest is what is printed on the board, for people."""
+    that is not `button_on_board` is wired to ground, at `button_ground` if that is another pin than the display's. The
+    rest is what is printed on the board, for people."""
 
     led: Pin | Literal["LED"] | None = None
     led_active_low: bool = False
@@ -98,6 +99,7 @@ class Pins(_Part):
     button_on_board: bool = True
     power: str = "3V3"
     ground: str = "GND"
+    button_ground: str = ""
     prefix: str = "GPIO"
     labels: dict[str, str] = Field(default_factory=dict)
 

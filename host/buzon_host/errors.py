@@ -3,6 +3,8 @@
 A message never holds a secret. What a board or a server said is escaped before it is shown.
 """
 
+from collections.abc import Sequence
+
 DONE = 0
 FAILED = 1
 USAGE = 2
@@ -27,10 +29,15 @@ class UsageError(BuzonError):
 
 
 class NoBoard(BuzonError):
-    """No board answers, or there is no such port (exit code 3)."""
+    """No board answers, or there is no such port (exit code 3).
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, NO_BOARD)
+    `choices`: what a person may take, a line for each on the terminal; `message` is the sentence's start then.
+    """
+
+    def __init__(self, message: str, choices: Sequence[str] = ()) -> None:
+        super().__init__(f"{message}: {', '.join(choices)}." if choices else message, NO_BOARD)
+        self.start = message
+        self.choices = choices
 
 
 class BoardRefused(BuzonError):

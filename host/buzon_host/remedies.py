@@ -77,8 +77,8 @@ REMEDIES = {
     500: "The words are the server's own; your provider can say what they mean.",
     501: "Many providers want POP switched on in their settings, and an app password instead of your own: `buzon "
     "provision` says where for yours.",
-    502: "Many providers want an app password instead of your own: `buzon provision` says where to create one for "
-    "yours.",
+    502: "Run `buzon provision` with the right password. Many providers want an app password instead of your own: it "
+    "says where to create one for yours.",
     503: "Close the mail program that has the mailbox open. If it happens often, make `poll_s` longer on both.",
     504: "Set `poll_s` to the time that the server asks for, often 600 or 900.",
     505: "If it lasts for hours, look at your provider's status page.",

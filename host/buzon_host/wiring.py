@@ -24,7 +24,7 @@ def wires(board: Board, display: Display) -> list[tuple[str, str]]:
     if board.pins.button is not None and not board.pins.button_on_board:
         found += [
             ("one leg of a push button", board.pins.name(board.pins.button)),
-            ("the other leg of the button", board.pins.ground),
+            ("the other leg of the button", board.pins.button_ground or board.pins.ground),
         ]
     return found
 
@@ -106,8 +106,12 @@ def _toml(key: str, value: object) -> str:
 
 
 def _flashing(board: Board) -> Iterator[str]:
-    pattern, site = firmware.source(board)
-    yield from (f"Download `{pattern}` or a later version from {site}, and in its folder:", "")
+    pattern, example, site = firmware.source(board)
+    yield from (
+        f"Download `{pattern}` (such as `{example}`) or a later version from {site}.",
+        "In its folder, which must not have another file that fits the pattern:",
+        "",
+    )
     yield from ("```", f"buzon flash --board {board.name} --firmware {pattern}", "```", "")
     start = "If the chip does not answer, " if board.soc.image_id is not None else "First "
     yield f"{start}{loader_hint(board.soc)}"

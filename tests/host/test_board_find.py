@@ -55,6 +55,8 @@ def test_several_are_named_and_escaped(connected) -> None:
     assert "/dev/ttyACM0 (Pico\\x1b[31m W)" in text
     assert "/dev/pts/3 (virtual board virtual)" in text
     assert "--port" in text
+    assert error.value.start == "There are 2 boards: choose one with --port"
+    assert [each.split()[0] for each in error.value.choices] == ["/dev/pts/3", "/dev/ttyACM0"]
 
 
 def test_the_port_in_the_environment_comes_before_what_is_plugged_in(connected, monkeypatch) -> None:

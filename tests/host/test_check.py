@@ -152,10 +152,17 @@ def test_no_sentence_about_a_settings_file_is_for_a_board() -> None:
         said = words.of_check(ServerRefused(code, sentence(code, "x")), lambda name: f"{name} in home.toml")
         assert "provision" not in said, said
         assert "this board" not in said or code == 219, said
+        assert "board will" not in said, said
     for advice in words._IN_FILE:
         assert any(sentence(code, "x").endswith(f": {advice}") for code in range(200, 510)), advice
     error = ServerRefused(203, sentence(203, "pop.x"))
     assert words.of_check(error, lambda name: f"{name} in home.toml").endswith(": correct host in home.toml.")
+    for code in (205, 206):
+        error = ServerRefused(code, sentence(code, "reply"))
+        assert words.of_check(error, str).endswith("(reply): try again in a few minutes.")
+        assert words.of_check(error, str, "none").endswith(
+            "(reply): check tls and the port, or try again in a few minutes."
+        )
 
 
 def test_a_pinned_certificate_that_was_renewed_names_the_command(server, tmp_path) -> None:

@@ -572,7 +572,7 @@ def test_what_is_said_before_a_certificate_is_trusted(mail) -> None:
         "vouches for it)."
     )
     assert [fact.split()[0] for fact in facts] == ["for", "signed", "until", "SHA-256"]
-    assert (
-        last
-        == "Say yes only if the server's owner gives you the same SHA-256. When it is renewed, run this again."
+    assert last == (
+        "Say yes only if the server's owner gives you the same SHA-256. "
+        "When the certificate is renewed, run this again."
     )

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the emulated chip is
 MB = 1 << 20
 AGAIN = "run the same command again"
 ESP32_FILE = (
-    "ESP32_GENERIC-20*-v1.2[5-9]*.bin or a later version from https://micropython.org/download/ESP32_GENERIC/"
+    "ESP32_GENERIC-20*-v1.2[5-9]*.bin (such as ESP32_GENERIC-20250415-v1.25.0.bin) or a later version from "
+    "https://micropython.org/download/ESP32_GENERIC/"
 )
 ESP32_WANTED = f"take --board ESP32_GENERIC with {ESP32_FILE}"
 THEN = "and name the file with --firmware."
@@ -175,8 +176,8 @@ def test_the_chip_is_asked_which_board_and_firmware_fit(
     assert (code, WRITES & set(rom.commands)) == (2, set())
     page = f"https://micropython.org/download/{name}/"
     assert said == (
-        f"The chip at {rom.port} is an {title}: take --board {name} with {name}-20*-v1.2[5-9]*.bin or a later version "
-        f"from {page}, {THEN}\n"
+        f"The chip at {rom.port} is an {title}: take --board {name} with {name}-20*-v1.2[5-9]*.bin "
+        f"(such as {name}-20250415-v1.25.0.bin) or a later version from {page}, {THEN}\n"
     )
     assert document["error"] == said.strip()
 
@@ -437,7 +438,7 @@ def test_the_question_in_a_terminal(c3: Path, env: dict[str, str]) -> None:
     before = used_board(c3)
     with RomLoader("esp32c3", c3) as chip:
         child = terminal(env, *arguments(c3, chip.port))
-        child.expect(r"they are all replaced\.\s+Go\s+on\? \[y/N\] ")
+        child.expect(r"they will all be replaced\.\s+Go\s+on\? \[y/N\] ")
         child.sendline("n")
         child.expect_exact("Nothing was written.")
         child.expect(pexpect.EOF)
@@ -661,7 +662,8 @@ def test_the_only_drive_is_found(
 
 def test_a_pico_is_asked_too(tmp_path: Path, run: Run, pico: Callable[..., PicoDrive]) -> None:
     file = (
-        "RPI_PICO_W-20*-v1.2[5-9]*.uf2 or a later version from https://micropython.org/download/RPI_PICO_W/"
+        "RPI_PICO_W-20*-v1.2[5-9]*.uf2 (such as RPI_PICO_W-20250415-v1.25.0.uf2) or a later version from "
+        "https://micropython.org/download/RPI_PICO_W/"
     )
     with pico() as drive:
         place = tmp_path / "drive"

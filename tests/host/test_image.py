@@ -197,8 +197,9 @@ def test_the_file_to_take_is_named_by_a_pattern(tmp_path: Path) -> None:
     """One that fits the names on micropython.org, and those of the plain variant only."""
     for name in REAL:
         pattern, _, rest = firmware.wanted(boards.load(name)).partition(" ")
-        assert rest == f"or a later version from https://micropython.org/download/{name}/"
         end = pattern[-4:]
+        example = f"{name}-20250415-v1.25.0{end}"
+        assert rest == f"(such as {example}) or a later version from https://micropython.org/download/{name}/"
         assert end == (".uf2" if name.startswith("RPI") else ".bin")
         for fits in (
             "20250415-v1.25.0",

@@ -154,6 +154,16 @@ def test_ports_follow_tls(tmp_path, tls, port) -> None:
             "account[0].filter[0].frm",
             "is not a known setting (did you mean from?)",
         ),
+        (
+            "[[account.filter]]\nfrom = 'x'\nfetch = 'skip'\nkeep = 'forever'",
+            "account[0].filter[0].keep",
+            "is no setting of a filter: an account's own settings come before its filters",
+        ),
+        (
+            "[account.filter]\nfrom = 'x'\nfetch = 'skip'",
+            "account[0].filter",
+            "must be a list of tables: write [[account.filter]], with two brackets",
+        ),
         ("[storage]\nquota_bytes = -1", "storage.quota_bytes", "must be at least 0"),
         ("[storage]\nfull = 'panic'", "storage.full", "must be 'stop', 'headers' or 'evict'"),
         ("poll_s = 5", "account[0].poll_s", "must be at least 10"),
@@ -261,6 +271,28 @@ def test_a_quote_that_is_not_closed_is_said_with_its_line(tmp_path, more, line) 
 def test_other_mistakes_are_no_open_quotes(tmp_path, more) -> None:
     with pytest.raises(UsageError, match=r"is not valid TOML: .* \(at line 9,"):
         load(tmp_path, GOOD.lstrip() + more)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("id = \u201cb\u201d\n", 'text stands between straight quotes, as in "delete".'),
+        ("keep = 7d\n", 'keep is "delete", "forever" or a number of days.'),
+        ("keep = forever\n", 'keep is "delete", "forever" or a number of days.'),
+        ("tls_verify = no\n", "a value is text between straight quotes, a number, true or false."),
+    ],
+)
+def test_a_value_that_is_none_is_said_with_what_one_looks_like(tmp_path, more, said) -> None:
+    with pytest.raises(UsageError, match=r"is not valid TOML: .* \(at line 9, column \d+\): ") as error:
+        load(tmp_path, GOOD.lstrip() + more)
+    assert str(error.value).endswith(said)
+
+
+def test_a_table_of_several_has_two_brackets(tmp_path) -> None:
+    for name in ("wifi", "account"):
+        with pytest.raises(schema.SettingsError) as error:
+            load(tmp_path, GOOD.lstrip().replace(f"[[{name}]]", f"[{name}]"))
+        assert f": write [[{name}]], with two brackets." in str(error.value)
 
 
 def test_what_is_not_there_at_all_has_no_line(tmp_path) -> None:

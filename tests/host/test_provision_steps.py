@@ -59,7 +59,7 @@ def test_everything_in_its_order_and_confirmed() -> None:
         ]
     assert asked == [
         "me on pop.example.com: 412 messages, 1.9 GB; this board has room for 1.8 MB. The board deletes each "
-        "message from the server once it has stored it. Is that right?"
+        "message from the server once it has stored it. Do you agree?"
     ]
     assert result.unconfirmed == []
     assert result.mailboxes == [steps.Mailbox("main", 412, 1_900_000_000)]

@@ -137,7 +137,7 @@ def test_what_the_table_says_is_done(mail, tmp_path) -> None:
     assert "App password of demo@casa.example" in person.asked
     assert "Make one." in person.said
     assert f"Casa: {mail.host}, port {mail.pop3s}, TLS" in person.said
-    assert "It looks every 15 minutes." in person.said
+    assert "It checks every 15 minutes." in person.said
 
 
 def test_no_question_has_no_default_but_three_where_the_provider_is_known(mail, tmp_path) -> None:
@@ -437,11 +437,11 @@ def test_back_after_the_board_has_found_the_wifi_wrong(mail, tmp_path) -> None:
         person = Person(Wi_Fi=None)
         person.answers = {
             "Wi-Fi network": ["Home", BACK, "Home"],
-            "Password of the": [WIFI, "the right one"],
+            "Password of the": [WIFI, BACK, "the right one"],
             "Put this": [None, BACK, None],
             **person.answers,
         }
-        # The failed network's question, back to the summary, back to its password.
+        # The refused password, back to the network, back to the summary, back to its password.
         run(peer, person, mail)
         assert peer.settings["wifi"] == [{"ssid": "Home", "password": "the right one"}]
     assert 'The Wi-Fi "Home" refused the password.' in person.said

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from app_board import ACCOUNT, SAMPLES, Rig, account_of, files_on, message, tree_of, until
 from buzon_host.cli.press import run as press
+from buzon_host.errors import NoBoard
 
 
 def new_in(rig: Rig) -> dict[str, int]:
@@ -63,7 +64,7 @@ def test_a_press_says_what_it_did(boot: Any, serve: Any, capsys: pytest.CaptureF
     rig.client.close()
     press(button=5, port=rig.board.port)
     assert capsys.readouterr().out == (
-        "Pressed the button on pin 5: no messages are marked as seen.\n"
+        "Pressed the button on pin 5: 2 messages are still new.\n"
         "The display shows new mail: buzon screen draws it.\n"
     )
     for said in ("2 messages are marked as seen", "no message was new"):
@@ -72,6 +73,18 @@ def test_a_press_says_what_it_did(boot: Any, serve: Any, capsys: pytest.CaptureF
             f"Pressed the button on pin 0: {said}.\n"
             "The display shows that nothing is new: buzon screen draws it.\n"
         )
+    id = next(iter(rig.client.list_all(ACCOUNT))).id
+    rig.client.flag_message(ACCOUNT, id, seen=False)  # which brings no alert
+    rig.client.close()
+    press(button=5, port=rig.board.port)
+    assert capsys.readouterr().out == (
+        "Pressed the button on pin 5: 1 message is still new.\n"
+        "The display shows its idle page: buzon screen draws it.\n"
+    )
+    with pytest.raises(NoBoard, match=r"^There is no port /dev/nothing-here: plug the board in"):
+        press(port="/dev/nothing-here")
+    press(port=rig.board.port)
+    capsys.readouterr()
     press(port=rig.board.port, json=True)
     assert json.loads(capsys.readouterr().out) == {"ok": True, "pressed": 0, "seen": 0, "page": "idle"}
 

@@ -132,6 +132,9 @@ def test_right_the_first_time(rig, server, at) -> None:
     assert "1 message, " in shown
     assert "this board has room for" in shown
     assert "Purpose  tell me: mail stays on the server" in shown
+    assert "Size     of messages above 64 KB only the headers, until you ask for the rest" in shown
+    assert "Starts   with what comes from now on" in shown
+    assert "It checks every 5 minutes." in shown
     assert "There is nothing to collect yet: send yourself a message" in shown
     assert "[y/n]" not in shown
     rig.client.hello()
@@ -168,10 +171,13 @@ def test_what_is_wrong_is_asked_again_and_nothing_else(rig, server, at) -> None:
     )
     person.answer((r'Password of the Wi-Fi "Hidden": ', "<"))
     person.answer(ssid, (wifi[0], "short"))
-    person.shows("The Wi-Fi password is too short: it has 8 to 63 characters")
+    person.shows("The Wi-Fi password is too short: it must have 8 to 63 characters")
     person.answer((wifi[0], WRONG), go)
     person.shows("refused the password")
-    person.answer(ssid, wifi)
+    person.shows("Enter alone leads to the networks")
+    person.answer((wifi[0], "short"))
+    person.shows("The Wi-Fi password is too short")
+    person.answer((wifi[0], ""), ssid, wifi)
     shown = person.ends(0)
     assert shown.count("App password of demo") == 2
     assert shown.count("Put this on the board?") == 1
@@ -309,6 +315,14 @@ def test_an_unknown_ca_is_pinned_only_when_the_person_says_so(rig, server, at, t
     )
     assert done.returncode == 0, done.stderr
     assert stored(rig)["account"][0]["password"] == PASSWORD
+    # By questions once more: it is not asked about again.
+    rig.client.close()
+    person = at(server, trusted=False)
+    person.answer(QUESTIONS[0])
+    person.shows("the one that you have trusted before")
+    person.answer(*QUESTIONS[1:])
+    assert "Trust this certificate" not in person.ends(0)
+    assert files_on(rig.board.flash_file, "/certs") == {os.path.basename(certificates.board_path(der)): der}
 
 
 def test_no_such_host_and_no_server_there(rig, server, at) -> None:
@@ -370,7 +384,7 @@ def test_dovecot_and_mail_that_is_to_be_deleted_there(rig, at) -> None:
             server.add(message(number))
         person = at(server, "--json")
         person.answer(email, password, (purpose[0], "2"))
-        question = r"deletes each message from the server once it has stored it\. Is that right\? \[y/n\] "
+        question = r"deletes each message from the server once it has stored it\. Do you agree\? \[y/n\] "
         person.answer((question, ""))
         person.shows("Type y or n.")
         person.answer((question, "y"))
@@ -395,7 +409,7 @@ def test_no_to_deleting_keeps_the_mail_and_passwords_may_come_from_the_environme
     person.shows("That was the password from the environment or the keyring.")
     person.answer(password, (purpose[0], "2"))
     person.shows("will not find there what the board has taken")
-    person.answer((r"Is that right\? \[y/n\] ", "n"))
+    person.answer((r"Do you agree\? \[y/n\] ", "n"))
     person.shows("Then nothing is deleted: choose again.")
     person.answer((r"What is the board for, 1 or 2 \[2\]: ", "1"), ssid, go)
     person.ends(0)

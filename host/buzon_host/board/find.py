@@ -48,7 +48,7 @@ def only_named() -> str | None:
     """The port in BUZON_PORTS; None if there is none. Raises NoBoard if there are several."""
     ports = named()
     if len(ports) > 1:
-        raise NoBoard(f"BUZON_PORTS names {len(ports)} ports: choose one with --port: {', '.join(ports)}.")
+        raise NoBoard(f"BUZON_PORTS names {len(ports)} ports: choose one with --port", ports)
     return ports[0] if ports else None
 
 
@@ -68,8 +68,10 @@ def find(port: str | None = None) -> str:
             "No board was found: plug one in, start a virtual one with 'buzon virtual', or name its port "
             "with --port."
         )
-    choices = ", ".join(f"{board.port} ({board.what})" for board in found)
-    raise NoBoard(f"There are {len(found)} boards: choose one with --port: {choices}.")
+    raise NoBoard(
+        f"There are {len(found)} boards: choose one with --port",
+        [f"{each.port} ({each.what})" for each in found],
+    )
 
 
 def find_all(ports: Sequence[str] = ()) -> tuple[list[str], bool]:

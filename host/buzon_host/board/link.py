@@ -281,16 +281,21 @@ def _result(answer: dict[int, Any]) -> dict[str, Any]:
     return result
 
 
+def no_port(port: str) -> str:
+    return f"There is no port {port}: plug the board in, or name another port with --port."
+
+
 def _why_not_open(port: str, error: Exception) -> str:
     code = getattr(error, "errno", None)
     text = str(error).lower()
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "filenotfound" in text:
-        return f"There is no port {port}: plug the board in, or name another port with --port."
+        return no_port(port)
     if code == errno.EACCES and "exclusively" not in text:
-        return f"You may not open {port}: on Linux, add yourself to the group 'dialout' and log in again."
+        return f"You may not open {port}: on Debian, run 'sudo usermod -aG dialout $USER', log out and log in again."
     if code in (errno.EBUSY, errno.EAGAIN) or "exclusively" in text or "accessdenied" in text:
         return (
-            f"Another program has {port} open: close it (mpremote, Thonny, a serial monitor) and try again."
+            f"Another program has {port} open: close it (another buzon, such as screen --watch or log --follow; "
+            "mpremote, Thonny, a serial monitor) and try again."
         )
     if code in (errno.ENOTTY, errno.EINVAL) or "inappropriate ioctl" in text:
         return f"{port} is no serial port: name another one with --port."

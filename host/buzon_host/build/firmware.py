@@ -15,6 +15,7 @@ from .partitions import Partition
 
 LOWEST = (1, 25)
 """The lowest MicroPython that Buzón runs on."""
+_EXAMPLE = "20250415-v1.25.0"  # what that version's files are called after the board
 MAX = 32 << 20
 _VERSION = re.compile(rb"MicroPython v(\d+)\.(\d+)(?:\.\d+)?[-+.\w]* on 20\d\d-")
 _IMAGE_MAGIC = 0xE9
@@ -65,12 +66,13 @@ class Firmware:
 
 def wanted(board: Board) -> str:
     """The file to take for it, and where from, as the end of a sentence. Raises FirmwareError if it takes none."""
-    pattern, page = source(board)
-    return f"{pattern} or a later version from {page}"
+    pattern, example, page = source(board)
+    return f"{pattern} (such as {example}) or a later version from {page}"
 
 
-def source(board: Board) -> tuple[str, str]:
-    """The file to take for it, as a pattern, because the names have dates and versions in them, and the page it is on.
+def source(board: Board) -> tuple[str, str, str]:
+    """The file to take for it, as a pattern, because the names have dates and versions in them; one that matches; and
+    the page they are on.
 
     The plain one: variants (SPIRAM, OTA, RISCV) have a word where the date is. A person's own board takes that of a
     board with the same chip. Raises FirmwareError if it takes none.
@@ -80,7 +82,7 @@ def source(board: Board) -> tuple[str, str]:
     major, minor = LOWEST
     suffix = "bin" if board.soc.image_id is not None else "uf2"
     pattern = f"{name}-20*-v{major}.{minor // 10}[{minor % 10}-9]*.{suffix}"
-    return pattern, f"https://micropython.org/download/{name}/"
+    return pattern, f"{name}-{_EXAMPLE}.{suffix}", f"https://micropython.org/download/{name}/"
 
 
 def for_chip(chip: str) -> str:

@@ -9,12 +9,12 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import __version__
 from ..board.printable import escape
-from ..errors import DONE, FAILED, INTERRUPTED, USAGE, BuzonError
+from ..errors import DONE, FAILED, INTERRUPTED, USAGE, BuzonError, NoBoard
 from ..remedies import told
 from . import document
 from .document import dump
@@ -111,6 +111,9 @@ def _run(arguments: list[str]) -> int:
         if code == INTERRUPTED:  # typer turns Ctrl-C into this
             return _fail("Interrupted.", INTERRUPTED, as_json)
         return code if isinstance(code, int) else DONE
+    except NoBoard as error:
+        lines = [f"{error.start}:", *(f"  {each}" for each in error.choices)] if error.choices else []
+        return _fail(told(error), error.exit_code, as_json, lines)
     except BuzonError as error:
         return _fail(told(error), error.exit_code, as_json)
     except KeyboardInterrupt:
@@ -141,7 +144,8 @@ def _run(arguments: list[str]) -> int:
                 print(text, file=sys.stderr)
                 return USAGE
             where = getattr(getattr(error, "ctx", None), "command_path", "buzon")
-            return _fail(f"{text} See {where} --help.", USAGE, as_json)
+            # It lists choices on lines of their own.
+            return _fail(f"{' '.join(text.split())} See {where} --help.", USAGE, as_json)
         if os.environ.get("BUZON_DEBUG") == "1":
             raise
         return _fail(
@@ -153,19 +157,21 @@ def _run(arguments: list[str]) -> int:
         )
 
 
-def _fail(sentence: str, code: int, as_json: bool) -> int:
+def _fail(sentence: str, code: int, as_json: bool, lines: Sequence[str] = ()) -> int:
+    """Says it, to a person as `lines` if there are any; returns the exit code."""
     try:
         if as_json and not document.printed:
             print(dump({"ok": False, "error": sentence, "exit_code": code}), flush=True)
     except OSError:
         _silence()
     try:
-        text = escape(sentence)
+        shown = [escape(line) for line in lines or [sentence]]
         if sys.stderr.isatty():
             from .fold import folded
 
-            text = "\n".join(folded(text, shutil.get_terminal_size().columns))
-        print(text, file=sys.stderr, flush=True)
+            columns = shutil.get_terminal_size().columns
+            shown = [part for line in shown for part in folded(line, columns)]
+        print("\n".join(shown), file=sys.stderr, flush=True)
     except OSError:
         pass  # there is nowhere left to say it but the exit code
     return code

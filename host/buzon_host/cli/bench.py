@@ -9,7 +9,7 @@ from ..errors import FAILED, UsageError
 from .options import Json
 from .output import Out
 
-Only = Annotated[list[str] | None, typer.Option("--only", help="Only this group (may be given again).")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Only this group (may be repeated).")]
 Runs = Annotated[int, typer.Option("--runs", min=1, help="How often each is measured.")]
 Plots = Annotated[
     Path | None,

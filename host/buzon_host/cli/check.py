@@ -26,7 +26,8 @@ def run(settings: File, account: Account = None, ca: Ca = None, json: Json = Fal
     tree = schema.load(settings)
     chosen = [one for one in tree.account if account in (None, one.id)]
     if not chosen:
-        raise UsageError(f"There is no account {account} in {settings}.")
+        there = ", ".join(one.id for one in tree.account)
+        raise UsageError(f"There is no account {account} in {settings}; there is: {there}.")
     der = certificates.read(ca) if ca is not None else None
     # The Wi-Fi password is not needed here, so nobody is asked for it.
     filled = secrets.fill(tree.model_copy(update={"wifi": [], "account": chosen}))
@@ -59,5 +60,5 @@ def _said(error: BuzonError, file: Path, tree: schema.Settings, id: str) -> str:
             return schema.where(file, f"account[{number}].{'oauth' if account.oauth else 'password'}")
         return secrets.source(account) or "it"
 
-    said = words.of_check(error, named)
+    said = words.of_check(error, named, account.tls)
     return told(ServerRefused(error.code, said, error.detail))

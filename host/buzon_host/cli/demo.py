@@ -18,7 +18,7 @@ Flash = Annotated[
     typer.Option("--flash", help="The file that is the board's flash; it is left for inspection."),
 ]
 FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="Bytes of a new flash file.")]
-Board = Annotated[str, typer.Option("--board", help="The board to be: a name, or a board.toml.")]
+Board = Annotated[str, typer.Option("--board", help="The board to imitate: a name, or a board.toml.")]
 
 
 def run(

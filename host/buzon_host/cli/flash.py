@@ -56,7 +56,8 @@ def run(
 ) -> None:
     """Put MicroPython and Buzón onto a new board.
 
-    What is the same on the board already is not written again, so that a second run ends what the first began.
+    What is the same on the board already is not written again, so that a second run finishes what the first
+    started.
     """
     from .. import boards
     from ..build import firmware as files
@@ -147,7 +148,7 @@ def _esp32(
     fs = image.filesystem if image is not None else None
     seen = esp.look(board, where, fs.offset if fs else todo[0].offset)
     if fs is not None and seen.has_other_files(fs.data):
-        question = "The board has files on it, settings and mail perhaps: they are all replaced. Go on?"
+        question = "The board has files on it, settings and mail perhaps: they will all be replaced. Go on?"
         if not bar.pause(lambda: out.must_ask(question, yes)):
             return None
     estimate = plan.estimate_s(todo, board.serial.flash_baud, board.serial.stub)
@@ -190,7 +191,7 @@ def _uf2(
 
     where = drives.find(board, Path(drive) if drive else None)
     if image is not None:
-        question = f"All files on the board at {where} are replaced, settings and mail too. Go on?"
+        question = f"All files on the board at {where} will be replaced, settings and mail too. Go on?"
         if not bar.pause(lambda: out.must_ask(question, yes)):
             return None
     data = plan.uf2_file(firmware, image)

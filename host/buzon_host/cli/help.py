@@ -1,11 +1,15 @@
 """How `--help` looks: `-h` works too, sentences are whole, and even short lines break between words."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 _LEAST, _MOST = 16, 30
 """Columns for the names of options and verbs: the text beside them gets the other half of a narrow terminal."""
+
+_SAID = {"str": "TEXT", "path": "PATH", "int": "NUMBER", "float": "NUMBER"}
+_TYPE = re.compile(r" <(?:list\[)?(?P<type>str|int|float|path)\]?(?: range)?>$", re.IGNORECASE)
 
 
 def polished(command: Any) -> Any:
@@ -22,6 +26,7 @@ def polished(command: Any) -> Any:
         def write_dl(
             self, rows: Sequence[tuple[str, str]], col_max: int = _MOST, col_spacing: int = 2
         ) -> None:
+            rows = [(_plain(name), text) for name, text in rows]
             col_max = max(_LEAST, min(col_max, self.width // 2 - self.current_indent - col_spacing))
             start = (
                 self.current_indent
@@ -41,6 +46,17 @@ def polished(command: Any) -> Any:
 
     _use(command, Context)
     return command
+
+
+def _plain(name: str) -> str:
+    """`--port <list[str]>` as `--port PORT`, and `button <int range>` as `BUTTON`: the parser shows Python's types."""
+    found = _TYPE.search(name)
+    if found is None:
+        return name
+    named = name[: found.start()]
+    if not named.startswith("-"):
+        return named.upper() if named.islower() else named
+    return named + (" PORT" if named == "--port" else f" {_SAID[found['type'].lower()]}")
 
 
 def _use(command: Any, context: type) -> None:

@@ -19,7 +19,7 @@ def run(board: Board = None, port: Port = None, display: Display = None, json: J
     """Put Buzón onto a board with MicroPython, or update it there.
 
     Only what changed is sent. Settings, mail and your own files stay. Whenever it is cut off, the board starts with
-    the old version or the new one, and a second run ends what the first began.
+    the old version or the new one, and a second run finishes what the first started.
     """
     from ..board.find import find
     from ..install import steps

@@ -11,14 +11,20 @@ from .options import Json, Port, connect
 from .output import Out
 
 Follow = Annotated[
-    bool, typer.Option("--follow", "-f", help="Then show new lines as they come, until Ctrl-C.")
+    bool,
+    typer.Option(
+        "--follow", "-f", help="Then show new lines as they come, until Ctrl-C; it holds the port meanwhile."
+    ),
 ]
 
 _EVERY_S = 1.0
 
 
 def run(port: Port = None, follow: Follow = False, json: Json = False) -> None:
-    """Show the board's last log lines, oldest first."""
+    """Show the board's last log lines, oldest first.
+
+    With --follow no other command can use the board's port until it ends.
+    """
     if follow and json:
         raise UsageError("--json gives one document, and --follow never ends: leave one of them out.")
     out = Out(json)

@@ -19,7 +19,7 @@ from ..pull.mbox import Mbox
 from ..pull.pull import Pulled
 from ..pull.pull import pull as copy
 from ..pull.target import Target
-from .options import Json, Port, Yes, connect
+from .options import NO_ACCOUNT, Json, Port, Yes, connect, named_account
 from .output import Out, plain, when
 
 group = typer.Typer(
@@ -28,7 +28,9 @@ group = typer.Typer(
     rich_markup_mode=None,
 )
 
-Account = Annotated[str | None, typer.Option("--account", help="Account (default: the only one there is).")]
+Account = Annotated[
+    str | None, typer.Option("--account", help="Only this account, its id on the board (default: all).")
+]
 Id = Annotated[
     str, typer.Argument(help="The message's id, as `mail list` shows it; its beginning is enough.")
 ]
@@ -55,7 +57,6 @@ Move = Annotated[
     typer.Option("--move", help="Delete each message from the board once its copy here is verified."),
 ]
 
-_NONE = "There is no account on the board: run buzon provision."
 _ID = 16  # letters of a whole id
 _MOST = 64  # bytes of a search text: it travels in one frame
 
@@ -104,7 +105,7 @@ def _list(
                 items.append((id, item))
     out.document({"ok": True, "messages": [{"account": id, **plain(item)} for id, item in items]})
     if not accounts:
-        out.say(_NONE)
+        out.say(NO_ACCOUNT)
     elif not items:
         out.say("No message on the board matches." if find else "There is no message on the board.")
     else:
@@ -159,7 +160,7 @@ def show(
     """
     out = Out(json)
     with connect(port, out) as client:
-        account, id = _located(client, account, id)
+        account, id, headers = _found(client, account, id)
         parts = []
         with out.progress() as bar:
             bar.say("Reading the message")
@@ -171,7 +172,7 @@ def show(
         message = read(data)
         fields = {name.removesuffix("_"): value for name, value in asdict(message).items()}
         out.document({**named, **fields})
-        _tell(out, message)
+        _tell(out, message, id if headers else "")
     elif json:
         # Base64, because a message is bytes and not always text.
         out.document({**named, "base64": base64.b64encode(data).decode()})
@@ -180,7 +181,8 @@ def show(
         sys.stdout.buffer.flush()
 
 
-def _tell(out: Out, message: Message) -> None:
+def _tell(out: Out, message: Message, part: str) -> None:
+    """`part`: its id, if its headers alone are on the board."""
     fields = (
         ("From", message.from_),
         ("To", message.to),
@@ -195,6 +197,8 @@ def _tell(out: Out, message: Message) -> None:
         out.say()
     if message.text:
         out.lines(message.text)
+    elif part:
+        out.say(f"The board has only its headers; buzon mail fetch {part[:8]} brings the rest.")
     elif not message.attachments:
         out.say("It has no text. If only its headers are on the board, buzon mail fetch brings the rest.")
     if message.attachments and message.text:
@@ -208,7 +212,7 @@ def _tell(out: Out, message: Message) -> None:
 def fetch(id: Id, port: Port = None, account: Account = None, json: Json = False) -> None:
     """Have the board collect all of a message.
 
-    For one of which it has only the headers.
+    For a message of which the board has only the headers.
     """
     out = Out(json)
     with connect(port, out) as client:
@@ -237,7 +241,7 @@ def delete(id: Id, port: Port = None, account: Account = None, yes: Yes = False,
     out = Out(json)
     with connect(port, out) as client:
         account, id = _located(client, account, id)
-        if not out.must_ask(f"Message {id} is deleted from the board. Go on?", yes):
+        if not out.must_ask(f"Message {id} will be deleted from the board. Go on?", yes):
             raise BuzonError("Nothing was deleted.")
         client.delete_message(account, id)
     out.document({"ok": True, "deleted": id})
@@ -267,7 +271,7 @@ def pull(
     with connect(port, out) as client:
         ids = _accounts(client, account)
         if not ids:
-            raise BuzonError(_NONE)
+            raise BuzonError(NO_ACCOUNT)
         with target, out.progress() as bar:
 
             def progress(text: str, have: int, total: int) -> None:
@@ -318,30 +322,27 @@ def _sentence(one: Pulled) -> str:
 
 def _accounts(client: Client, account: str | None) -> list[str]:
     """The named account, or all."""
-    return [_account(client, account)] if account else [one.id for one in client.status().accounts]
-
-
-def _account(client: Client, account: str) -> str:
-    ids = [one.id for one in client.status().accounts]
-    if not ids:
-        raise BuzonError(_NONE)
-    if account not in ids:
-        raise UsageError(f"There is no account {account} on this board; there is: {', '.join(ids)}.")
-    return account
+    return [named_account(client, account)] if account else [one.id for one in client.status().accounts]
 
 
 def _located(client: Client, account: str | None, start: str) -> tuple[str, str]:
     """The account and full id of the one message whose id begins with `start`, in `account` or in any."""
+    account, id, _ = _found(client, account, start)
+    return account, id
+
+
+def _found(client: Client, account: str | None, start: str) -> tuple[str, str, bool]:
+    """As `_located`, and whether the list says that its headers alone are on the board."""
     start = start.lower()
     if not start:
         raise UsageError("The id is empty: give one that buzon mail list shows, or its beginning.")
     accounts = _accounts(client, account)
     if not accounts:
-        raise BuzonError(_NONE)
+        raise BuzonError(NO_ACCOUNT)
     if len(start) == _ID and len(accounts) == 1:
-        return accounts[0], start
+        return accounts[0], start, False
     found = [
-        (id, item.id)
+        (id, item.id, item.part)
         for id in accounts
         for item in client.list_all(id, brief=True)
         if item.id.startswith(start)
@@ -349,7 +350,7 @@ def _located(client: Client, account: str | None, start: str) -> tuple[str, str]
     if not found:
         raise UsageError(f"No message on the board has an id that begins with {start}: see buzon mail list.")
     if len(found) != 1:
-        where = {id for id, _ in found}
+        where = {id for id, _, _ in found}
         more = f" Choose an account with --account: {', '.join(sorted(where))}." if len(where) > 1 else ""
         raise UsageError(
             f"{len(found)} messages have an id that begins with {start}: see buzon mail list.{more}"

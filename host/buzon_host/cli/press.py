@@ -1,5 +1,6 @@
 """`buzon press`: presses a button of a virtual board, and says what that changed."""
 
+import os
 import time
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 from ..board.client import Client
 from ..board.find import find, virtual_at
-from ..errors import BuzonError, UsageError
+from ..board.link import no_port
+from ..errors import BuzonError, NoBoard, UsageError
 from .options import Json, Port
 from .output import Out
 
@@ -21,7 +23,7 @@ _EFFECT_S = 1.0  # the board looks at its button ten times a second
 _MOST_S = 10.0
 _POLL_S = 0.1
 _PAGES = {
-    "idle": "that nothing is new",
+    "idle": "its idle page",
     "alert": "new mail",
     "notice": "a notice",
     "progress": "how much mail has come",
@@ -34,6 +36,8 @@ def run(button: Button = None, hold: Hold = 0.15, port: Port = None, json: Json 
     where = find(port)
     control = virtual_at(where)
     if control is None:
+        if os.name == "posix" and not os.path.exists(where):
+            raise NoBoard(no_port(where))
         raise UsageError(f"{where} is no virtual board: press the button on the board itself.")
     with control:
         client = None if control.entry.bare else _client(where)
@@ -46,14 +50,27 @@ def run(button: Button = None, hold: Hold = 0.15, port: Port = None, json: Json 
                 client.close()
     seen = None if before is None or after is None else max(0, before - after)
     out.document({"ok": True, "pressed": pin, "seen": seen, "page": page})
-    what = "" if seen is None else ": no message was new" if not before else f": {_marked(seen)} as seen"
-    out.say(f"Pressed the button on pin {pin}{what}.")
+    out.say(f"Pressed the button on pin {pin}{_what(before, after)}.")
     if page in _PAGES:
-        out.say(f"The display shows {_PAGES[page]}: buzon screen draws it.")
+        shown = "that nothing is new" if page == "idle" and after == 0 else _PAGES[page]
+        out.say(f"The display shows {shown}: buzon screen draws it.")
 
 
-def _marked(seen: int) -> str:
-    return "1 message is marked" if seen == 1 else f"{seen or 'no'} messages are marked"
+def _what(before: int | None, after: int | None) -> str:
+    """What became of the new messages, as the end of a sentence; empty if the board does not say."""
+    if before is None or after is None:
+        return ""
+    if not before:
+        return ": no message was new"
+    seen = max(0, before - after)
+    said = [f"{_messages(seen)} marked as seen"] if seen else []
+    if after:
+        said.append(f"{_messages(after)} still new")
+    return f": {', '.join(said)}"
+
+
+def _messages(number: int) -> str:
+    return "1 message is" if number == 1 else f"{number} messages are"
 
 
 def _client(port: str) -> Client | None:

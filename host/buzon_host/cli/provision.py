@@ -37,8 +37,8 @@ What = Annotated[
     typer.Option(
         "--purpose",
         help="What the board is for. tell: mail stays on the server, and the newest is on the board. bring: mail comes "
-        "to the board and is deleted from the server, once you agree. It is not asked for then; with SETTINGS.toml it "
-        "says what the file leaves out.",
+        "to the board and is deleted from the server, once you agree. You are then not asked; with SETTINGS.toml it "
+        "fills in what the file leaves out.",
     ),
 ]
 Save = Annotated[

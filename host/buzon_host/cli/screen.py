@@ -19,7 +19,10 @@ Scale = Annotated[
 
 
 Watch = Annotated[
-    bool, typer.Option("--watch", "-w", help="Draw it again whenever it changes, until Ctrl-C.")
+    bool,
+    typer.Option(
+        "--watch", "-w", help="Draw it again whenever it changes, until Ctrl-C; it holds the port meanwhile."
+    ),
 ]
 
 _EVERY_S = 0.5
@@ -31,7 +34,10 @@ _HOME, _END_OF_LINE, _BELOW = "\x1b[H", "\x1b[K\n", "\x1b[J"
 def run(
     port: Port = None, png: Png = None, scale: Scale = 4, watch: Watch = False, json: Json = False
 ) -> None:
-    """Show what is on the board's display."""
+    """Show what is on the board's display.
+
+    With --watch no other command can use the board's port until it ends.
+    """
     if watch and json:
         raise UsageError("--json gives one document, and --watch never ends: leave one of them out.")
     out = Out(json)

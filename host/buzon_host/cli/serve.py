@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..demo import sentences
+from ..errors import INTERRUPTED, BuzonError
 from .options import Json
 from .output import Out
 
@@ -58,6 +59,7 @@ def run(
                 "smtp": where.smtp,
                 "user": where.user,
                 "ca": where.ca_pem,
+                "sha256": where.sha256,
                 "maildir": where.maildir,
                 "messages": where.messages,
             }
@@ -67,6 +69,7 @@ def run(
         out.say(f"SMTP            {where.host}:{where.smtp}")
         out.say(f"User            {where.user}")
         out.say(f"CA certificate  {where.ca_pem}")
+        out.say(f"Certificate     SHA-256 {where.sha256}")
         out.say(f"Messages        {where.messages}")
         out.say("Ctrl-C stops it.")
 
@@ -84,4 +87,4 @@ def run(
             smtp_port=smtp,
         )
     if interrupted:
-        raise KeyboardInterrupt
+        raise BuzonError("Stopped.", INTERRUPTED)

@@ -69,7 +69,8 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         out.say()
         out.say(
             f"virtual     boots {virtual['boots']}, flash written {virtual['programs']} and erased "
-            f"{virtual['erases']} times, its Wi-Fi is {'on' if virtual['wifi'] else 'off'}",
+            f"{virtual['erases']} time{'' if virtual['erases'] == 1 else 's'}, "
+            f"its Wi-Fi is {'on' if virtual['wifi'] else 'off'}",
             indent=12,
         )
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..board.follow import follow
-from .options import Json, Port, connect
+from .options import Json, Port, connect, named_account
 from .output import Out
 
 Account = Annotated[str | None, typer.Option("--account", help="Only this account (its id on the board).")]
@@ -18,6 +18,8 @@ def run(port: Port = None, account: Account = None, wait: Wait = True, json: Jso
     """Collect mail now, and follow it until it is done."""
     out = Out(json)
     with connect(port, out) as client:
+        if account is not None:
+            named_account(client, account)
         if not wait:
             client.sync(account)
             out.document({"ok": True, "started": True})

@@ -8,11 +8,12 @@ import typer
 
 from .. import boards
 from ..demo import sentences
+from ..errors import INTERRUPTED, BuzonError
 from ..paths import cache
 from .options import Json
 from .output import Out
 
-Board = Annotated[str, typer.Option("--board", help="The board to be: a name, or a board.toml.")]
+Board = Annotated[str, typer.Option("--board", help="The board to imitate: a name, or a board.toml.")]
 Flash = Annotated[Path | None, typer.Option("--flash", help="The file that is its flash (made if missing).")]
 FlashSize = Annotated[int | None, typer.Option("--flash-size", min=65536, help="Bytes of a new flash file.")]
 Heap = Annotated[
@@ -25,14 +26,14 @@ Heap = Annotated[
     ),
 ]
 Link = Annotated[
-    Path | None, typer.Option("--link", help="Make this a link to its serial port, for a name that stays.")
+    Path | None, typer.Option("--link", help="Make this a link to its serial port, for a stable name.")
 ]
 Bare = Annotated[
     bool,
     typer.Option(
         "--bare",
-        help="MicroPython alone, as on a new board, for buzon install. A --flash that was made so is known by "
-        "itself.",
+        help="MicroPython alone, as on a new board, for buzon install. A flash file made this way is "
+        "recognized.",
     ),
 ]
 RealTime = Annotated[
@@ -108,6 +109,9 @@ def run(
                 name = f" --board {board}" if board != "virtual" else ""
                 out.say(f"The same board another time: buzon virtual{name}{again}")
             out.say("Ctrl-C stops it.")
-            while not (running.wait_exit(0.5) and cut_at is not None):
-                time.sleep(0.1)
+            try:
+                while not (running.wait_exit(0.5) and cut_at is not None):
+                    time.sleep(0.1)
+            except KeyboardInterrupt:
+                raise BuzonError("Stopped.", INTERRUPTED) from None
             out.say(f"The power was cut at flash operation {cut_at}.")

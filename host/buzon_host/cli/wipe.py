@@ -18,9 +18,9 @@ class What(StrEnum):
 
 
 _WHAT = {
-    What.mail: "All mail on the board is erased, and does not come again",
-    What.settings: "The settings and passwords on the board are erased",
-    What.all: "All mail, settings and passwords on the board are erased",
+    What.mail: "All mail on the board will be erased, and does not come again",
+    What.settings: "The settings and passwords on the board will be erased",
+    What.all: "All mail, settings and passwords on the board will be erased",
 }
 _DONE = {
     What.mail: "The mail is erased",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..board.find import Found, boards, only_named
+from ..board.find import boards, only_named
 from ..board.printable import escape
 from ..boards import CHIPS, Board, Serial
 from ..build.firmware import for_chip
@@ -66,11 +66,10 @@ def port_of(board: Board, port: str | None) -> str:
         raise NoBoard(
             "No board was found: plug it in with a USB cable that carries data, or name its port with --port."
         )
-    raise NoBoard(f"There are {len(likely)} boards: choose one with --port: {_choices(likely)}.")
-
-
-def _choices(found: list[Found]) -> str:
-    return ", ".join(f"{one.port} ({one.what})" for one in found)
+    raise NoBoard(
+        f"There are {len(likely)} boards: choose one with --port",
+        [f"{one.port} ({one.what})" for one in likely],
+    )
 
 
 def chip_at(board: Board | None, port: str, stay: bool) -> str:
@@ -200,12 +199,13 @@ def trouble(text: str, board: Board | None, port: str) -> BuzonError:
     if "Could not open" in last:
         if re.search(r"Permission denied|Errno 13", last):
             return NoBoard(
-                f"The port {port} may not be opened: add yourself to its group (Debian: 'sudo adduser $USER dialout', "
-                "then log in again)."
+                f"The port {port} may not be opened: add yourself to its group (Debian: 'sudo usermod -aG dialout "
+                "$USER', then log out and log in again)."
             )
         if re.search(r"busy|lock|Errno 11|Access is denied", last) and not re.search(r"Errno 2\b", last):
             return NoBoard(
-                f"The port {port} is in use: close the program that has it open (Thonny, a terminal)."
+                f"The port {port} is in use: close the program that has it open (another buzon, such as screen --watch "
+                "or log --follow; Thonny, a terminal)."
             )
         return NoBoard(f"There is no port {port}: plug the board in (buzon boards lists the ports).")
     if "Failed to connect" in last and "Wrong boot mode" in last:

@@ -215,7 +215,7 @@ class _Passwords:
     def reference(self, cell: str) -> str | None:
         kind, _, name = cell.partition(":")
         if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            self.why = "names a variable that the environment does not have"
+            self.why = "names an environment variable that is not set"
             return self._env.get(name) or None
         if kind == "keyring" and name:
             self.why = f'names a user that the keyring does not have (service "{secrets.KEYRING_SERVICE}")'

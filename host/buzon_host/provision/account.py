@@ -75,7 +75,7 @@ def _login(
     provider = found.provider
     if provider is None or reached.server.source not in ("table", "mx"):
         provider = discover.of_host(reached.server.host, table)
-    root, pinned = _trust(ask, reached, provider)
+    root, pinned = _trust(ask, reached, provider, known.pin)
     account, mailbox = _password(ask, options, known, reached.server, provider, root)
     return Login(account, provider, root, pinned, mailbox)
 
@@ -189,8 +189,14 @@ def _remember(known: remembered.Answers, server: Server) -> None:
     remembered.save(known)
 
 
-def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes, bool]:
-    """The CA for the server, and whether only the person vouches for it. Raises Back if nobody does."""
+def pin(host: str, der: bytes) -> str:
+    """What is remembered of a certificate that the person has vouched for."""
+    return f"{host} {certificates.fingerprint(der)}"
+
+
+def _trust(ask: Ask, reached: Reached, provider: Provider | None, known: str = "") -> tuple[bytes, bool]:
+    """The CA for the server, and whether only the person vouches for it; `known`: what `pin` said of the one that they
+    have vouched for before. Raises Back if nobody does."""
     server = reached.server
     name = f"{provider.name}: " if provider is not None else ""
     ask.say(
@@ -198,14 +204,18 @@ def _trust(ask: Ask, reached: Reached, provider: Provider | None) -> tuple[bytes
     )
     if reached.root is not None:
         return reached.root, False
-    ask.say(f"This may not be the real {server.host}: its certificate was not accepted ({reached.why}).")
     with ask.working() as progress:
         progress(f"Fetching the certificate of {server.host}")
         der = certificates.fetch_certificate(server.host, server.port, server.tls)
+    if pin(server.host, der) == known:
+        ask.say("Its certificate is the one that you have trusted before: the board will trust no other.")
+        return der, True
+    ask.say(f"This may not be the real {server.host}: its certificate was not accepted ({reached.why}).")
     for line in certificates.describe(der):
         ask.say(f"  {line}")
     ask.say(
-        "Say yes only if the server's owner gives you the same SHA-256. When it is renewed, run this again."
+        "Say yes only if the server's owner gives you the same SHA-256. "
+        "When the certificate is renewed, run this again."
     )
     if not ask.yes("Trust this certificate, and no other?", False):
         raise Back

@@ -18,7 +18,8 @@ _Text = Annotated[str, Field(max_length=253)]
 
 
 class Answers(BaseModel):
-    """Empty, 0 or None: not answered yet. `host` to `user`: the server of `email`; `server`: as typed."""
+    """Empty, 0 or None: not answered yet. `host` to `user`: the server of `email`; `server`: as typed. `pin`:
+    the host and the SHA-256 of the certificate that a person vouched for, once a board had it in force."""
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
@@ -30,6 +31,7 @@ class Answers(BaseModel):
     server: Annotated[str, Field(max_length=260)] = ""
     purpose: Purpose | None = None
     ssid: _Text = ""
+    pin: Annotated[str, Field(max_length=400)] = ""
 
     def forget_server(self) -> None:
         self.host, self.port, self.tls, self.user = "", 0, "implicit", ""

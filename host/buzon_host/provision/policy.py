@@ -8,8 +8,9 @@ from .draft import Draft
 from .purpose import Purpose, account_for
 
 _CHOICES = (
-    "1  Tell me: the board shows what comes from now on. Mail stays on the server; when the board is full, its "
-    "oldest mail makes room by itself.",
+    "1  Tell me: the board shows what comes from now on. Mail stays on the server; when the board is full, "
+    "the oldest mail on it is deleted to make room. Of messages above 64 KB it has only the headers until you ask for "
+    "the rest.",
     "2  Bring it to me: the board takes all mail, as POP3 was made for. Each message is deleted from the server once "
     "it is stored; when the board is full, it stops and says so.",
 )

@@ -26,7 +26,7 @@ _ACCOUNT: dict[Purpose, dict[str, Any]] = {
 _FULL: dict[Purpose, str] = {Purpose.tell: "evict", Purpose.bring: "stop"}
 
 SAID = {
-    Purpose.tell: "tell me: mail stays on the server, and old mail on the board makes room",
+    Purpose.tell: "tell me: mail stays on the server; when the board is full, its oldest mail is deleted to make room",
     Purpose.bring: "bring it to me: mail is deleted from the server once it is stored",
 }
 

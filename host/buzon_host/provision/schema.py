@@ -165,7 +165,7 @@ class Wifi(_Part):
     @model_validator(mode="after")
     def _wpa(self) -> "Wifi":
         if self.password is not None and 0 < len(self.password.get_secret_value().encode()) < 8:
-            raise ValueError("password|is too short: it has 8 to 63 characters (an open network: none)")
+            raise ValueError("password|is too short: it must have 8 to 63 characters (an open network: none)")
         return self
 
 
@@ -421,9 +421,25 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except tomllib.TOMLDecodeError as error:
         if line := names.unclosed(text, str(error)):
             raise UsageError(f"{path} cannot be used: line {line}: a quote is not closed.") from None
-        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+        raise UsageError(f"{path} is not valid TOML: {error}{_advice(text, str(error))}.") from None
     except RecursionError:
         raise UsageError(f"{path} is not valid TOML: it is nested too deeply.") from None
+
+
+def _advice(text: str, error: str) -> str:
+    """How the value would be written at which the parser fails with `error`, as the end of a sentence."""
+    found = re.search(r"\(at line (\d+), column (\d+)\)", error)
+    if found is None:
+        return ""
+    line, column = (int(number) - 1 for number in found.groups())
+    there = text.split("\n")[line : line + 1]
+    if there and there[0][column : column + 1] in _CURLY:
+        return ': text stands between straight quotes, as in "delete"'
+    if not error.startswith(("Invalid value", "Expected newline")):
+        return ""
+    if there and re.match(r"\s*keep\s*=", there[0]):
+        return ': keep is "delete", "forever" or a number of days'
+    return ": a value is text between straight quotes, a number, true or false"
 
 
 def where(path: Path, setting: str) -> str:
@@ -493,12 +509,12 @@ def to_cbor(settings: Settings) -> bytes:
     return cbor2.dumps(tree)
 
 
+_CURLY = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab", "\u00bb")
 _WORDS = {
     "missing": "is missing",
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "string_type": "must be text in quotes",
-    "list_type": "must be a list of tables, written with [[...]]",
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
@@ -510,6 +526,11 @@ def _problem(error: Any) -> tuple[str, str]:
     loc = tuple(error["loc"])
     context = error.get("ctx", {})
     path = _path(loc)
+    if kind == "list_type":
+        table = ".".join(part for part in loc if isinstance(part, str))
+        return path, f"must be a list of tables: write [[{table}]], with two brackets"
+    if kind == "extra_forbidden" and "filter" in loc[:-1] and loc[-1] in Account.model_fields:
+        return path, "is no setting of a filter: an account's own settings come before its filters"
     if kind == "extra_forbidden":
         return path, f"is not a known setting{_guess(loc)}"
     if kind == "value_error":

@@ -198,7 +198,7 @@ def question(account: Account, messages: int, size: int, room: int | None) -> st
     fits = f"; this board has room for {human(room)}" if room is not None else ""
     return (
         f"{account.user} on {account.host}: {count}, {human(size)}{fits}. "
-        f"The board deletes each message from the server {_when(account)}. Is that right?"
+        f"The board deletes each message from the server {_when(account)}. Do you agree?"
     )
 
 

@@ -69,16 +69,38 @@ def password(draft: Draft) -> bool:
         stored = None
         if draft.secure and not typed:
             ask.say("This network wants a password.")
-            continue
+        elif _taken(draft, typed):
+            return asked
+        elif not asked:
+            ask.say("That was the password from the environment or the keyring.")
+
+
+def again(draft: Draft) -> bool:
+    """Asks for the password of the same network once more, after the network refused it. False if the person wants
+    another network: Enter alone, or back. The next question is not one that shows what is typed until then."""
+    if draft.secure is False:
+        return False
+    draft.ask.say("Type it again; Enter alone leads to the networks.")
+    while True:
         try:
-            secret = schema.parse_secret(schema.Wifi, typed, "wifi.password")
-        except schema.SettingsError as error:
-            ask.say(str(error))
-            if not asked:
-                ask.say("That was the password from the environment or the keyring.")
-            continue
-        draft.wifi = schema.Wifi.model_validate({"ssid": ssid, "password": secret})
-        return asked
+            typed = draft.ask.secret(f'Password of the Wi-Fi "{draft.ssid}"')
+        except Back:
+            return False
+        if not typed:
+            return False
+        if _taken(draft, typed):
+            return True
+
+
+def _taken(draft: Draft, typed: str) -> bool:
+    """Whether it can be a password, which is then in `draft.wifi`; else it is said why not."""
+    try:
+        secret = schema.parse_secret(schema.Wifi, typed, "wifi.password")
+    except schema.SettingsError as error:
+        draft.ask.say(str(error))
+        return False
+    draft.wifi = schema.Wifi.model_validate({"ssid": draft.ssid, "password": secret})
+    return True
 
 
 def _scan(client: Client) -> list[tuple[str, int, bool]] | None:

@@ -18,7 +18,7 @@ from ..errors import BoardRefused, BuzonError
 from . import answers as remembered
 from . import discover, policy, schema, steps, wifi, words, zones
 from .account import login as find_login
-from .account import use
+from .account import pin, use
 from .ask import BACK, Ask, Options, in_turn
 from .draft import Draft
 from .purpose import SAID, Purpose, storage_for
@@ -60,6 +60,9 @@ def run(client: Client, ask: Ask, options: Options) -> Outcome:
     talk = _Talk(Draft(client, ask, options, known, steps.room(client)), before)
     in_turn(_QUESTIONS, talk)
     login = talk.draft.login
+    if login.pinned:
+        known.pin = pin(login.account.host, login.root)
+        remembered.save(known)
     return Outcome(
         talk.result,
         talk.tree,
@@ -144,7 +147,15 @@ def _summary(talk: _Talk) -> bool:
     ask.say(f"Mail     {account.user} from {account.host}:{account.effective_port}")
     ask.say(f"Server   {'the pinned certificate, and no other' if login.pinned else 'verified, with its CA'}")
     ask.say(f"Purpose  {SAID[draft.purpose]}")
-    ask.say("Begins   " + ("with what comes from now on" if account.start == "now" else "with what is there"))
+    if account.max_bytes:
+        ask.say(
+            f"Size     of messages above {account.max_bytes // 1024} KB only the headers, until you ask for the rest: "
+            "buzon mail fetch"
+        )
+    ask.say(
+        "Starts   "
+        + ("with what comes from now on" if account.start == "now" else "with the mail already there")
+    )
     locked = draft.wifi.password is not None and draft.wifi.password.get_secret_value()
     ask.say(f"Wi-Fi    {draft.wifi.ssid}{'' if locked else ' (no password)'}")
     ask.say(f"Clock    {zones.said(talk.tree.time.zone)}")
@@ -174,7 +185,8 @@ def _provision(talk: _Talk) -> bool:
             if error.code in words.WIFI:
                 ask.say(said)
                 draft.stored = False  # a password that was wrong is not used again
-                in_turn((wifi.network, wifi.password), draft)
+                if error.code != words.WIFI_PASSWORD or not wifi.again(draft):
+                    in_turn((wifi.network, wifi.password), draft)
             elif error.code in _SOON and again < _AGAIN:
                 ask.say(said)
                 again += 1
@@ -239,7 +251,7 @@ def _first(client: Client, ask: Ask, tree: schema.Settings) -> list[AccountStatu
         ask.say(f"The board has {steps.counted(stored)}.")
     else:
         ask.say("There is nothing to collect yet: send yourself a message, and the board will show it.")
-    ask.say(f"It looks every {_often(account.poll_s)}.")
+    ask.say(f"It checks every {_often(account.poll_s)}.")
     return found
 
 

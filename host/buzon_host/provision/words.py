@@ -9,8 +9,10 @@ from collections.abc import Callable
 from ..errors import BoardRefused, ServerRefused
 
 LOGIN = (501, 502)  # the codes of the firmware's error tree: refused; the password is wrong
-WIFI = (200, 201, 202)
+WIFI_PASSWORD = 201
+WIFI = (200, WIFI_PASSWORD, 202)
 SOON = (203, 204, 205, 206, 221, 503, 504, 505)  # may be gone at the next try
+_SILENT = (205, 206)  # it stopped answering, it closed the connection
 _CERTIFICATE = (208, 209, 210, 211, 212, 217, 218, 219, 220, 222)
 
 _SERVER = {
@@ -66,6 +68,8 @@ _IN_FILE = {
     "run buzon provision with an intermediate CA.": _INSTEAD[220],
     "run buzon provision with a proper CA.": _INSTEAD[222],
     "check user and password.": "check {user}, and the password.",
+    "the board will try again.": "try again in a few minutes.",
+    "the board will wait.": "wait a few minutes, and try again.",
     "run buzon provision with the right one, or an app password.": "correct {password}, or use an app password.",
 }
 
@@ -78,12 +82,15 @@ def of_test(error: BoardRefused) -> str:
     return f"{text.removesuffix(' (AUTH)')}: {_INSTEAD[error.code]}"
 
 
-def of_check(error: ServerRefused, named: Callable[[str], str]) -> str:
+def of_check(error: ServerRefused, named: Callable[[str], str], tls: str = "implicit") -> str:
     """A sentence about an account of a settings file that this PC tests. `named`: what a setting of it is called, with
-    the file that it is in."""
+    the file that it is in; `tls`: what the account has."""
     text, _, advice = str(error).rpartition(": ")
     if advice not in _IN_FILE:
         return str(error)
+    if tls == "none" and error.code in _SILENT:
+        # A server that speaks TLS from the start waits for the other side, or closes.
+        return f"{text}: check {named('tls')} and the port, or try again in a few minutes."
     settings = {name: named(name) for name in ("host", "user", "password")}
     return (
         f"{text.replace(' on this board', '').removesuffix(' (AUTH)')}: {_IN_FILE[advice].format(**settings)}"

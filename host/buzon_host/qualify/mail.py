@@ -171,7 +171,7 @@ def resets(stand: Stand) -> Iterator[Check]:
         name=name,
         result="ok" if middle else "warn",
         figure=middle,
-        unit="resets",
+        unit="reset" if middle == 1 else "resets",
         text=f"Of {number}; {len(sent)} messages, each collected exactly once.",
     )
 

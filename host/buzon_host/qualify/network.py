@@ -44,7 +44,7 @@ def wifi(stand: Stand) -> Iterator[Check]:
         took = time.monotonic() - begin
         follow(stand.app(), ACCOUNT)
         status = stand.app().status()
-        text = f"The board's whole test of new settings; the signal has {status.wifi.rssi} dBm."
+        text = f"The board's whole test of new settings; the signal is {status.wifi.rssi} dBm."
         yield at_most("Wi-Fi", took, "s", None, text)
         yield found("first message", collected(stand, server, Counter(sent)), "Collected exactly once.")
         if any(network.get("password") for network in stand.wifi):

@@ -27,6 +27,7 @@ Part = Callable[[Stand], Iterator[Check]]
 
 _ID = "import machine\nfrom binascii import hexlify\nprint(str(hexlify(machine.unique_id()), 'ascii'))"
 _WIFI_VIRTUAL = ("Buzon-Demo", "correct horse")
+_BOARD = "the board"  # beside the names of the groups
 _SOMEWHERE = "192.0.2.1"  # RFC 5737: for documentation; no packet is sent there
 
 
@@ -110,7 +111,8 @@ def _checks(
     def group(name: str, part: Part, *needs: str) -> None:
         missing = next((need for need in needs if need in gone), None)
         if missing is not None:
-            add(skipped(name, f"Not done, as this failed: {missing}."))
+            why = "the board went away" if missing == _BOARD else f'the check "{missing}" failed'
+            add(skipped(name, f"Not done, because {why}."))
             gone.add(name)
             return
         stand.say(name)
@@ -121,7 +123,7 @@ def _checks(
             gone.add(name)
             add(end.check)
         except NoBoard as error:
-            gone.update((name, "the board"))
+            gone.update((name, _BOARD))
             add(failed(name, str(error)))
         except BuzonError as error:
             gone.add(name)
@@ -150,7 +152,7 @@ def _checks(
         ("resets", mail.resets),
         ("polls", mail.polls),
     ):
-        group(name, part, "Wi-Fi", "the board")
+        group(name, part, "Wi-Fi", _BOARD)
 
 
 def _put_back(stand: Stand, saved: backup.Backup) -> None:
@@ -162,7 +164,7 @@ def _put_back(stand: Stand, saved: backup.Backup) -> None:
     except BaseException as error:
         why = _sentence(error) if isinstance(error, BuzonError) else "It was interrupted."
         raise BuzonError(
-            f"What was on the board is not all back yet ({why}) It is in {saved.path}: run buzon qualify --restore."
+            f"Not everything is back on the board yet ({why}) It is in {saved.path}: run buzon qualify --restore."
         ) from None
 
 

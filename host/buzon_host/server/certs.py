@@ -6,6 +6,7 @@ The computer's own list of CAs is never touched.
 # mypy: allow-untyped-calls
 
 import datetime
+import hashlib
 import os
 import ssl
 from pathlib import Path
@@ -40,6 +41,12 @@ def server_ca(folder: Path, kind: Certificate = "good") -> trustme.CA:
     pem.write_bytes(text)
     (folder / "ca.der").write_bytes(ssl.PEM_cert_to_DER_cert(text.decode("ascii")))
     return ca
+
+
+def sha256(leaf: trustme.LeafCert) -> str:
+    """The SHA-256 of a server's own certificate: `AB:CD:...`."""
+    der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode("ascii"))
+    return hashlib.sha256(der).digest().hex(":").upper()
 
 
 def _key_type(kind: Certificate) -> trustme.KeyType:

@@ -66,7 +66,7 @@ def messages_in(folder: Path) -> list[Path]:
         raise NoMailError(f"{where} cannot be read ({error.strerror}): check its permissions.") from None
     if not found:
         raise NoMailError(
-            f"There is no mail in {folder}: put messages there, one a file, each with its header fields."
+            f"There is no mail in {folder}: put messages there, one per file, each with its header fields."
         )
     return found
 

@@ -31,7 +31,8 @@ from .pop3 import Pop3Factory
 
 @dataclass(frozen=True)
 class Ready:
-    """Where a running server is. A port that was not wanted is None; the paths are absolute."""
+    """Where a running server is. A port that was not wanted is None; the paths are absolute. `sha256`: of its
+    certificate, as people compare it."""
 
     host: str
     pop3: int | None
@@ -42,6 +43,7 @@ class Ready:
     ca_der: str
     maildir: str
     messages: int
+    sha256: str
 
 
 def serve_forever(
@@ -112,7 +114,14 @@ def serve_forever(
             _listen_smtp(loop, box, address, smtp_port, leaf, smtp_max_bytes),
         )
         ready = Ready(
-            host, *ports, user, str(folder / "ca.pem"), str(folder / "ca.der"), str(box.path), box.count()
+            host,
+            *ports,
+            user,
+            str(folder / "ca.pem"),
+            str(folder / "ca.der"),
+            str(box.path),
+            box.count(),
+            certs.sha256(leaf),
         )
         return _run(lambda: on_ready(ready), until_stdin_closes)
     finally:
