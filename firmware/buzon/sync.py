@@ -76,7 +76,7 @@ class Session:
     listed when a session ended early after deleting; `hollow`: after that, as many were listed again;
     `spent`: the beginnings of the keys of what it deleted; `deleted`: see `policy.unlisted`; `expire`: the
     server deletes at QUIT what was retrieved; `few`: how many messages a session may work on, after
-    cuts (-1: after one).
+    cuts (-1: after one); `tops`: how many sessions in a row were cut off while messages were compared by TOP.
     After (or during) `run`: `listed` (messages on the server; -1: not known), `todo` and `fetched` (messages
     to fetch and fetched), `deleted`, `ended` (by QUIT's +OK), `held` (True: something waits for
     `delete_confirmed`), `more` (True: another session should follow at once), `error` (the first MailError

@@ -153,8 +153,10 @@ class Server:
                     continue
                 content = mail.content()
                 if verb == b"TOP":
-                    lines = content[mail.head[0] :].splitlines(keepends=True)
-                    content = content[: mail.head[0]] + b"".join(lines[: int(words[2])])
+                    lines = content[mail.head[0] :].split(b"\r\n")[:-1]  # a lone CR ends no line
+                    content = content[: mail.head[0]] + b"".join(
+                        line + b"\r\n" for line in lines[: int(words[2])]
+                    )
                 say(b"+OK\r\n" + (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n")
                 if verb == b"RETR":
                     session.retrieved.append(mail)

@@ -13,7 +13,7 @@ from buzon.store.leave import leave
 from buzon.store.quota import Quota
 from buzon.store.spool import key_of
 from room import Flash
-from test_sync_model import ADVICE, Board, Cut, Drop, bodies, numbered, stored
+from test_sync_model import ADVICE, Board, Cut, Drop, bodies, cut_quit, numbered, stored
 from test_sync_policies import DAY, START, aged, agree, big, mixed, parts, work
 
 
@@ -473,6 +473,34 @@ def test_a_connection_that_ends_after_some_commands_is_used_for_less_at_a_time()
                 break
         assert drop.mail == []
         board.check(texts)
+
+
+class Endless(Drop):
+    """Its replies to TOP have no end."""
+
+    def command(self, line):
+        super().command(line)
+        if line[:3] == b"TOP":
+            self.out = self.out[:-3]
+            self.no_end = (0,)
+
+
+def test_comparing_by_top_without_an_end_does_not_keep_the_mail_away():
+    """Each session ended there, for ever."""
+    texts = [b"Subject: %d\r\nMessage-ID: <%d@x>\r\n\r\n" % (i, i) + b"x\r\n" * 20 for i in range(9)]
+    drop = Endless(numbered(texts))
+    board = Board()
+    cut_quit(board, drop)
+    assert drop.mail
+    drop.mail = [(i + 1, m[1], m[2]) for i, m in enumerate(drop.mail)]
+    for _ in range(8):
+        drop.no_end = ()
+        try:
+            board.session(drop)
+        except (Cut, errors.MailError):
+            board.last.cut_off()
+    assert drop.mail == []
+    board.check(texts)
 
 
 def test_one_refused_dele_says_nothing_of_the_others():

@@ -77,8 +77,13 @@ class Compare:
         """Send TOP with a few lines for all that are UNSURE, pipelined if the server can take it."""
         session = self._session
         window = self._window
-        if session.memory.get("top") == "no":
+        memory = session.memory
+        # A reply without an end would end each session here: after two, RETR tells.
+        cuts = memory.get("tops", 0)
+        if memory.get("top") == "no" or cuts > 1:
+            memory["tops"] = 0
             return
+        memory["tops"] = cuts + 1
         queue: "List[int]" = []
         at = 0
         while True:
@@ -90,6 +95,7 @@ class Compare:
                     queue.append(at)
                 at += 1
             if not queue:
+                memory["tops"] = 0
                 return
             i = queue.pop(0)
             try:
