@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 def tell(app: "Any", account: "Account", news: "List[bytes]") -> None:
-    """`news`: the messages' keys. A notifier that fails does not stop the others, nor a message that cannot be read.
+    """`news`: the messages' keys in the order of fetching; it is used up. A notifier that fails does not stop the others, nor a message that cannot be read.
 
     Call it after the session: TLS and the header parser do not fit the heap of a small board together.
     """
     envelope = Envelope()
     new = sum(account.journal.new for account in app.accounts)
+    if account.settings.get("order") == "newest":  # the last alert stays on the display
+        news.reverse()
     for key in news:
         try:
             mail = envelope.read(account.spool, account.journal.name(account.spool, key))

@@ -87,7 +87,8 @@ REMEDIES = {
     508: 'Set `auth = "auto"` and use TLS. A provider that accepts OAuth alone needs `oauth`, a token.',
     520: "Its TOP does not work, and it deletes what was retrieved: fetching only the headers would lose the rest.",
     521: "It may be a mailbox that others may only read. Mail that is here is not fetched again.",
-    600: "`buzon mail pull --move` moves the mail to the PC and frees the board, `buzon wipe --what mail` erases it; "
+    600: "`buzon mail pull --move --maildir Mail` moves the mail to the PC and frees the board, "
+    "`buzon wipe --what mail` erases it; "
     "neither is fetched again. `storage.full` sets what happens when the board is full. If you have set "
     "`storage.quota_bytes`, that limit may be what is full.",
     601: "If it comes back, the flash is worn or the file system damaged: pull the mail, then run `buzon wipe --what "

@@ -38,6 +38,7 @@ def test_what_was_there_before_the_board_came_is_left_alone(boot: Any, serve: An
     rig.power_cycle()
     account = rig.sync()
     assert (account.error, account.stored) == (None, 5)
+    rig.shows("+4", "Message", "4")  # the newest, though it was fetched first
     assert mail_on(rig.board.flash_file) == new
     assert on_server(server) == old
     assert [item.subject for item in rig.client.list_all(ACCOUNT)]  # they are listed

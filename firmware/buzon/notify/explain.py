@@ -64,7 +64,7 @@ TEXT = """
 508 No login method: check the settings
 520 No headers alone: use fetch = full
 521 Not deleted there: delete it yourself
-600 Board full: delete mail on it
+600 Board full: move mail to a PC
 601 Flash error: restart the board
 602 Message not here
 603 Path not allowed

@@ -2,7 +2,7 @@
 first; `{}` takes the detail."""
 
 TEXT = """
-600 The board has no more room ({}): move its mail with buzon mail pull --move; nothing is lost.
+600 The board has no more room ({}): move its mail with buzon mail pull --move --maildir Mail; nothing is lost.
 601 The flash failed ({}): restart the board.
 602 There is no message {} on this board.
 603 Files may not be written to {}.

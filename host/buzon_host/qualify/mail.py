@@ -111,7 +111,10 @@ def many(stand: Stand) -> Iterator[Check]:
         while left:
             part = left[: _fitting(left, stand.app().status().flash[0])]
             if len(part) < min(_FEWEST, len(left)):
-                yield failed(name, "The board has too little room: move mail away (buzon mail pull --move).")
+                yield failed(
+                    name,
+                    "The board has too little room: move mail away (buzon mail pull --move --maildir Mail).",
+                )
                 return
             del left[: len(part)]
             rounds += 1
