@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def tell(app: "Any", account: "Account", news: "List[bytes]") -> None:
-    """`news`: the messages' keys in the order of fetching; it is used up. A notifier that fails does not stop the others, nor a message that cannot be read.
+    """`news`: the messages' keys in the order of fetching; it is used up. A notifier that fails does not stop the
+    others, nor a message that cannot be read.
 
     Call it after the session: TLS and the header parser do not fit the heap of a small board together.
     """
