@@ -733,7 +733,7 @@ def test_repl_leads_to_the_prompt_and_ctrl_d_back(boot, serve) -> None:
 
 def test_ctrl_c_leads_to_the_prompt_at_any_moment_of_a_sync(boot, serve) -> None:
     server = serve(samples=False)
-    sent = [message(number, size) for number, size in enumerate((300, 150_000, 600, 100_000, 2000))]
+    sent = [message(number, size) for number, size in enumerate((300, 400_000, 600, 400_000, 2000))]
     for each in sent:
         server.deliver(each)
     rig = boot(timing=Timing(program_us=300), real_time=True)
