@@ -75,6 +75,7 @@ def test_a_new_board_gets_it_all_and_keeps_what_it_had(
     write(flash, THEIRS)
     with bare(flash, wifi=[WIFI], heap_kib=HEAP_KIB) as board:
         monkeypatch.setenv("BUZON_WIFI_PASSWORD", WIFI[1])
+        monkeypatch.setenv("BUZON_DEBUG", "1")  # says where, if something unexpected happens
         line = command(board.port, str(report), "--yes", "--quick", "--json")
         run = subprocess.run(
             [*line, "--board", "virtual", "--wifi", WIFI[0]], capture_output=True, text=True, check=False
