@@ -4,6 +4,7 @@ One thread serves everything; the public methods may be called from any other th
 """
 
 import os
+import random
 import selectors
 import shutil
 import signal
@@ -414,7 +415,8 @@ class VirtualBoard:
                     process.type(b"\x01")
                 self._ready.set()
             elif event is Event.INTERRUPT:
-                self._pending_interrupt = time.monotonic() + 0.002
+                # Never in step with a program that does nothing but write: that would be hit in the driver for ever.
+                self._pending_interrupt = time.monotonic() + random.uniform(0.0005, 0.005)
             elif event is not Event.NONE:
                 self._from_board()
                 if event is Event.RESET:
