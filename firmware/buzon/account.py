@@ -22,7 +22,7 @@ from .errors import (
     ServerError,
 )
 from .net import clock
-from .plugins import SESSION, hold, unload
+from .plugins import INDEX, SESSION, hold, unload
 from .store.journal import Journal
 from .store.spool import Spool
 
@@ -107,7 +107,7 @@ class Account:
         self, link: "Link", arrived: "Callable[[bytes], object]", hurry: "Callable[[], bool] | None" = None
     ) -> "Session":
         """A session for `link`, not yet begun. Its modules stay in memory until `rest` is called."""
-        hold(SESSION)
+        hold(SESSION + INDEX)
         from .store.incoming import Buffers, Incoming
 
         was = self.spool

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .net.link import Link
 
 _KEPT = "buzon.core.dots buzon.core.pop3 buzon.store.incoming "  # loaded with this module: they never go
-_SYNC = "buzon.sync "  # needed only after the login
+_SYNC = "buzon.store.index buzon.store.window buzon.sync "  # needed only after the login
 
 
 def _ignore(key: bytes) -> None:

@@ -21,6 +21,8 @@ ANSWERS = (
 # What a session needs from its first reply to its last. It is loaded when the connection is open, and on an ESP32 a TLS
 # handshake has its memory before. The build makes one module of these too.
 SESSION = "buzon.core.dots buzon.core.pop3 buzon.store.incoming buzon.sync "
+# How the journal is read: in a session too, and for a page or a request.
+INDEX = "buzon.store.index buzon.store.window "
 
 _held = ""
 

@@ -26,7 +26,8 @@ from .errors import (
 )
 from .plugins import unload
 from .store.journal import AGREED, ARRIVED, DELETED, DOUBT, LEFT, MISSES, PART, SEEN, STATE, UNNAMED, here
-from .store.spool import AGAIN, BY_CONTENT, CHECK, GOING, NEW, STORED, TOP, UNSURE, WHOLE, Window, key_of
+from .store.spool import key_of
+from .store.window import AGAIN, BY_CONTENT, CHECK, GOING, NEW, STORED, TOP, UNSURE, WHOLE, Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

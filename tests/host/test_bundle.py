@@ -230,7 +230,7 @@ def test_a_table_that_the_build_cannot_change_is_refused(stays: str, good: bool)
         Path("buzon/log.py"): "say = 1\n",
         Path(
             "buzon/plugins.py"
-        ): f"STAYS = '{stays}'\nSESSION = 'buzon.sync '\nDRAWS = 'buzon.ui '\nANSWERS = 'buzon.x '\n",
+        ): f"STAYS = '{stays}'\nSESSION = 'buzon.sync '\nINDEX = 'buzon.i '\nDRAWS = 'buzon.ui '\nANSWERS = 'buzon.x '\n",
     }
     if good:
         assert f"'{parts.BASE} '" in "".join(parts.assembled(program).values())

@@ -8,7 +8,8 @@ from buzon.store import fs, journal, mend
 from buzon.store.incoming import Incoming
 from buzon.store.journal import AGED, ARRIVED, DELETED, RECORD, SEEN, Journal
 from buzon.store.merged import look
-from buzon.store.spool import Window, key_of, size_of
+from buzon.store.spool import key_of, size_of
+from buzon.store.window import Window
 
 
 def fresh():

@@ -13,7 +13,8 @@ from ..errors import E_PARAMS, ConsoleError
 from ..plugins import unload
 from ..store import fs
 from ..store.journal import PART, SEEN, STATE
-from ..store.spool import Window, name_of
+from ..store.spool import name_of
+from ..store.window import Window
 from .params import account_in, field, key_in
 
 TYPE_CHECKING = const(False)

@@ -3,7 +3,7 @@
 from micropython import const
 
 from ..store.journal import SEEN, STATE
-from ..store.spool import Window
+from ..store.window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

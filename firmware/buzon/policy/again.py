@@ -11,7 +11,8 @@ from ..errors import StoreError
 from ..store.alike import alike
 from ..store.journal import ABSENT
 from ..store.rekey import NOBODY, rekey
-from ..store.spool import AGAIN, GOING, KEY
+from ..store.spool import KEY
+from ..store.window import AGAIN, GOING
 from .moved import begin, claim
 from .prove import keep, proved
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..core.pop3 import Dialogue
-    from ..store.spool import Window
+    from ..store.window import Window
 
 
 def run(session: "Any", window: "Window") -> "Dialogue[None]":

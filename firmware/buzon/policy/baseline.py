@@ -11,8 +11,10 @@ from micropython import const
 
 from ..errors import E_NO_UIDL, E_REFUSED, ServerError
 from ..store import fs
-from ..store.journal import LEFT, RECORD, STATE, pack, unpack
-from ..store.spool import Window, key_of
+from ..store.index import unpack
+from ..store.journal import LEFT, RECORD, STATE, pack
+from ..store.spool import key_of
+from ..store.window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from ..store.journal import (
     WANTED,
     here,
 )
-from ..store.spool import BY_CONTENT, KEY, NEW, NOTHING, STORED, WHOLE, Window, key_of
+from ..store.spool import KEY, key_of
+from ..store.window import BY_CONTENT, NEW, NOTHING, STORED, WHOLE, Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from micropython import const
 
 from ..errors import E_DOUBT, E_EMPTY, ServerError
 from ..store import fs
-from ..store.spool import AGAIN, UNSURE, crc_of, is_whole, name_of, size_of
+from ..store.spool import crc_of, is_whole, name_of, size_of
+from ..store.window import AGAIN, UNSURE
 from ..store.witness import BEGINS, SAME, Witness, named
 from .prove import keep, proved
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from ..core.pop3 import Dialogue
-    from ..store.spool import Window
+    from ..store.window import Window
 
 _LINES = const(10)  # of a body, by TOP: enough, along with a header that no other message has
 _BLOCK = const(512)

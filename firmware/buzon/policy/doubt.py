@@ -8,7 +8,8 @@ from micropython import const
 
 from ..errors import RemoteProtocolError
 from ..store.journal import AGED, AGREED, DELETED, DOUBT, STAYS
-from ..store.spool import CHECK, GOING, KEY, NOTHING
+from ..store.spool import KEY
+from ..store.window import CHECK, GOING, NOTHING
 from .compare import Compare
 from .prove import keep, note, said_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..core.pop3 import Dialogue
-    from ..store.spool import Window
+    from ..store.window import Window
 
 _SAME = const(1)  # `store.witness.SAME`
 

@@ -8,7 +8,8 @@ from micropython import const
 
 from ..store.journal import ABSENT, LEFT, PART, SEEN_ONLY, WANTED, here
 from ..store.leave import leave
-from ..store.spool import NEW, NOTHING, TOP, Window, key_of, size_of
+from ..store.spool import key_of, size_of
+from ..store.window import NEW, NOTHING, TOP, Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -5,18 +5,8 @@ message numbers. One that is here byte for byte must not be stored twice. Import
 from micropython import const
 
 from ..store.journal import ABSENT, CLOSED, UNNAMED, here
-from ..store.spool import (
-    AGAIN,
-    BY_CONTENT,
-    CHECK,
-    NEW,
-    NOTHING,
-    UNSURE,
-    WHOLE,
-    Window,
-    key_of,
-    octets_of,
-)
+from ..store.spool import key_of, octets_of
+from ..store.window import AGAIN, BY_CONTENT, CHECK, NEW, NOTHING, UNSURE, WHOLE, Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

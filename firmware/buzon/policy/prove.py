@@ -12,13 +12,14 @@ from micropython import const
 
 from ..errors import E_DOUBT, E_STAYS, RemoteProtocolError, ServerError
 from ..store.journal import ABSENT, AGED, AGREED, DELETED, DOUBT, LEFT, PART, STATE, STAYS, WANTED, here
-from ..store.spool import AGAIN, BY_CONTENT, CHECK, GOING, KEY, NEW, NOTHING, STORED, UNSURE, WHOLE
+from ..store.spool import KEY
+from ..store.window import AGAIN, BY_CONTENT, CHECK, GOING, NEW, NOTHING, STORED, UNSURE, WHOLE
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Dict
 
-    from ..store.spool import Window
+    from ..store.window import Window
 
 _PERSON = STATE | WANTED
 _NOBODY = bytes(KEY)  # `store.rekey.NOBODY`

@@ -9,7 +9,8 @@ from micropython import const
 from ..store.journal import MISSED, MISSES, SEEN, STATE, pack
 from ..store.mend import compact
 from ..store.rewrite import rewrite
-from ..store.spool import Window, key_of
+from ..store.spool import key_of
+from ..store.window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from ..errors import E_FLASH_FULL, E_TOO_LARGE, MailError, StoreError
 from ..store.journal import ABSENT, LEFT, WANTED, here
 from ..store.leave import leave
 from ..store.quota import taken
-from ..store.spool import Window, size_of
+from ..store.spool import size_of
+from ..store.window import Window
 from .evict import OVER, longest, units
 
 TYPE_CHECKING = const(False)

@@ -10,7 +10,8 @@ from micropython import const
 from ..store import fs
 from ..store.head import pour
 from ..store.journal import ARRIVED, LEFT, PART, WANTED
-from ..store.spool import Window, octets_of
+from ..store.spool import octets_of
+from ..store.window import Window
 from ..text.fold import fold
 from ..text.headers import HeaderScan
 from ..text.words import decode

@@ -8,14 +8,14 @@ the person is told. `session` is a `sync.Session`.
 from micropython import const
 
 from ..errors import E_NO_UIDL, E_NOT_CONFIRMED, E_REFUSED, E_STAYS, ConfigError, ServerError
-from ..store.spool import BY_CONTENT
+from ..store.window import BY_CONTENT
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ..core.pop3 import Dialogue, Pop3
-    from ..store.spool import Window
+    from ..store.window import Window
 
 _RANGE = const(2048)  # message numbers covered by each pair of listings
 _RANGES = const(16)

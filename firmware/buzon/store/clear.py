@@ -5,7 +5,7 @@ from micropython import const
 
 from .journal import ABSENT, LEFT
 from .leave import mark
-from .spool import Window
+from .window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

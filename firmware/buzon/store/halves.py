@@ -8,7 +8,8 @@ from .spool import is_whole
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from .journal import Journal
-    from .spool import Spool, Window
+    from .spool import Spool
+    from .window import Window
 
 
 def halves(journal: "Journal", spool: "Spool", window: "Window") -> None:

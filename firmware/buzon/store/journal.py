@@ -6,19 +6,18 @@ there are many changes in it. Memory: one block of records, and one Window.
 """
 
 import struct
-from binascii import hexlify
 
 from micropython import const
 
-from ..errors import E_FLASH_FULL, E_NO_MESSAGE, StoreError
+from ..errors import E_FLASH_FULL, StoreError
 from . import fs
-from .spool import Window, name_of
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Iterator
 
     from .spool import Spool
+    from .window import Window
 
     Record = tuple[int, int, int, int, int, int, bytes]
 
@@ -184,6 +183,8 @@ class Journal:
             if err.code != E_FLASH_FULL:
                 raise
 
+    # How it is read is in `index`, which is loaded for it.
+
     def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
         """(key, time, seen) of every message on the board, latest first. As `list`."""
         for kind, _, time, _, _, _, key in self.list(after):
@@ -195,126 +196,46 @@ class Journal:
         `after`: only those that arrived before this one, which may have been deleted by now. Raises
         StoreError(E_NO_MESSAGE) if there is no record of it.
         """
-        self.settle()
-        changed = self.changed(SEEN_ONLY)
-        for kind, change, time, octets, crc, size, key in self.backwards():
-            if change:
-                continue
-            if after:
-                if key == after:
-                    after = None
-                continue
-            i = changed.find(key)
-            if i >= 0:
-                kind = changed.kind[i]
-            if here(kind):
-                yield kind, 0, time, octets, crc, size, key
-        if after:
-            raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
+        from .index import listed
+
+        return listed(self, after)
 
     def state(self, key: bytes) -> int:
         """The kind in a message's last record; 0: there is none."""
-        self.settle()
-        last = 0
-        for kind, _, _, _, _, _, each in self.records():
-            if each == key:
-                last = kind
-        return last
+        from .index import state
 
-    def mark(self, window: Window, before: int = 0) -> None:
+        return state(self, key)
+
+    def mark(self, window: "Window", before: int = 0) -> None:
         """Set `kind` of the window's messages from their last records, and `said` to the size that the server
         told, in one pass. `before`: messages that came before that time are AGED."""
-        self.flush()
-        for kind, change, time, octets, _, _, key in self.records():
-            i = window.find(key)
-            if i >= 0:
-                if change:
-                    kind |= window.kind[i] & AGED
-                elif 0 < time < before:
-                    kind |= AGED
-                window.kind[i] = kind
-                if octets or not change:
-                    window.said[i] = octets
+        from .index import mark
+
+        mark(self, window, before)
 
     def known(self, key: bytes) -> "tuple[int, int]":
         """(size that the server told, crc of a message's beginning if it is no longer here); 0: not known."""
-        size = mark = 0
-        self.flush()
-        for _, change, _, octets, crc, n, each in self.records():
-            if each == key:
-                if octets or not change:
-                    size = octets
-                if crc or not change:
-                    mark = 0 if n else crc
-        return size, mark
+        from .index import known
+
+        return known(self, key)
 
     def name(self, spool: "Spool", key: bytes) -> str:
         """The file name of a stored message, or of its headers. Raises StoreError(E_NO_MESSAGE)."""
-        part = said = crc = size = 0
-        self.settle()
-        for kind, change, _, octets, mark, n, each in self.records():
-            if each == key:
-                part = kind & PART
-                if octets or not change:
-                    said = octets
-                if mark or not change:
-                    crc = mark
-                    size = n
-        name = name_of(key, part, said, crc, size)
-        return name if size and fs.exists(spool.folder + "/" + name) else spool.name(key)
+        from .index import name
 
-    def changed(self, least: int) -> Window:
+        return name(self, spool, key)
+
+    def changed(self, least: int) -> "Window":
         """Every message with a `change` of `least` or more; its last changes give `kind` and `said`."""
-        changed = Window(self.changes if least == SEEN_ONLY else self.turns)
-        if changed.size:
-            for kind, change, _, octets, _, _, key in self.backwards():
-                i = changed.find(key) if change >= least else 0
-                if i < 0 and changed.n < changed.size:
-                    i = changed.n
-                    changed.add(key)
-                    changed.kind[i] = kind
-                if i >= 0 and change >= least and not changed.said[i]:
-                    changed.said[i] = octets
-        return changed
+        from .index import changed
 
-    # -- pieces
+        return changed(self, least)
 
     def records(self) -> "Iterator[Record]":
         """(kind, change, time, octets, crc, size, key) of each record, oldest first, with those not written yet."""
-        pending = self.pending
-        block = bytearray(BATCH * RECORD)
-        try:
-            f = open(self.path, "rb")
-        except OSError:
-            f = None
-        if f:
-            with f:
-                n = f.readinto(block)
-                while n >= RECORD:
-                    for at in range(0, n - RECORD + 1, RECORD):
-                        yield unpack(block, at)
-                    n = f.readinto(block)
-        for at in range(0, len(pending), RECORD):
-            yield unpack(pending, at)
+        from .index import records
 
-    def backwards(self) -> "Iterator[Record]":
-        pending = self.pending
-        for at in range(len(pending) - RECORD, -1, -RECORD):
-            yield unpack(pending, at)
-        block = bytearray(BATCH * RECORD)
-        try:
-            f = open(self.path, "rb")
-        except OSError:
-            return
-        with f:
-            end = f.seek(0, 2) // RECORD
-            while end > 0:
-                start = max(0, end - BATCH)
-                f.seek(start * RECORD)
-                f.readinto(block)
-                for i in range(end - start - 1, -1, -1):
-                    yield unpack(block, i * RECORD)
-                end = start
+        return records(self)
 
     def recount(self) -> None:
         """Count everything from the records."""
@@ -341,8 +262,3 @@ def pack(
     kind: int, change: int, time: int, key: bytes, octets: int = 0, crc: int = 0, size: int = 0
 ) -> bytes:
     return struct.pack(_FORMAT, kind, change, VERSION, time & 0xFFFFFFFF, octets, crc, size) + key
-
-
-def unpack(block: bytearray, at: int) -> "Record":
-    kind, change, _, time, octets, crc, size = struct.unpack_from(_FORMAT, block, at)
-    return kind, change, time, octets, crc, size, bytes(block[at + KEY_AT : at + RECORD])

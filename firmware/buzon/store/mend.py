@@ -4,7 +4,8 @@ from micropython import const
 
 from .journal import ABSENT, ARRIVED, CLOSED, DELETED, PART, SEEN, STATE, here, pack
 from .rewrite import rewrite
-from .spool import Window, crc_of, is_whole, octets_of, size_of
+from .spool import crc_of, is_whole, octets_of, size_of
+from .window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:

@@ -3,14 +3,15 @@
 from micropython import const
 
 from . import fs
-from .journal import BATCH, KEY_AT, NEAR, RECORD, TURN, unpack
+from .index import unpack
+from .journal import BATCH, KEY_AT, NEAR, RECORD, TURN
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
     from typing import Any, List
 
     from .journal import Journal
-    from .spool import Window
+    from .window import Window
 
 _LEAPS = const(16)
 _TO_CHANGE = const(18)  # from a record's key back to its `change`

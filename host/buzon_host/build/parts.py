@@ -15,7 +15,13 @@ from .bundle import bundle, reachable
 from .fold import module_name
 
 BASE = "buzon.base"
-BUNDLES = {"STAYS": BASE, "SESSION": "buzon.talk", "DRAWS": "buzon.draws", "ANSWERS": "buzon.answers"}
+BUNDLES = {
+    "STAYS": BASE,
+    "SESSION": "buzon.talk",
+    "INDEX": "buzon.index",
+    "DRAWS": "buzon.draws",
+    "ANSWERS": "buzon.answers",
+}
 """The tables of `buzon.plugins` -> what the modules in them become."""
 START = "buzon.boot"
 NAMES = Path("buzon/names.py")
