@@ -40,7 +40,7 @@ _STUCK_S = const(7200)  # longer than any connection may last
 _THRESHOLD = const(4096)
 _PLACE = const(512)  # bytes; so many places together have room for what settings make that stays
 _PLACES = const(14)
-_ROOM = const(2560)  # bytes of a poll's frames and its TLS context
+_ROOM = const(1536)  # bytes of a poll's frames and its TLS context
 
 
 class App:
@@ -267,6 +267,7 @@ class App:
         self.console.lean()
         unload(DRAWS)
         unload(ANSWERS)
+        self.ui.rest()
 
     # -- mail
 

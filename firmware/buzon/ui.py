@@ -31,6 +31,13 @@ class Ui:
         """The person has seen the alert."""
         self.came = None
 
+    def rest(self) -> None:
+        """Give back the picture's memory, if the driver can; the page is drawn again when there is room."""
+        rest = getattr(self.display, "rest", None)
+        if rest:
+            rest()
+            self.shown = None
+
     def show(self, app: "Any") -> None:
         """Bring the display up to date; called often. After a failure, it is tried again when the page changes."""
         from .page import choose

@@ -31,7 +31,7 @@ def test_a_bound_is_kept_or_missed() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a board without reports."""
+    """The folder of a board without report."""
     copy = tmp_path / "boards"
     shutil.copytree(paths.boards(), copy, ignore=shutil.ignore_patterns("buzon-qualify-*", "lib"))
     monkeypatch.setattr(paths, "boards", lambda: copy)
@@ -110,3 +110,20 @@ def test_the_address_is_this_pc_s_own_in_the_board_s_network() -> None:
     )
     with pytest.raises(UsageError, match="no address"):
         run._address(stand, "my-pc", virtual=False)
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (report.at_most("hello", 0.5, "s", 0.3, "Once."), "0.5 s. It should be 0.3 s. Once."),
+        (report.at_most("hello", 0.2, "s", 0.3, "Once."), "0.2 s. Once."),
+        (
+            report.Check(name="resets", result="warn", figure=0, unit="resets", text="Of 2."),
+            "0 resets. Of 2.",
+        ),
+        (report.Check(name="TLS", result="skipped", text="No Wi-Fi."), "No Wi-Fi."),
+    ],
+    ids=["late", "in time", "no bound", "no figure"],
+)
+def test_a_line_says_the_figure_and_what_it_should_be(check: report.Check, said: str) -> None:
+    assert report.told(check) == said

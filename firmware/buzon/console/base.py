@@ -63,6 +63,8 @@ def do_log(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def do_screen(app: "Any", params: "Dict[str, Any]") -> "Dict[str, Any]":
+    if app.ui.shown is None:  # a TLS handshake has had its memory
+        app.ui.show(app)
     display = app.ui.display
     answer = chunk(display.buffer, params)
     if answer["off"] == 0:

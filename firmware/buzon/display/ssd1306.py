@@ -16,7 +16,8 @@ _FREQ = const(400000)  # Hz
 
 
 class SSD1306(framebuf.FrameBuffer):
-    """A display of 128x64, 128x32 or 72x40 pixels: draw as on any framebuffer, then `show`.
+    """A display of 128x64, 128x32 or 72x40 pixels: draw as on any framebuffer, then `show`. `rest` gives back the
+    memory of the picture, 1 KB, until the next `fill`, with which each page begins.
 
     `config`: `display` of the settings (docs/PROTOCOL.md). Errors: DeviceError(E_DISPLAY) if nothing answers
     on the bus. A chip of the same family overrides `start`, `show` and `power`.
@@ -27,11 +28,7 @@ class SSD1306(framebuf.FrameBuffer):
     def __init__(self, config: "dict[str, Any]") -> None:
         self.w: int = config.get("w", 128)
         self.h: int = config.get("h", 64)
-        # One block goes over the bus: a control byte, then the picture.
-        self.frame = bytearray(1 + self.w * self.h // 8)
-        self.frame[0] = _DATA
-        self.buffer = memoryview(self.frame)[1:]
-        super().__init__(self.buffer, self.w, self.h, framebuf.MONO_VLSB)
+        self.begin()
         self._addr: int = config.get("addr", 0x3C)
         pins = config.get("pins", {})
         try:
@@ -44,6 +41,24 @@ class SSD1306(framebuf.FrameBuffer):
         self.contrast(config.get("contrast", 0xCF))
         self.show()  # its memory holds noise until then
         self.power(True)
+
+    def begin(self) -> None:
+        """Take memory for a picture."""
+        # One block goes over the bus: a control byte, then the picture.
+        self.frame: "Any" = bytearray(1 + self.w * self.h // 8)
+        self.frame[0] = _DATA
+        self.buffer: "Any" = memoryview(self.frame)[1:]
+        super().__init__(self.buffer, self.w, self.h, framebuf.MONO_VLSB)
+
+    def rest(self) -> None:
+        """Give it back. The display keeps what it shows."""
+        self.frame = self.buffer = None
+        super().__init__(bytearray(8), 8, 8, framebuf.MONO_VLSB)
+
+    def fill(self, color: int) -> None:
+        if self.frame is None:
+            self.begin()
+        super().fill(color)
 
     def start(self, turned: bool) -> None:
         """Set the chip up, and leave it off."""

@@ -119,12 +119,8 @@ def run(
         reports.check_new(file)
 
     def line(check: reports.Check) -> None:
-        figure = "" if check.figure is None else f"{check.figure:g} {check.unit}. "
-        late = f"It should be {check.bound:g} {check.unit}. " if check.result == "warn" else ""
-        text = (figure + late + check.text).strip()
-        out.say(
-            f"{check.result:<9}{check.name:<{_NAME}}{text}", style=_STYLES[check.result], indent=_NAME + 9
-        )
+        text = f"{check.result:<9}{check.name:<{_NAME}}{reports.told(check)}"
+        out.say(text, style=_STYLES[check.result], indent=_NAME + 9)
 
     with sentences(), out.progress() as bar:
 

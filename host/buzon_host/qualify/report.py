@@ -30,6 +30,13 @@ class Check(BaseModel):
     text: str = ""
 
 
+def told(check: Check) -> str:
+    """What a line says of it, after its name."""
+    figure = "" if check.figure is None else f"{check.figure:g} {check.unit}. "
+    late = check.result == "warn" and check.bound is not None
+    return (figure + (f"It should be {check.bound:g} {check.unit}. " if late else "") + check.text).strip()
+
+
 class Report(BaseModel):
     """`firmware`: the MicroPython that is on it; `version`: Buzón's; `virtual`: it was no real board."""
 

@@ -106,8 +106,9 @@ except OSError:
     pass
 keep(sys.argv[4], files[0])
 del files
-for name in ("machine", "network"):
+for name in ("machine", "network", "flashbdev"):
     sys.modules[name] = Part
+Part.bdev = flash
 Part.Pin = Part.I2C = Part.WDT = Part.WLAN = Part
 ssl.SSLContext.wrap_socket = wrap_socket
 sys.path[:] = ["", "/lib", ".frozen"]
