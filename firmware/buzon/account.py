@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from array import array
 from binascii import hexlify
 
 from micropython import const
@@ -65,7 +66,7 @@ class Account:
         self._vain = 0  # sessions in a row that brought nothing and left work undone
         self.listed = -1
         self.fetched = 0
-        self.last_ok = 0
+        self.last_ok = array("I", (0,))  # an integer of that size would lie where the session has left room
         self.more = False  # the last session left work undone, or another one was asked for
         self.minor = False  # `error` concerns single messages only: it delays nothing
         self.lacks = 0  # octets of a message that the last session had no room for
@@ -249,7 +250,7 @@ class Account:
             log.say("%s: error %d: %s" % (self.id, error.code, error.detail))
         if error is None or self.minor:
             self.fails = 0
-            self.last_ok = clock.now()
+            self.last_ok[0] = clock.now()
             wait = int(self.settings.get("poll_s", 300))
             if not error or self.fetched:
                 self._vain = 0

@@ -69,7 +69,7 @@ def _account(account: "Any", uptime: int, most: int) -> "Dict[str, Any]":
         "listed": session.listed if session else account.listed,
         "fetched": session.fetched if session else account.fetched,
         "todo": session.todo if session else 0,
-        "last_ok": account.last_ok,
+        "last_ok": account.last_ok[0],
         "next": max(0, account.due - uptime),
         "error": [error.code, _short(str(error), most)] if error else None,
     }

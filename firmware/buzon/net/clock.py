@@ -7,6 +7,7 @@ deleting by age.
 """
 
 import time
+from array import array
 
 from micropython import const
 
@@ -24,7 +25,8 @@ _LIFE = const(34560000)  # 400 days: no certificate lasts longer, and one has co
 
 _sure = False
 _trusted = False
-_least: "Any" = _BUILT  # the last good time
+# The last good time. In an array: a long integer would lie wherever there was room when the clock was set.
+_least = array("I", (_BUILT,))
 _other: "Any" = 0  # how far off this clock the last answer was that did not set it
 
 
@@ -61,17 +63,17 @@ def says() -> str:
 
 def start(least: int) -> None:
     """Start the clock: it cannot be before `least`, the last good time (seconds since 1970; 0: not known)."""
-    global _least, _other, _sure, _trusted
+    global _other, _sure, _trusted
     _sure = _trusted = False
     _other = 0
-    _least = max(least, _BUILT)
+    _least[0] = max(least, _BUILT)
     if least > _BUILT and int(time.time()) + _EPOCH < least:
         _set(least)
 
 
 def possible(epoch: int) -> bool:
     """Whether it may be `epoch` now: the last good time can be wrong by no more than a certificate's lifetime."""
-    return bool(epoch >= max(_BUILT, _least - _LIFE))
+    return bool(epoch >= max(_BUILT, _least[0] - _LIFE))
 
 
 def heard(epoch: int) -> bool:
@@ -84,7 +86,7 @@ def heard(epoch: int) -> bool:
     off = epoch - int(time.time()) - _EPOCH
     if (_sure and abs(off) <= _AGREE) or (_other and abs(off - _other) <= _AGREE):
         set_to(epoch)
-    elif not _trusted and epoch >= _least - _AGREE:
+    elif not _trusted and epoch >= _least[0] - _AGREE:
         _set(epoch)
         _sure = True
         _other = 0
@@ -96,9 +98,9 @@ def heard(epoch: int) -> bool:
 
 def set_to(epoch: int) -> None:
     """Set the clock; `epoch`: seconds since 1970, UTC. It is trusted from now on."""
-    global _least, _other, _sure, _trusted
+    global _other, _sure, _trusted
     _set(epoch)
-    _least = max(epoch, _BUILT)
+    _least[0] = max(epoch, _BUILT)
     _other = 0
     _sure = _trusted = True
 
