@@ -25,7 +25,7 @@ DRIVERS = {
     "blocking": ("net/tls", "net/clock", "net/blocking"),
 }
 MORE = {
-    "sync engine": ("mailbox", "server", "sync", "store/walk", "store/twin"),
+    "sync engine": ("mailbox", "server", "sync", "store/index", "store/window", "store/walk", "store/twin"),
     "TLS in MicroPython's heap": ("net/place",),
     "policies": (
         "policy/__init__",
