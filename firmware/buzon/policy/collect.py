@@ -241,7 +241,7 @@ class Collect:
         journal = session.journal
         if session.alone or session.memory.get("audit") or (session.judged and session.fetched):
             return
-        if not (session.lacks or session.error or session.memory.get("stuck")):
+        if not (session.lacks or session.error):
             journal.move(False)
         # Where sizes may differ, an id may name another message, and that is not known yet.
         if self._other is None and not self._equal():

@@ -37,6 +37,8 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
     # Messages that came before that time are being deleted there now.
     before = 0xFFFFFFFF if session.delete else session.before
     unit = units(spool)
+    if session.moved:  # these are listed, by their new ids
+        session.renamed += session.moved.finish()
     oldest = Window(_OLDEST)
     longest(oldest, journal)
     total = 0
@@ -79,7 +81,10 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
             # A message that this session finds on both sides and deletes on the server stays here.
             kept = listed and not kind & PART and oldest.number[at] < before
             if here(kind) and not kind & WANTED and not kept:
-                leave(journal, spool, key, LEFT if listed else LEFT | ABSENT, kind)
+                # Where ids have changed it may be listed by another, and comes no more; if newer ones come first, it
+                # does as far as there is room.
+                gone = not listed and (newest or not journal.moved)
+                leave(journal, spool, key, LEFT | ABSENT if gone else LEFT, kind)
                 room += oldest.octets[at]
                 removed = True
     spool.forget()
