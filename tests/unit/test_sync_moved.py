@@ -518,3 +518,34 @@ def test_a_moved_mailbox_after_a_cut_in_a_message():
         for _ in range(2):
             assert settle(board, drop, keep="forever") is None
         assert not board.journal.moved, cut
+
+
+def test_headers_and_the_whole_of_one_message_whose_ids_change_are_one():
+    """The whole is here and only headers would fit now, or headers are here and there is room for the whole now."""
+    texts = [b"Message-ID: <%d@x>\r\n" % i + text(i, 1500 + i) for i in range(8)]
+    for keep in ("forever", "delete"):
+        for more in (0, 20000):
+            cut = 0
+            while True:
+                cut += 4
+                board = Board()
+                board.spool.full = "headers"
+                board.spool.quota = Quota(65536 + 8000, board.root)
+                unsettled = Drop(numbered(texts))
+                unsettled.remove = lambda gone: None
+                settle(board, unsettled, keep=keep)
+                assert (len(stored(board.spool)), len(heads(board))) == (5, 3)
+                board.spool.quota.octets += more
+                drop = Drop(numbered(texts, b"moved-%d"))
+                try:
+                    board.session(drop, cut, keep=keep)
+                    break
+                except Cut:
+                    board.last.cut_off()
+                for _ in range(2):
+                    assert settle(board, drop, keep=keep) is None
+                held = (8, 0) if more else (5, 3)
+                assert (len(stored(board.spool)), len(heads(board))) == held, (keep, more, cut)
+                assert board.journal.stored == 8
+                assert len(drop.mail) == (8 if keep == "forever" else held[1])
+            assert cut > 20

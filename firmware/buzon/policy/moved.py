@@ -4,7 +4,7 @@ message numbers. One that is here byte for byte must not be stored twice. Import
 
 from micropython import const
 
-from ..store.journal import ABSENT, CLOSED, UNNAMED, here
+from ..store.journal import ABSENT, CLOSED, DELETED, UNNAMED, here
 from ..store.spool import (
     AGAIN,
     BY_CONTENT,
@@ -14,6 +14,7 @@ from ..store.spool import (
     UNSURE,
     WHOLE,
     Window,
+    is_whole,
     key_of,
     octets_of,
 )
@@ -154,7 +155,9 @@ class Moved:
         if new and not key:
             i = self._window.find(new)
             octets = self._window.octets[i] if i >= 0 else 0
-            key = _gone(self._session, octets, path, block, lambda key: self._take(key, True, False))
+            key = self._half(path, block, not is_whole(end), octets, free) or _gone(
+                self._session, octets, path, block, lambda key: self._take(key, True, False)
+            )
         if key:
             if by_uid and journal.state(new):  # its headers came under that id
                 from ..store.rekey import NOBODY, rekey
@@ -166,6 +169,28 @@ class Moved:
             if self._window.find(key) < 0:
                 self._take(key, by_uid, True)
         return bool(key)
+
+    def _half(
+        self, path: str, block: bytearray, part: bool, octets: int, free: "Callable[[bytes], bool]"
+    ) -> bytes:
+        """The key of the message whose headers are at `path` (`part`), or b"". If all of it is there, headers here
+        that are its beginning go."""
+        from ..store.alike import begins
+        from ..store.witness import named
+
+        spool = self._session.spool
+        for key, name in spool.files():
+            if is_whole(name) == part and octets_of(name) == octets > 0 and free(key):
+                other = spool.folder + "/" + name
+                head, whole = (path, other) if part else (other, path)
+                if begins(head, whole, block) and named(head, block):
+                    if part:
+                        return bytes(key)
+                    self._take(key, True, True)
+                    self._session.journal.change(DELETED, key, self._session.journal.state(key))
+                    spool.remove(name)
+                    break
+        return b""
 
     def _take(self, key: bytes, by_uid: bool, away: bool) -> bool:
         """Whether its bit is set; `away`: then it is no more."""
