@@ -10,7 +10,7 @@ from ..store.journal import ABSENT, LEFT, WANTED, here
 from ..store.leave import leave
 from ..store.quota import taken
 from ..store.spool import Window, size_of
-from .evict import OVER, longest, units
+from .evict import OVER, SHARE, longest, units
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _MANY = const(32)  # messages that go at most; the next time, others have been here longest
 _DAY_S = const(86400)
-_PART = const(4)  # at least a quarter of the difference is freed, so that not every message has to ask again
 
 
 def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
@@ -45,7 +44,7 @@ def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
         return
     if poor.spool.full != "evict" or most - mine < poor.lacks - room:
         return
-    if _give(rich, max(poor.lacks - room, (most - mine) // _PART), now):
+    if _give(rich, max(poor.lacks - room, (most - mine) // SHARE), now):
         poor.error = None
         poor.more = True
     poor.spool.forget()
