@@ -797,6 +797,8 @@ class Session:
             self.doubts += 1
             self.more = self.more or long  # the next session finds out whether all come longer than announced
             self.unsound(E_DOUBT, window.number[i])
+        if key == memory.get("dele"):  # that was another one
+            memory.pop("dele")
         self.fetched += 1
         if state != TOP or not self.judged:
             self.arrived(key)
@@ -879,7 +881,8 @@ class Session:
             try:
                 yield from self.pop.reply()
                 self.deleted += 1
-                self._dele = key
+                if self._twice.n < _DUPLICATES and self._twice.find(key) < 0:  # no other has that id
+                    self._dele = key
                 self.gone.extend(key[:SPENT])
             except ServerError as err:
                 self.error = self.error or err

@@ -1,7 +1,7 @@
 """What a flash says of its room, where a test decides how large it is."""
 
-from buzon.policy.evict import blocks
 from buzon.store import fs
+from buzon.store.fs import blocks
 from buzon.store.quota import taken
 
 

@@ -738,3 +738,18 @@ def test_alike_is_the_same_bytes_or_the_same_id_and_body():
             with open(name, "wb") as f:
                 f.write(data)
         assert alike("one", "other", bytearray(512)) == want, other
+
+
+def test_what_is_listed_under_an_id_that_others_had_was_not_deleted_in_vain():
+    """Of two with one id one is deleted, then the other is the only one that has it."""
+    board = Board()
+    drop = Drop([(1, b"a", text(1)), (2, b"a", text(2)), (3, b"b", text(3))])
+    drop.no_dele = (2, 3)
+    for _ in range(4):
+        board.session(drop)
+    drop.no_dele = ()
+    for _ in range(3):
+        session, _ = board.session(drop)
+        assert session.error is None
+    assert drop.mail == []
+    board.check([text(1), text(2), text(3)])

@@ -7,8 +7,9 @@ sys.path.append(os.getcwd() if "/" not in __file__ else __file__[: __file__.rind
 
 from buzon import errors
 from buzon.store import fs
-from buzon.store.journal import DELETED, LEFT
+from buzon.store.journal import DELETED, LEFT, WANTED
 from buzon.store.leave import leave
+from buzon.store.quota import Quota
 from buzon.store.spool import key_of
 from test_sync_model import Board, Cut, Drop, numbered, stored
 
@@ -404,3 +405,147 @@ def test_sizes_that_a_server_refuses_to_tell_once_are_compared_later():
             except errors.MailError:
                 board.last.cut_off()
         board.check(texts + [text(77, 700)])
+
+
+def test_what_was_removed_here_stays_away_when_ids_are_numbers():
+    texts = [b"Message-ID: <%d@x>\r\n" % i + text(i, 30 + i) for i in range(8)]
+    for kind in (DELETED, LEFT):
+        board = Board()
+        board.session(Drop(numbers(texts)), keep="forever")
+        for i in (1, 2, 5, 7):
+            key = key_of(b"%d" % (i + 1))
+            leave(board.journal, board.spool, key, kind, board.journal.state(key))
+        drop = Drop(numbers(texts[1:]))
+        for _ in range(3):
+            assert settle(board, drop, keep="forever") is None
+        board.check([texts[i] for i in (0, 3, 4, 6)])
+
+
+def test_a_moved_mailbox_on_a_full_board_that_makes_room():
+    """The newest stays, wherever that is cut off; what made room for it in an earlier session does not come again."""
+    texts = [b"Message-ID: <%d@x>\r\n" % i + text(i, (900, 300)[i % 2]) for i in range(13)]
+    for order, quota in (
+        ("oldest", 4000),
+        ("newest", 4000),
+        ("newest", 5500),
+    ):  # the last one has room for another
+        account = {"keep": "forever", "order": order}
+        cut = 0
+        while True:
+            cut += 3
+            board = Board()
+            board.spool.full = "evict"
+            board.spool.quota = Quota(quota, board.root)
+            came = []
+            for n in (8, 10, 12):
+                settle(board, Drop(numbered(texts[:n])), **account)
+                came += stored(board.spool)
+            gone = [each for each in came if each not in stored(board.spool)]
+            drop = Drop(numbered(texts, b"moved-%d"))
+            try:
+                board.session(drop, cut, **account)
+                break
+            except Cut:
+                board.last.cut_off()
+            if order == "oldest":
+                gone += [each for each in came if each not in stored(board.spool)]
+            for _ in range(2):
+                assert settle(board, drop, **account) is None
+            held = stored(board.spool)
+            assert len(held) == len(set(held)) > 3
+            assert not [each for each in held if each in gone], (order, quota, cut)
+            assert not [each for each in texts[-3:] if each not in held], (order, quota, cut)
+        assert cut > 40
+
+
+def test_ids_that_are_numbers_where_one_is_asked_for_as_a_whole():
+    """It is the first that is found to name another: what the others name is not known yet."""
+    texts = various(6)
+    board = Board()
+    account = {"keep": "forever", "fetch": "headers"}
+    board.session(Drop(numbers(texts)), **account)
+    was = board.journal.state(key_of(b"2"))
+    board.journal.change(was | WANTED, key_of(b"2"), was)
+    drop = Drop(numbers(texts[1:]))
+    for _ in range(3):
+        assert settle(board, drop, **account) is None
+    assert (len(heads(board)), stored(board.spool)) == (5, texts[1:2])
+
+
+def test_what_is_left_to_the_next_session_may_have_another_number_then():
+    texts = various(3)
+    large = text(8, 900)
+    account = {"keep": "forever", "max_bytes": 300}
+    board = Board()
+    board.session(Drop(numbers(texts)), **account)
+    board.session(Drop(numbers(texts[:2])), **account)
+    session, _ = board.session(Drop(numbers(texts[:2] + [large, text(9)])), **account)
+    assert session.more
+    drop = Drop(numbers([texts[1], large, text(9)]))
+    for _ in range(3):
+        assert settle(board, drop, **account) is None
+    assert sorted(stored(board.spool)) == sorted(texts + [text(9)])
+    assert len(heads(board)) == 1
+
+
+def test_a_number_that_names_another_message_was_not_deleted_in_vain():
+    """Some of the mail is due for deletion at each poll, and its number goes to what follows it."""
+    texts = various(6)
+    board = Board()
+    drop = Drop([])
+    day = 86400
+    for i in range(12):
+        board.now = (100 + i) * day
+        drop.mail = numbers([m[2] for m in drop.mail] + texts[i : i + 1])
+        assert settle(board, drop, keep=3) is None
+    assert drop.mail == []
+    board.check(texts)
+
+
+def test_a_moved_mailbox_after_a_cut_in_a_message():
+    """That a message had to wait once does not keep the rest in doubt for ever."""
+    texts = various(4)
+    steps = Board().session(Drop(numbered(texts)), 0, 10, keep="forever")[1]
+    for cut in range(1, steps):
+        board = Board()
+        drop = Drop(numbered(texts))
+        try:
+            board.session(drop, cut, 10, keep="forever")
+        except Cut:
+            board.last.cut_off()
+        settle(board, drop, keep="forever")
+        drop = Drop(numbered(texts, b"moved-%d"))
+        for _ in range(2):
+            assert settle(board, drop, keep="forever") is None
+        assert not board.journal.moved, cut
+
+
+def test_headers_and_the_whole_of_one_message_whose_ids_change_are_one():
+    """The whole is here and only headers would fit now, or headers are here and there is room for the whole now."""
+    texts = [b"Message-ID: <%d@x>\r\n" % i + text(i, 1500 + i) for i in range(8)]
+    for keep in ("forever", "delete"):
+        for more in (0, 20000):
+            cut = 0
+            while True:
+                cut += 4
+                board = Board()
+                board.spool.full = "headers"
+                board.spool.quota = Quota(65536 + 8000, board.root)
+                unsettled = Drop(numbered(texts))
+                unsettled.remove = lambda gone: None
+                settle(board, unsettled, keep=keep)
+                assert (len(stored(board.spool)), len(heads(board))) == (5, 3)
+                board.spool.quota.octets += more
+                drop = Drop(numbered(texts, b"moved-%d"))
+                try:
+                    board.session(drop, cut, keep=keep)
+                    break
+                except Cut:
+                    board.last.cut_off()
+                for _ in range(2):
+                    assert settle(board, drop, keep=keep) is None
+                held = (8, 0) if more else (5, 3)
+                assert (len(stored(board.spool)), len(heads(board))) == held, (keep, more, cut)
+                assert board.journal.stored == 8
+                assert len(drop.mail) == (8 if keep == "forever" else held[1])
+            assert cut > 20

@@ -14,6 +14,7 @@ from buzon.store.leave import leave
 from buzon.store.quota import Quota
 from buzon.store.spool import is_whole, key_of, octets_of
 from chance import chance
+from room import Flash
 from test_sync_model import Board, Cut, Drop, bodies, numbered, stored
 
 DAY = 86400
@@ -576,6 +577,27 @@ def test_for_what_cannot_fit_nothing_is_evicted():
     assert session.error.code == errors.E_FLASH_FULL
     assert sorted(stored(board.spool)) == sorted(texts[:5])
     assert [m[2] for m in drop.mail] == texts[5:]
+
+
+def test_headers_that_a_filter_wants_as_a_whole_do_not_fill_a_flash_that_makes_room():
+    texts = big(100, 20000)
+    board = Board()
+    board.spool.full = "evict"
+    account = {"keep": "forever", "filter": [{"fetch": "full"}]}
+    drop = Drop(numbered(texts))
+    drop.passes = 1000
+    error = None
+    with Flash(board, 1000, 60):
+        for _ in range(40):
+            sift(account, board.spool, board.journal, board.arrived.append)
+            session, _ = board.session(drop, piece=4000, **account)
+            if not (sift(account, board.spool, board.journal, board.arrived.append) or session.more):
+                break
+        error = session.error
+    assert error is None
+    assert texts[-1] in stored(board.spool)
+    assert len(stored(board.spool)) > 8
+    assert parts(board.spool) == []
 
 
 def test_evict_cut_anywhere():

@@ -67,7 +67,8 @@ def _again(session: "Any", window: "Window", i: int) -> "Dialogue[None]":
             session.more = session.more or spool.full != "stop"
             raise spool.full_error()
         later = later or spool.full != "stop"
-        session.more = session.more or later
+        if later:
+            _leave(session)
         keep(session, window, i, None if later else spool.full_error())
         return
     session.todo += 1
@@ -76,9 +77,15 @@ def _again(session: "Any", window: "Window", i: int) -> "Dialogue[None]":
     if same and stored:
         proved(session, window, i)
     elif later:
-        session.more = True
+        _leave(session)
         keep(session, window, i, None)
     elif stored and session.delete:
         window.state[i] = GOING
     else:
         keep(session, window, i, None)
+
+
+def _leave(session: "Any") -> None:
+    """To the next session. By then it may be listed under another id, and what it is now under this one."""
+    session.more = True
+    begin(session)

@@ -146,24 +146,13 @@ def _merged(pop: "Pop3", ids: "Any", f: "Any") -> "Dialogue[bool]":
 def release(journal: "Journal") -> None:
     """`start` is no longer "now": what was left alone since the board's first session, or made room before it came, is
     new. Raises StoreError."""
-    from ..store.mend import compact
-    from ..store.rewrite import rewrite
+    from ..store.mend import rewritten
 
     found = False
     for kind, change, _, _, crc, size, _ in journal.records():
         found = found or _before(kind, change, crc, size)
-    if not found:
-        return
-    compact(journal)
-    rewrite(
-        journal,
-        (
-            pack(kind, 0, time, key, octets, crc, size)
-            for kind, change, time, octets, crc, size, key in journal.records()
-            if not _before(kind, change, crc, size)
-        ),
-    )
-    journal.recount()
+    if found:
+        rewritten(journal, lambda kind, crc, size, _: -1 if _before(kind, 0, crc, size) else kind)
 
 
 def _before(kind: int, change: int, crc: int, size: int) -> bool:

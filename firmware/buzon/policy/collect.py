@@ -14,6 +14,7 @@ from ..store.journal import (
     ABSENT,
     AGED,
     AGREED,
+    CLOSED,
     DELETED,
     DOUBT,
     LEFT,
@@ -71,10 +72,10 @@ class Collect:
             del release
             unload()
         if session.journal.closed and not session.delete:  # the settings have changed
-            from ..store.mend import reopen
+            from ..store.mend import rewritten
 
-            reopen(session.journal)
-            del reopen
+            rewritten(session.journal, _reopened)
+            del rewritten
             unload()
         if session.journal.moved:
             yield from self._follow()
@@ -242,7 +243,7 @@ class Collect:
         journal = session.journal
         if session.alone or session.memory.get("audit") or (session.judged and session.fetched):
             return
-        if not (session.lacks or session.error or session.memory.get("stuck")):
+        if not (session.lacks or session.error):
             journal.move(False)
         # Where sizes may differ, an id may name another message, and that is not known yet.
         if self._other is None and not self._equal():
@@ -419,3 +420,10 @@ class Collect:
             if window.octets[i] > 1:
                 window.state[i] = BY_CONTENT
             window.octets[i] = 0
+
+
+def _reopened(kind: int, crc: int, size: int, key: bytes) -> int:
+    """Instead of CLOSED, each message's record says that its server has it no longer: its id may name another."""
+    if key == CLOSED:
+        return -1
+    return kind | ABSENT if here(kind) or kind & STATE == DELETED else kind

@@ -6,6 +6,7 @@ With `order = "newest"` no message makes room for an older one: if there is too 
 
 from micropython import const
 
+from ..store import fs
 from ..store.journal import ABSENT, LEFT, PART, SEEN_ONLY, WANTED, here
 from ..store.leave import leave
 from ..store.spool import key_of, size_of
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from ..store.journal import Journal
     from ..store.spool import Spool
 
-_BLOCK = const(4096)
-_PART = const(4)
+SHARE = const(4)  # at least a quarter of what is there is freed, so that not every message has to ask again
 _OLDEST = const(32)  # messages that are looked at; the next time, others are the oldest
 OVER = const(-(1 << 30))  # more than is ever lacking, after a lowered quota or by other accounts' mail
 
@@ -38,6 +38,8 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
     # Messages that came before that time are being deleted there now.
     before = 0xFFFFFFFF if session.delete else session.before
     unit = units(spool)
+    if session.moved:  # these are listed, by their new ids
+        session.renamed += session.moved.finish()
     oldest = Window(_OLDEST)
     longest(oldest, journal)
     total = 0
@@ -65,7 +67,7 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
         # Room for all that come along with it, at once, so that their records stay in order.
         octets = max(octets, _wanted(session, window, range(i + 1), total))
     else:  # room for more than one: a session that deletes makes room only once
-        octets = max(octets, min(_wanted(session, window, range(i, window.n), total), total // _PART))
+        octets = max(octets, min(_wanted(session, window, range(i, window.n), total), total // SHARE))
     spool.forget()
     room = spool.room(OVER)  # measured only once, as it takes seconds on a full flash
     removed = room >= octets  # the person may have removed some
@@ -80,7 +82,10 @@ def evict(session: "Any", octets: int, window: Window, i: int) -> "Dialogue[bool
             # A message that this session finds on both sides and deletes on the server stays here.
             kept = listed and not kind & PART and oldest.number[at] < before
             if here(kind) and not kind & WANTED and not kept:
-                leave(journal, spool, key, LEFT if listed else LEFT | ABSENT, kind)
+                # Where ids have changed it may be listed by another, and comes no more; if newer ones come first, it
+                # does as far as there is room.
+                gone = not listed and (newest or not journal.moved)
+                leave(journal, spool, key, LEFT | ABSENT if gone else LEFT, kind)
                 room += oldest.octets[at]
                 removed = True
     spool.forget()
@@ -107,12 +112,7 @@ def _wanted(session: "Any", window: Window, which: range, most: int) -> int:
 
 def units(spool: "Spool") -> "Callable[[int], int]":
     """How much of the room a message of so many bytes takes: a quota counts bytes, the flash gives blocks."""
-    return int if spool.quota else blocks
-
-
-def blocks(octets: int) -> int:
-    """Bytes of flash that a file of so many takes, with its share of the folder: see `fs.count`."""
-    return (octets + _BLOCK // 8 + _BLOCK - 1) // _BLOCK * _BLOCK
+    return int if spool.quota else fs.blocks
 
 
 def longest(window: Window, journal: "Journal") -> None:

@@ -4,8 +4,8 @@ message numbers. One that is here byte for byte must not be stored twice. Import
 
 from micropython import const
 
-from ..store.journal import ABSENT, CLOSED, UNNAMED, here
-from ..store.spool import key_of, octets_of
+from ..store.journal import ABSENT, CLOSED, DELETED, UNNAMED, here
+from ..store.spool import is_whole, key_of, octets_of
 from ..store.window import AGAIN, BY_CONTENT, CHECK, NEW, NOTHING, UNSURE, WHOLE, Window
 
 TYPE_CHECKING = const(False)
@@ -140,7 +140,13 @@ class Moved:
                 return by_uid and _open(self._window, i) and key not in self._pairs
             return self._take(key, by_uid, False)
 
-        key = find(self._session, path, block, end, free) or self._was_here(path, block, new)
+        key = find(self._session, path, block, end, free)
+        if new and not key:
+            i = self._window.find(new)
+            octets = self._window.octets[i] if i >= 0 else 0
+            key = self._half(path, block, not is_whole(end), octets, free) or _gone(
+                self._session, octets, path, block, lambda key: self._take(key, True, False)
+            )
         if key:
             if by_uid and journal.state(new):  # its headers came under that id
                 from ..store.rekey import NOBODY, rekey
@@ -153,27 +159,26 @@ class Moved:
                 self._take(key, by_uid, True)
         return bool(key)
 
-    def _was_here(self, path: str, block: bytearray, new: bytes) -> bytes:
-        """The key of a message that a person removed and that is the one that came, as far as its beginning, its
-        size and a header with something unique can tell; or b"". The server's copy stays, so little depends on it."""
-        if not new or self._session.delete:
-            return b""
-        from ..store.leave import mark
+    def _half(
+        self, path: str, block: bytearray, part: bool, octets: int, free: "Callable[[bytes], bool]"
+    ) -> bytes:
+        """The key of the message whose headers are at `path` (`part`), or b"". If all of it is there, headers here
+        that are its beginning go."""
+        from ..store.alike import begins
         from ..store.witness import named
 
-        journal = self._session.journal
-        i = self._window.find(new)
-        octets = self._window.octets[i] if i >= 0 else 0
-        crc = mark(path)
-        for _, _, _, _, each, size, key in journal.records():
-            if (
-                each == crc
-                and not size
-                and octets
-                and journal.known(key) == (octets, crc)
-                and self._take(key, True, False)
-            ):
-                return bytes(key) if named(path, block) else b""
+        spool = self._session.spool
+        for key, name in spool.files():
+            if is_whole(name) == part and octets_of(name) == octets > 0 and free(key):
+                other = spool.folder + "/" + name
+                head, whole = (path, other) if part else (other, path)
+                if begins(head, whole, block) and named(head, block):
+                    if part:
+                        return bytes(key)
+                    self._take(key, True, True)
+                    self._session.journal.change(DELETED, key, self._session.journal.state(key))
+                    spool.remove(name)
+                    break
         return b""
 
     def _take(self, key: bytes, by_uid: bool, away: bool) -> bool:
@@ -200,9 +205,7 @@ class Moved:
         """From now on, they are known by their new ids. Returns how many."""
         pairs = self._pairs
         if pairs:
-            from ..store.rekey import rekey
-
-            rekey(self._session.journal, self._session.spool, pairs)
+            _rename(self._session, pairs)
             self._pairs = {}
         return len(pairs)
 
@@ -218,11 +221,17 @@ def claim(session: "Any", window: Window, i: int, path: str, block: bytearray) -
         return fresh(session.journal, key) and not session.spent(key)
 
     key = find(session, path, block, session.spool.name_end(".eml"), free)
+    key = key or _gone(session, window.octets[i], path, block, free)
     if key:
-        from ..store.rekey import rekey
-
-        rekey(session.journal, session.spool, {key: window.key(i)})
+        _rename(session, {key: window.key(i)})
     return key
+
+
+def _rename(session: "Any", pairs: "Dict[bytes, bytes]") -> None:
+    from ..store.rekey import rekey
+
+    rekey(session.journal, session.spool, pairs)
+    session.memory.pop("dele", None)  # the id of what was deleted last may name one of these now
 
 
 def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[[bytes], bool]") -> bytes:
@@ -235,6 +244,22 @@ def find(session: "Any", path: str, block: bytearray, end: str, free: "Callable[
 
             if alike(spool.folder + "/" + name, path, block):
                 return bytes(key)
+    return b""
+
+
+def _gone(session: "Any", octets: int, path: str, block: bytearray, free: "Callable[[bytes], bool]") -> bytes:
+    """The key of a message that a person removed and that is the one that came, as far as its beginning, its
+    size and a header with something unique can tell; or b"". The server's copy stays, so little depends on it."""
+    if session.delete or not octets:
+        return b""
+    from ..store.leave import mark
+    from ..store.witness import named
+
+    journal = session.journal
+    crc = mark(path)
+    for _, _, _, _, each, size, key in journal.records():
+        if each == crc and not size and journal.known(key) == (octets, crc) and free(key):
+            return bytes(key) if named(path, block) else b""
     return b""
 
 

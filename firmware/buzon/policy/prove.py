@@ -46,7 +46,8 @@ def sort(session: "Any", window: "Window") -> None:
                 else:
                     others[window.key(i)] = os.urandom(KEY) if here(kind) else _NOBODY
                     window.kind[i] = 0
-                    window.state[i] = NEW
+                    # It may be here under an id whose size is not compared yet.
+                    window.state[i] = NEW if session.delete or session.mismatch else NOTHING
             elif pending or kind & STAYS:
                 keep(session, window, i, None)
                 session.doubts += 1 if pending else 0
@@ -64,6 +65,9 @@ def sort(session: "Any", window: "Window") -> None:
         from .moved import begin
 
         begin(session)
+        for _, _, _, _, crc, size, key in session.journal.records():
+            if crc and not size and key in others:  # its beginning tells what it is, whatever its id is now
+                others[key] = os.urandom(KEY)
         rekey(session.journal, session.spool, others)
 
 

@@ -11,7 +11,7 @@ from ..store.leave import leave
 from ..store.quota import taken
 from ..store.spool import size_of
 from ..store.window import Window
-from .evict import OVER, longest, units
+from .evict import OVER, SHARE, longest, units
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _MANY = const(32)  # messages that go at most; the next time, others have been here longest
 _DAY_S = const(86400)
-_PART = const(4)  # at least a quarter of the difference is freed, so that not every message has to ask again
 
 
 def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
@@ -46,7 +45,7 @@ def seek(accounts: "List[Any]", poor: "Any", now: int) -> None:
         return
     if poor.spool.full != "evict" or most - mine < poor.lacks - room:
         return
-    if _give(rich, max(poor.lacks - room, (most - mine) // _PART), now):
+    if _give(rich, max(poor.lacks - room, (most - mine) // SHARE), now):
         poor.error = None
         poor.more = True
     poor.spool.forget()

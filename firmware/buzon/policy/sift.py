@@ -69,6 +69,10 @@ def sift(
             if ways[i] == "headers":
                 arrived(window.key(i))
         journal.tidy()
+        if (
+            wanted and spool.full == "evict"
+        ):  # what is wanted makes no room, so it may not fill the flash: the rest waits
+            return True
 
 
 def choose(settings: "Dict[str, Any]", fields: "Dict[str, bytes]", octets: int) -> str:

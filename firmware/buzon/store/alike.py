@@ -27,6 +27,21 @@ def alike(one: str, other: str, block: bytearray) -> bool:
         raise fs.trouble(err)
 
 
+def begins(head: str, whole: str, block: bytearray) -> bool:
+    """Whether one file is the beginning of the other. Raises StoreError."""
+    half = len(block) // 2
+    one = memoryview(block)[:half]
+    other = memoryview(block)[half : 2 * half]
+    try:
+        with open(head, "rb") as a, open(whole, "rb") as b:
+            n = a.readinto(one)
+            while n and b.readinto(other[:n]) == n and one[:n] == other[:n]:
+                n = a.readinto(one)
+            return not n
+    except OSError as err:
+        raise fs.trouble(err)
+
+
 def _past_header(f: "Any") -> bytes:
     """Read on to the body; returns the Message-ID, b"" if there is none or the header has no end."""
     id = b""

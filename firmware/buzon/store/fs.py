@@ -53,14 +53,19 @@ def forget() -> None:
 
 
 def count(octets: int, unit: int = _BLOCK) -> None:
-    """A file of so many bytes was written, or removed if negative: littlefs gives each blocks of its own, and some of
-    another for the name. `unit`: 1: one has become so much longer."""
-    blocks = (abs(octets) + unit // 8 + unit - 1) // unit * unit
+    """A file of so many bytes was written, or removed if negative. `unit`: 1: one has become so much longer."""
+    taken = blocks(abs(octets), unit)
     if octets < 0:
-        blocks = -blocks
+        taken = -taken
     for path in rooms:
         known = rooms[path]
-        known[0] = min(known[1], max(0, known[0] - blocks))
+        known[0] = min(known[1], max(0, known[0] - taken))
+
+
+def blocks(octets: int, unit: int = _BLOCK) -> int:
+    """Bytes of flash that a file of so many takes: littlefs gives each blocks of its own, and some of another for the
+    name."""
+    return (octets + unit // 8 + unit - 1) // unit * unit
 
 
 def kept(root: str) -> int:

@@ -2,14 +2,14 @@
 
 from micropython import const
 
-from .journal import ABSENT, ARRIVED, CLOSED, DELETED, PART, SEEN, STATE, here, pack
+from .journal import ARRIVED, PART, SEEN, STATE, pack
 from .rewrite import rewrite
 from .spool import crc_of, is_whole, octets_of, size_of
 from .window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Callable, Iterator
 
     from .journal import Journal
     from .spool import Spool
@@ -58,18 +58,18 @@ def compact(journal: "Journal", now: int = 0) -> None:
     rewrite(journal, _compacted(journal, now))
 
 
-def reopen(journal: "Journal") -> None:
-    """Record for each message, instead of CLOSED, that its server has it no longer: its unique id may name another one.
-    Raises StoreError."""
+def rewritten(journal: "Journal", each: "Callable[[int, int, int, bytes], int]") -> None:
+    """Rewrite the journal with the kind that `each(kind, crc, size, key)` gives each record; if that is negative, the
+    record goes. Raises StoreError."""
     compact(journal)
-    rewrite(journal, _reopened(journal))
+    rewrite(journal, _rewritten(journal, each))
     journal.recount()
 
 
-def _reopened(journal: "Journal") -> "Iterator[bytes]":
+def _rewritten(journal: "Journal", each: "Callable[[int, int, int, bytes], int]") -> "Iterator[bytes]":
     for kind, _, time, octets, crc, size, key in journal.records():
-        if key != CLOSED:
-            kind |= ABSENT if here(kind) or kind & STATE == DELETED else 0
+        kind = each(kind, crc, size, key)
+        if kind >= 0:
             yield pack(kind, 0, time, key, octets, crc, size)
 
 
