@@ -82,3 +82,20 @@ def test_a_wrong_network_is_not_blamed_on_the_server(rig, serve) -> None:
             rig.provision(rig.empty, tree)
         assert refused.value.code == code, str(refused.value)
         comes_back(rig, code)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "number"), [("ecdsa-3", None), ("rsa-3", 214), ("other-ca", 211)], ids=str
+)
+def test_a_certificate_that_an_esp32_lacks_the_memory_for_is_not_called_wrong(
+    certificate: str, number: int | None, boot, serve
+) -> None:
+    """It was "not signed by the CA on this board"."""
+    rig: Rig = boot(board="ESP32_GENERIC")
+    server = serve(samples=False, certificate=certificate)
+    code = None
+    try:
+        rig.provision(server)
+    except BoardRefused as error:
+        code = error.code
+    assert code == number

@@ -10,6 +10,7 @@ from ..errors import (
     E_CERT_SELF,
     E_CERT_UNKNOWN,
     E_CHAIN_LONG,
+    E_LOW_HEAP,
     E_NOT_A_CA,
     E_TLS,
     E_TLS_LOST,
@@ -30,6 +31,9 @@ _LOST = (-0x7280, 32, 54, 103, 104, 113, 128)
 _REFUSED = (-0x7780, -0x6E80, -0x6E00)  # the server's alert, its version, or its choice
 _X509_FATAL = const(-0x3000)  # more certificates than MBEDTLS_X509_MAX_INTERMEDIATE_CA
 _INVALID_RECORD = const(-0x7200)
+_RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01"  # 1.2.840.113549.1.1: how its keys and signatures begin
+_LITTLE = const(4096)  # bytes outside an ESP32's heap: fewer were free at the tightest moment
+_LARGEST = const(46080)  # what a handshake needs there with three RSA certificates, and a little more
 
 
 def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
@@ -61,11 +65,27 @@ def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:
         return LinkError(E_CERT_EXPIRED, "has expired (the clock says %s)" % says())
     if "in the future" in low or "not yet valid" in low:
         return LinkError(E_CERT_EXPIRED, "is not valid yet (the clock says %s)" % says())
+    short = _short() if seen and _RSA in seen and "correctly signed" in low else ""
+    if short:
+        return LinkError(E_LOW_HEAP, short)
     if "correctly signed" in low or "unable to get" in low or "self-signed" in low:
         return LinkError(E_CERT_SELF if own else E_CERT_UNKNOWN, host)
     if "certificate" in low:
         return LinkError(E_CERT, text[:60])
     return LinkError(E_TLS, text[:60])
+
+
+def _short() -> str:
+    """On an ESP32, TLS has memory of its own, and where that is short, Mbed TLS calls a good signature wrong: how many
+    bytes of it were left at the worst moment, if so few that this may be why; else ""."""
+    try:
+        import esp32
+
+        regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+    except (ImportError, AttributeError):
+        return ""
+    least = sum(each[3] for each in regions)
+    return str(least) if least < _LITTLE and sum(each[1] for each in regions) < _LARGEST else ""
 
 
 def _issued(pin: bytes, cert: bytes) -> bool:
