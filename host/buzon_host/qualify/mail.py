@@ -201,10 +201,14 @@ def _wait_for(client: Client, fetched: int) -> bool:
     deadline = time.monotonic() + _BUSY_S
     while time.monotonic() < deadline:
         for one in client.status().accounts:
-            if one.id == ACCOUNT and one.fetched >= fetched:
+            if one.id != ACCOUNT:
+                continue
+            if one.fetched >= fetched:
                 return one.state == "sync"
-            if one.id == ACCOUNT and one.error is not None:
+            if one.error is not None:
                 client.sync(ACCOUNT)
+            elif one.state != "sync" and one.next:
+                return False  # it is over: the reset before has left less to come
         time.sleep(_POLL_S / 2)
     raise BuzonError(f"The board has not collected within {_BUSY_S:.0f} s what is there.")
 
