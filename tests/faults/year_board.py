@@ -135,6 +135,7 @@ def move(job):
                 break
         mailbox.do_mail_delete(app, params)
         moved.append([name, crc])
+        gc.collect()  # hundreds of messages, and for each piece a pass over the journal
     return {"moved": moved}
 
 
