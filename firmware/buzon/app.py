@@ -14,7 +14,7 @@ from . import log, watchdog
 from .account import Account, backoff
 from .console.server import Console
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_DNS, E_MEMORY, E_TIMEOUT, DeviceError, MailError
+from .errors import E_BUG, E_DNS, E_MEMORY, E_NTP, E_TIMEOUT, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -321,6 +321,8 @@ class App:
     def clock_is_set(self, keep: bool) -> None:
         """NTP need not be asked for a day, or for an hour if no two answers agreed. `keep`: save the time for
         the next start."""
+        if self.error and self.error[0] == E_NTP:
+            self.error = None
         self._clock_fails = 0
         self._clock_due = self.uptime + (_DAY_S if clock.trusted() else _HOUR_S)
         self._hurry()

@@ -89,6 +89,8 @@ def test_after_a_power_cut_the_last_good_time_does_for_certificates_only(boot: A
         next(iter(rig.client.list_all(ACCOUNT))).time == 0
     )  # nothing may be counted from a time that is not sure
     assert status["error"][0] == 216
+    rig.client.time_set(int(time.time()))
+    assert rig.status()["error"] is None, "it is over"
 
 
 def test_the_time_is_written_once_a_day_at_most(boot: Any, serve: Any) -> None:

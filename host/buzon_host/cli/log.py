@@ -32,7 +32,7 @@ def run(port: Port = None, follow: Follow = False, json: Json = False) -> None:
         lines = client.log().splitlines()
         out.document({"ok": True, "lines": lines})
         if not lines and not follow:
-            out.say("The board's log is empty.")
+            out.say("The board's log is empty: it holds the errors since the last start.")
         for line in lines:
             out.say(line)
         while follow:

@@ -156,7 +156,11 @@ def _tell(out: Out, result: steps.Result, purpose: Purpose | None, counts: bool 
     )
     out.say(f"The settings are on the board ({result.board}) and in force.")
     for one in result.mailboxes if counts else ():
-        out.say(f"{one.account}: {steps.counted(one.messages)} on the server, {steps.human(one.bytes)}.")
+        stay = purpose is Purpose.tell and one.messages
+        out.say(
+            f"{one.account}: {steps.counted(one.messages)} on the server, {steps.human(one.bytes)}."
+            + (" They stay there: the board shows what comes from now on." if stay else "")
+        )
     for account, stored in result.unnamed.items():
         out.note(
             f"No account is called {account} any more: its mail ({steps.counted(stored)}) stays on the board. To read "

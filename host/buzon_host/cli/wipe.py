@@ -53,7 +53,7 @@ def run(what: Option = None, port: Port = None, yes: Yes = False, json: Json = F
             raise BuzonError("Nothing was erased.")
         with out.progress() as bar:
             bar.say("Erasing")
-            wiped = client.wipe(what.value, lambda done: bar.say(f"Erasing, {done} messages so far"))
+            wiped = client.wipe(what.value, lambda _: None)
     out.document({"ok": True, "wiped": wiped})
     out.say(f"{_DONE[what]} ({client.link.port}).")
 
