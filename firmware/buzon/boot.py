@@ -57,7 +57,7 @@ def _cache_flash() -> None:
         cached = vfs.VfsLfs2(  # type: ignore[abstract]
             bdev, readsize=256, lookahead=64, mtime=False
         )
-    except (ImportError, OSError):  # another chip, or another file system
+    except Exception:  # another chip, another file system, or a partition of another name
         return
     import os
 
