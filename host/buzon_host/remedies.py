@@ -40,9 +40,8 @@ REMEDIES = {
     "off for this.",
     210: "If the date in the message is wrong, allow NTP or run `buzon provision`. If it is right, the server's owner "
     "must renew the certificate.",
-    211: "It finds the server's public CA. A server with a CA of its own needs `--ca FILE`. If the server sends its "
-    "certificates with gaps or in a wrong order, `buzon check SETTINGS.toml` says so. If neither helps, somebody may "
-    "be in the middle: use another network.",
+    211: "Run `buzon provision` again: it finds the server's public CA. A server with a CA of its own needs `--ca "
+    "FILE`. If neither helps, somebody may be in the middle: use another network.",
     212: '995 goes with `tls = "implicit"`, 110 with `tls = "starttls"`. A server that offers only TLS 1.1 or older is'
     " too old.",
     213: "Run `buzon provision` again: it sends the certificate.",

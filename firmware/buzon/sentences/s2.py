@@ -12,7 +12,7 @@ TEXT = """
 208 The server's certificate was not accepted ({}): check the host name and the CA.
 209 The server's certificate is for {}: check the host name.
 210 The server's certificate {}: set the clock, or have it renewed.
-211 The certificate of {} is not signed by the CA on this board: run buzon provision, which finds the right one.
+211 The certificate of {} is not signed by the CA on this board, or its chain has gaps or a wrong order: check the CA.
 212 No secure connection could be made ({}): check the port and the tls setting.
 213 The board has no CA certificate that it can use ({}): run buzon provision with one of RSA or ECDSA.
 214 Too little memory is free for a secure connection ({} bytes): restart the board.

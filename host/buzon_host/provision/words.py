@@ -62,7 +62,7 @@ _INSTEAD = {
 _IN_FILE = {
     "check its name in the settings.": "correct {host}.",
     "check the host name.": "correct {host}.",
-    "run buzon provision, which finds the right one.": "give the right one with --ca FILE.",
+    "check the CA.": "give the right one with --ca FILE.",
     "if you trust it, run buzon provision.": _INSTEAD[217],
     "if it was renewed, run buzon provision.": _INSTEAD[218],
     "run buzon provision with an intermediate CA.": _INSTEAD[220],
