@@ -30,10 +30,9 @@ def load() -> None:
 
 def start() -> str:
     """Run the app until it ends; what to do then, as `app.main` says it."""
-    global load, _cache_flash, _grow_tables, _keep_names
-    _cache_flash()
+    global load, _grow_tables, _keep_names
     load()
-    del load, _cache_flash, _grow_tables, _keep_names  # they have done their work
+    del load, _grow_tables, _keep_names  # they have done their work
     from .app import main
 
     return main()
@@ -45,25 +44,6 @@ def rest() -> None:
     from . import watchdog
 
     watchdog.rest()
-
-
-def _cache_flash() -> None:
-    """On an ESP32, mount the file system with caches of 1,024 bytes instead of 128, for 1.9 KB: each read of its flash
-    takes 0.19 ms before the first byte comes. Nothing here needs a file's time."""
-    try:
-        import vfs
-        from flashbdev import bdev
-
-        cached = vfs.VfsLfs2(  # type: ignore[abstract]
-            bdev, readsize=256, lookahead=64, mtime=False
-        )
-    except Exception:  # another chip, another file system, or a partition of another name
-        return
-    import os
-
-    vfs.umount("/")
-    vfs.mount(cached, "/")
-    os.chdir("/")
 
 
 def _grow_tables() -> None:

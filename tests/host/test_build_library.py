@@ -35,7 +35,7 @@ def test_the_whole_library_is_small(built: tuple[Path, dict[str, int]]) -> None:
     for name, size in sizes.items():
         print(f"{name:30}{size:7}")
     print(f"{'in all':30}{sum(sizes.values()):7}")
-    assert sum(sizes.values()) <= 62 * 1024
+    assert sum(sizes.values()) <= 63 * 1024
 
 
 def test_what_may_be_left_out_can_be_passed_by_name(built: tuple[Path, dict[str, int]]) -> None:

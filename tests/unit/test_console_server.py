@@ -204,7 +204,7 @@ def test_status_fits_a_frame_whatever_fails():
                         journal=Things(stored=1 << 20, new=1 << 20),
                         listed=1 << 20,
                         fetched=1 << 20,
-                        last_ok=1 << 31,
+                        last_ok=[1 << 31],
                         due=604800,
                     )
                     for i in range(n)

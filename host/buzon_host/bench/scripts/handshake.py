@@ -106,9 +106,8 @@ except OSError:
     pass
 keep(sys.argv[4], files[0])
 del files
-for name in ("machine", "network", "flashbdev"):
+for name in ("machine", "network"):
     sys.modules[name] = Part
-Part.bdev = flash
 Part.Pin = Part.I2C = Part.WDT = Part.WLAN = Part
 ssl.SSLContext.wrap_socket = wrap_socket
 sys.path[:] = ["", "/lib", ".frozen"]
