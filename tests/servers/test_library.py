@@ -154,7 +154,10 @@ print("left", sum(1 for _ in box.messages()))
 
 @pytest.mark.parametrize("name", ["blocking", "asyncio"])
 def test_many_sessions_do_not_grow(name: str, compiled: Path, dovecot: Dovecot, tmp_path: Path) -> None:
-    """Good ones and failed ones at the heap limit: what is loaded for each session goes with it."""
+    """Good ones and failed ones at the heap limit: what is loaded for each session goes with it.
+
+    A leak grows in both halves; what a first slow answer loads, or the collector takes for a pointer, in one.
+    """
     fill(dovecot)
     collect = "box.collect(link)" if name == "blocking" else "asyncio.run(box.acollect(link))"
     script = prepared(tmp_path, compiled, dovecot, name).replace("BlockingLink()", "link")
@@ -177,22 +180,23 @@ def session(password):
 
 
 good = settings["password"]
-for i in range(11):
+free = []
+for i in range(21):
     settings["port"] = 1
     session(good)
     settings["port"] = port
     session("wrong")
     after = session(good)
-    if not i:
-        before = after
-print("grown by", before - after)
+    if i % 10 == 0:
+        free.append(after)
+print("grown by", free[0] - free[1], free[1] - free[2])
 """
     done = run(tmp_path, script, HEAP[name])
     assert "Traceback" not in done.stdout, done.stdout[-500:] + done.stderr
-    assert done.stdout.count("refused 502 The password") == 11
-    assert done.stdout.count("refused 204 ") == 11
-    grown = int(done.stdout.rpartition("grown by ")[2])
-    assert grown <= 256, grown
+    assert done.stdout.count("refused 502 The password") == 21
+    assert done.stdout.count("refused 204 ") == 21
+    grown = [int(each) for each in done.stdout.rpartition("grown by ")[2].split()]
+    assert min(grown) <= 128, grown
     assert len(stored(tmp_path)) == len(MAIL)
 
 
