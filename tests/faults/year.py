@@ -137,6 +137,8 @@ class _Year:
                 report.heap = min(report.heap[0], result["heap"]), max(report.heap[1], result["heap"])
             report.journal = max(report.journal, result.get("journal", 0))
             report.free = min(report.free, result["free"])
+            if result["held"]:
+                self.fault(f"{what} left a file open, for which {result['held']} bytes of flash were kept")
             if not 0 <= result["free"] <= SIZE:
                 self.fault(f"{result['free']} bytes of flash are free")
         return result

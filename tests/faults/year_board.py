@@ -163,7 +163,10 @@ def work(job):
             result = {"error": err.code, "detail": err.detail}
         chip[0].cut_after(0, 0)
         unload()
+        free = fs.room()[0]
         gc.collect()
+        # For a file that was left open: littlefs keeps what may still be read.
+        result["held"] = fs.room()[0] - free
         for account in app.accounts:
             for name in fs.names(account.spool.folder):
                 sys.stdout.write("+" + name + "\n")

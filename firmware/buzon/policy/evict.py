@@ -120,7 +120,8 @@ def longest(window: Window, journal: "Journal") -> None:
     leaves out those that a person wants: they stay, and many of them would hide the others."""
     journal.flush()
     changed = journal.changed(SEEN_ONLY)
-    for kind, change, time, _, _, _, key in journal.records():
+    records: "Any" = journal.records()
+    for kind, change, time, _, _, _, key in records:
         if change:
             continue
         i = changed.find(key)
@@ -128,5 +129,6 @@ def longest(window: Window, journal: "Journal") -> None:
             kind = changed.kind[i]
         if here(kind) and not kind & WANTED:
             if window.n == window.size:
-                return
+                break
             window.add(key, time)
+    records.close()

@@ -184,11 +184,13 @@ class Moved:
     def _take(self, key: bytes, by_uid: bool, away: bool) -> bool:
         """Whether its bit is set; `away`: then it is no more."""
         at = 0
-        for kind, change, _, _, _, _, each in self._session.journal.records():
+        records: "Any" = self._session.journal.records()
+        for kind, change, _, _, _, _, each in records:
             if kind and not change:
                 if each == key:
                     break
                 at += 1
+        records.close()
         free = self._free
         bit = 1 << (at & 7)
         if (
@@ -257,10 +259,14 @@ def _gone(session: "Any", octets: int, path: str, block: bytearray, free: "Calla
 
     journal = session.journal
     crc = mark(path)
-    for _, _, _, _, each, size, key in journal.records():
+    found = b""
+    records: "Any" = journal.records()
+    for _, _, _, _, each, size, key in records:
         if each == crc and not size and journal.known(key) == (octets, crc) and free(key):
-            return bytes(key) if named(path, block) else b""
-    return b""
+            found = bytes(key) if named(path, block) else b""
+            break
+    records.close()
+    return found
 
 
 def fresh(journal: "Journal", key: bytes) -> bool:
