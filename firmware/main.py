@@ -3,8 +3,9 @@
 
 def start():
     try:
+        mount()
         update()
-        del globals()["update"]  # its memory is needed
+        del globals()["mount"], globals()["update"]  # their memory is needed
         run()
     except KeyboardInterrupt:
         print("Buzón was stopped by Ctrl-C. Ctrl-D starts it again.")
@@ -13,6 +14,24 @@ def start():
 
         sys.print_exception(err)
         print("Buzón could not go on: the lines above say why. Ctrl-D starts it again.")
+
+
+def mount():
+    """Mount an ESP32's file system with caches of 1,024 bytes instead of 128, for 2 KB: each read of its flash takes
+    0.19 ms before the first byte comes. From then on files of up to 512 bytes are written in line, and who mounts with
+    smaller caches cannot open those: so this comes before anything else."""
+    try:
+        import vfs
+        from flashbdev import bdev
+
+        file = vfs.VfsLfs2(bdev, readsize=256, lookahead=64, mtime=False)
+    except Exception:  # another chip, another file system, or a partition of another name
+        return
+    import os
+
+    vfs.umount("/")
+    vfs.mount(file, "/")
+    os.chdir("/")
 
 
 def update():

@@ -14,7 +14,7 @@ from . import log, watchdog
 from .account import Account, backoff
 from .console.server import Console
 from .core.wire import RxBuffer, TxBuffer
-from .errors import E_BUG, E_DNS, E_MEMORY, E_NTP, E_TIMEOUT, DeviceError, MailError
+from .errors import E_BUG, E_DNS, E_LOW_HEAP, E_MEMORY, E_NTP, E_TIMEOUT, DeviceError, MailError
 from .net import clock
 from .net.link import Link
 from .net.wifi import Wifi
@@ -46,7 +46,7 @@ _ROOM = const(1536)  # bytes of a poll's frames and its TLS context
 class App:
     """The state of the board, which the display and the console show."""
 
-    def __init__(self) -> None:
+    def __init__(self, scarce: bool) -> None:
         # What is large and stays comes first, low in the heap, before what is loaded and goes again.
         rx = RxBuffer(bytearray(_RX))
         tx = TxBuffer(bytearray(_TX))
@@ -90,6 +90,9 @@ class App:
         self._keep_due = 0  # uptime at which the time is written down
         self._moved = 0  # uptime when the supervisor last made progress
         self._silent = 0  # polls in a row that reached no server
+        self._scarce = scarce
+        # Something has worked since the start, so what fails for want of memory may work after another.
+        self._worn = False
         self._pressed = False  # the button was pressed, and new mail is not yet marked as seen
 
     # -- tasks
@@ -144,6 +147,7 @@ class App:
         if self.reload:
             self._lean()
             self.apply()
+            self._worn = True
         if self.trial and self.trial.state == "wanted":
             self._say("test", "the test of the new settings")
             self._room.close()
@@ -192,6 +196,12 @@ class App:
         self._silent = self._silent + 1 if silent else 0
         if self._silent % _SILENT == 2:  # the link may be up and dead
             self.wifi.leave()
+        if not error or account.minor:
+            self._worn = True
+        elif self._worn and error.code in (E_LOW_HEAP, E_MEMORY):
+            import machine
+
+            machine.reset()  # the heap has spread too far
         if error and not self.reload:  # a change of settings ends a session
             self.keep(error)
         elif self.uptime >= self._keep_due:
@@ -251,11 +261,20 @@ class App:
                 self._pressed = self._see()
             try:
                 if not self.link.tight:  # TLS needs the memory
-                    self.ui.show(self)
+                    self._show()
             except Exception as err:  # a display must not stop the board
                 self.caught(err, "display ")
             self.console.rest()
             await asyncio.sleep_ms(_TICK_MS)
+
+    def _show(self) -> None:
+        """Bring the display up to date. On a board that is short of memory the page stays as it is during a session,
+        and what answers a PC is loaded for each request."""
+        if self._scarce and any(account.session for account in self.accounts):
+            unload(DRAWS)
+            unload(ANSWERS)
+        else:
+            self.ui.show(self)
 
     def press(self, pin: "Any") -> None:
         """Called by interrupt. The button pulls to ground; a pulse that is already over was noise on the wire."""
@@ -386,11 +405,12 @@ def _place(size: int) -> io.BytesIO:
         return io.BytesIO()
 
 
-def main() -> str:
-    """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C propagates."""
+def main(scarce: bool) -> str:
+    """Run the app; returns why it ended: `reboot` or `repl`. Ctrl-C propagates. `scarce`: the heap is small beside what
+    TLS needs outside of it."""
     gc.threshold(_THRESHOLD)
     asyncio.new_event_loop()  # a fresh one holds nothing from an interrupted run
-    app = App()
+    app = App(scarce)
     from .setup import prepare
 
     prepare(app)

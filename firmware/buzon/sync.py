@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 WINDOW = const(64)  # messages worked on at a time, and commands in flight at most
 _WIDE = const(256)  # the same while _PLENTY bytes of heap are free
-_PLENTY = const(40960)
+_PLENTY = const(49152)
 _DUPLICATES = const(16)  # uids seen twice in a listing that are remembered individually
 
 SPENT = const(4)  # bytes of a key that are remembered once its message is deleted

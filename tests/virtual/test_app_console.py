@@ -539,7 +539,7 @@ def test_a_file_is_not_written_where_it_may_not_be(
     def all_files() -> dict[str, Any]:
         fs = open_image(rig.board.flash_file)
         return {
-            f"{folder}/{name}": fs.stat(f"{folder}/{name}").size
+            f"{folder}/{name}": name in names and fs.stat(f"{folder}/{name}").size
             for folder, folders, names in fs.walk("/")
             for name in (*folders, *names)
         }
@@ -667,7 +667,7 @@ def test_wipe_of_mail_or_settings_leaves_the_other(boot, serve) -> None:
 def test_wipe_is_refused_during_a_sync(boot, serve) -> None:
     server = serve(samples=False)
     server.deliver(message(1, 400_000))
-    rig = boot(timing=Timing(program_us=300), real_time=True)
+    rig = boot(timing=Timing(program_ns=2400), real_time=True)
     rig.provision(server)
     until(lambda: rig.status()["accounts"][0]["state"] == "sync", what="the sync")
     with pytest.raises(BoardRefused, match=r"The board is busy \(a sync\): try again in a moment") as error:
@@ -736,7 +736,7 @@ def test_ctrl_c_leads_to_the_prompt_at_any_moment_of_a_sync(boot, serve) -> None
     sent = [message(number, size) for number, size in enumerate((300, 400_000, 600, 400_000, 2000))]
     for each in sent:
         server.deliver(each)
-    rig = boot(timing=Timing(program_us=300), real_time=True)
+    rig = boot(timing=Timing(program_ns=2400), real_time=True)
     rig.provision(server)
     rng = random.Random(SEED)
     for _ in range(6):
@@ -795,7 +795,7 @@ def test_mpremote_finds_the_prompt_while_the_app_runs_and_in_a_sync(boot, serve)
     sent = [message(1, 1000), message(2, 300_000)]
     for each in sent:
         server.deliver(each)
-    rig = boot(timing=Timing(program_us=300), real_time=True)
+    rig = boot(timing=Timing(program_ns=2400), real_time=True)
     rig.provision(server)
     until(lambda: rig.board.stats()["bytes_programmed"] > 60_000, what="the large message")
     assert rig.status()["state"] == "sync"
@@ -817,7 +817,7 @@ def test_mpremote_finds_the_prompt_while_the_app_runs_and_in_a_sync(boot, serve)
 def test_the_console_answers_between_many_small_messages(boot: Any, serve: Any) -> None:
     """They come several at a time (PIPELINING), so that the next bytes are always there."""
     server: LocalServer = serve(samples=False)
-    rig: Rig = boot()
+    rig: Rig = boot(timing=Timing(program_ns=8000), real_time=True)
     rig.provision(server)
     rig.settled()
     for number in range(200):

@@ -40,7 +40,7 @@ def test_a_small_display_says_briefly_what_it_is_about(boot, serve, tmp_path: Pa
     rig = boot(
         board=with_display(tmp_path, "ssd1306", 72, 40),
         flash_size=4 << 20,
-        timing=Timing(program_us=1500),
+        timing=Timing(program_ns=12000),
         real_time=True,
     )
     rig.client.hello()

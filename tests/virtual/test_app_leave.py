@@ -84,7 +84,7 @@ def test_a_wipe_whose_power_goes_anywhere_is_ended_by_the_next(boot: Any, serve:
     base = tmp_path / "base.img"
     shutil.copy(rig.board.flash_file, base)
     cuts = 0
-    for cut in range(1, 200, 7):
+    for cut in range(1, 200, 3):
         flash = tmp_path / f"{cut}.img"
         shutil.copy(base, flash)
         rig = boot(flash=flash, cut_at=cut)

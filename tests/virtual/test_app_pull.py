@@ -118,7 +118,7 @@ def test_flags_outlive_a_restart_and_the_display_counts_them(boot, serve) -> Non
 
 def test_search_without_a_network_and_while_a_message_comes_in(boot, serve, tmp_path) -> None:
     server = serve()
-    rig = boot(timing=Timing(program_us=300), real_time=True)
+    rig = boot(timing=Timing(program_ns=2400), real_time=True)
     rig.provision(server)
     rig.settled()
     want = found(rig.client, text="IMPRESI")

@@ -211,7 +211,7 @@ def test_commit_needs_a_test_that_passed(rig, server) -> None:
 
 def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
     """What was to be deleted by them is not deleted after it."""
-    rig = boot(timing=Timing(program_us=400), real_time=True)
+    rig = boot(timing=Timing(program_ns=3200), real_time=True)
     rig.provision(server)
     rig.settled()
     tree = raw(rig, server, keep="forever")
@@ -231,7 +231,7 @@ def test_a_commit_ends_the_session_of_the_old_settings(boot, server) -> None:
 
 def test_a_test_beside_a_session_is_answered_and_does_not_wait_for_all_of_it(boot, server) -> None:
     """The session ends when what is in flight (1 MB) has come, and the next one brings the rest."""
-    rig = boot(timing=Timing(program_us=400), real_time=True)
+    rig = boot(timing=Timing(program_ns=3200), real_time=True)
     rig.provision(server)
     rig.settled()
     tree = raw(rig, server, keep="forever")

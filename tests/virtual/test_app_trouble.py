@@ -220,7 +220,7 @@ def test_wifi_that_drops_in_a_large_message(boot, serve) -> None:
     large = [message(1, 900), message(2, 3_000_000), message(3, 5000)]
     for each in large:
         server.deliver(each)
-    rig = boot(flash_size=8 << 20, timing=Timing(program_us=20), real_time=True)
+    rig = boot(flash_size=8 << 20, timing=Timing(program_ns=160), real_time=True)
     rig.provision(server)
     free = rig.status()["flash"][0]
     until(lambda: rig.board.stats()["bytes_programmed"] > 1_000_000, 30, "a third of the message")

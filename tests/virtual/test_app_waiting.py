@@ -174,7 +174,7 @@ def test_for_wifi_that_went_away_in_a_message(boot: Any, serve: Any) -> None:
     mail = [message(1, 900), message(2, 2_000_000), message(3, 5000)]
     for each in mail:
         server.deliver(each)
-    rig: Rig = boot(flash_size=8 << 20, timing=Timing(program_us=20), real_time=True)
+    rig: Rig = boot(flash_size=8 << 20, timing=Timing(program_ns=160), real_time=True)
     rig.provision(server)
     until(lambda: rig.board.stats()["bytes_programmed"] > 600_000, 30, "a third of the message")
     rig.board.wifi_up(False)

@@ -3,6 +3,8 @@
 Each of these failed on the official ESP32_GENERIC 1.25.0 or RPI_PICO_W 1.26.1 on 2026-11-26, or may on any board.
 """
 
+import time
+
 import pytest
 from app_board import WIFI, Rig, account_of, message, tree_of, until
 from buzon_host.errors import BoardRefused
@@ -85,17 +87,49 @@ def test_a_wrong_network_is_not_blamed_on_the_server(rig, serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("certificate", "number"), [("ecdsa-3", None), ("rsa-3", 214), ("other-ca", 211)], ids=str
+    ("certificate", "taken", "number"),
+    [("ecdsa-3", 0, None), ("rsa-2", 0, None), ("rsa-3", 0, None), ("rsa-3", 25, 214), ("other-ca", 0, 211)],
+    ids=str,
 )
 def test_a_certificate_that_an_esp32_lacks_the_memory_for_is_not_called_wrong(
-    certificate: str, number: int | None, boot, serve
+    certificate: str, taken: int, number: int | None, boot, serve
 ) -> None:
     """It was "not signed by the CA on this board"."""
     rig: Rig = boot(board="ESP32_GENERIC")
     server = serve(samples=False, certificate=certificate)
+    rig.board.take_memory(taken)
     code = None
     try:
         rig.provision(server)
+        assert rig.settled().error is None
     except BoardRefused as error:
         code = error.code
     assert code == number
+
+
+def test_a_board_whose_memory_was_taken_restarts_once_and_goes_on(boot, serve) -> None:
+    """An area of the heap that came in a session may stay, and then no certificate with RSA can be verified."""
+    rig: Rig = boot(board="ESP32_GENERIC")
+    server = serve(samples=False, certificate="rsa-3")
+    rig.provision(server)
+    rig.settled()
+    boots = rig.board.stats()["boots"]
+    rig.board.take_memory(25)
+    rig.client.hello()  # it has gone by then
+    rig.client.sync()
+    until(lambda: rig.board.stats()["boots"] > boots, 30, "the restart")
+    # Where that does not help it is said, and nothing is tried again and again.
+    rig.board.take_memory(25)
+    rig.client.hello()
+    rig.client.time_set(int(time.time()))
+    until(lambda: rig.client.status().accounts[0].state == "error", 30, "the error")
+    rig.client.sync()
+    error = rig.settled().error
+    assert error
+    assert error.code == 214
+    assert rig.board.stats()["boots"] == boots + 1
+    # And it has helped.
+    rig.board.take_memory(0)
+    server.deliver(message(1))
+    rig.client.sync()
+    until(lambda: server.left() == 0, 60, "the mail")

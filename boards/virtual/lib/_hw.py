@@ -24,6 +24,7 @@ _packet = bytearray(1100)
 clock = config["clock"]  # board time (ns since 2000) minus the host's (ns since 1970)
 wifi = STAT_IDLE
 radio = False  # the station is active
+taken = 0  # bytes of an ESP32's memory beside the heap that something has taken
 dns_s = 0  # a name is answered for after so many seconds, with a failure; 0: at once
 dead = False  # the link is up, and nothing goes through it until it is left
 attempt = 0  # which connect() a Wi-Fi record answers
@@ -83,7 +84,7 @@ def service():
 
     The handler of an interrupt finds the pin as it was at that edge, whatever has come since.
     """
-    global wifi, dead, dns_s, networks, _serving
+    global wifi, dead, dns_s, taken, networks, _serving
     done = False
     if _serving:
         return done
@@ -114,6 +115,8 @@ def service():
                 cut_sockets()
         elif letter == 81:  # Q: DNS hangs for b seconds
             dns_s = b
+        elif letter == 77:  # M: b KB of the memory beside the heap are taken, until the chip is reset
+            taken = b << 10
         elif letter == 66:  # B: the level of pin a
             was = levels[a]
             levels[a] = b

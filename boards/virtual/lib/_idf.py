@@ -5,6 +5,9 @@ goes back when a collection leaves it wholly empty (py/gc.c, MICROPY_GC_SPLIT_HE
 and its parts are taken for those areas: what is in use above the first one has cost the second. So a program that makes
 more than 56 KB of garbage between two collections is worse off here: a chip collects before it takes an area. The
 figures are the profile's (host/buzon_host/virtual/profile.py).
+
+A BytesIO larger than the first area takes an area of its own while it is open. If the heap comes to its second area
+meanwhile, and somebody looks, that has what is left then, and stays: whether something is kept in it is not seen here.
 """
 
 import gc
@@ -24,6 +27,9 @@ _end = 0  # the address of that
 _HOLES = const(8)
 _SMALL = const(512)
 _least = _profile["bare"][0]
+LARGE = const(48 * 1024)
+_large = []  # bytes that each open large BytesIO has taken
+_kept = 0  # bytes of a second area that stays
 
 
 def setup():
@@ -74,13 +80,43 @@ def _above():
     return 0
 
 
+class Large:
+    """A BytesIO that is larger than the first area. Raises MemoryError."""
+
+    def __init__(self, size):
+        most = _profile["bare"][1] - sum(_large)
+        needed = size + max(2048, size * 13 // 512)
+        if needed > most:
+            raise MemoryError
+        self._size = min(most, max(_profile["first"] + sum(_large), needed))
+        _large.append(self._size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        if self._size in _large:
+            _large.remove(self._size)
+
+
 def memory():
     """(free, largest block) in bytes, at this moment."""
-    global _least
+    global _kept, _third
     above = _above()
     gc.collect()  # what was only tried, now that no frame of it holds anything
     free, largest = _profile["bare"]
-    if above < _second:
+    taken = sum(_large)
+    if taken and not _kept and above < _second:
+        _kept = min(largest - taken, _profile["first"] + taken)
+        _third = _second - _usable(_kept)
+    if _kept or taken:
+        rest = free - largest
+        free -= taken + _kept
+        largest = max(rest, largest - taken - _kept)
+    elif above < _second:
         free, largest = _profile["grown"]
     if _hw.radio:
         free -= _profile["grown"][0] - _profile["joined"][0]
@@ -88,6 +124,8 @@ def memory():
     if above < _third:
         free -= largest
         largest = free
+    free -= _hw.taken
+    largest -= _hw.taken
     for _ in _hw.ballast:
         free -= _profile["tls"]
         largest -= _profile["tls"]

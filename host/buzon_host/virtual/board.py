@@ -205,6 +205,11 @@ class VirtualBoard:
         """From now on a name is answered for after so many seconds, with a failure; 0: as before."""
         self._call(lambda: self._hardware.hang_dns(seconds))
 
+    def take_memory(self, kib: int) -> None:
+        """So much of an ESP32's memory beside the heap is taken until the next reset: an area of the heap does that, in
+        which something stays."""
+        self._call(lambda: self._hardware.take_memory(kib))
+
     def cut(self, operations: int, torn: float = 0.5) -> None:
         """Cut the power in the middle of a flash operation after the next start: the `operations`-th since
         the board was made (`stats()["operations"]` have been done so far)."""

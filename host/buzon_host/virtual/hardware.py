@@ -197,6 +197,10 @@ class Hardware:
         """A name is answered for after so many seconds, with a failure; 0: at once, and rightly."""
         self._record(b"Q", 0, seconds)
 
+    def take_memory(self, kib: int) -> None:
+        """So much memory beside the heap is taken, until the interpreter is started again."""
+        self._record(b"M", 0, kib)
+
     def _joined(self) -> bool:
         return self._wanted is not None and self._status == STAT_GOT_IP
 

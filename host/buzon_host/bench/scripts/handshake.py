@@ -1,8 +1,9 @@
 """The default app on a board's heap and file system, from its start to the moment when its first TLS handshake begins.
 
-Arguments: a littlefs image with the app, a certificate (DER), the settings (CBOR), and its path in these.
-Prints the reads and the bytes read from flash until the first page is on the display, the bytes of heap in use at the
-handshake, then MicroPython's map of the heap and the bytes that were in use in it before the app.
+BUZON_FILES in the environment, in four lines: a littlefs image with the app, a certificate (DER), the settings (CBOR),
+and the certificate's path in these.
+Prints the reads and the bytes read from flash until the first page is on the display, and the bytes of heap in use at
+the handshake.
 
 What a board has in its ROM or outside the heap, and what this script itself has, counts nowhere. Its names are such as
 MicroPython or the app have anyway, as far as they can be: more than 620 in all would double the table of names.
@@ -14,7 +15,6 @@ import ssl
 import sys
 
 import ffi
-import micropython
 import uctypes
 import vfs
 
@@ -85,8 +85,6 @@ class Part:
 def wrap_socket(self, *args, **value):
     gc.collect()
     print(gc.mem_alloc() - start)
-    micropython.mem_info(1)
-    print(start)
     system.func("v", "exit", "i")(0)
 
 
@@ -95,8 +93,9 @@ def keep(path, file):
         f.write(file)
 
 
-files = [open(name, "rb").read() for name in sys.argv[2:4]]
-flash = Flash(sys.argv[1])
+names = os.getenv("BUZON_FILES").split("\n")
+files = [open(name, "rb").read() for name in names[1:3]]
+flash = Flash(names[0])
 vfs.umount("/")
 vfs.mount(vfs.VfsLfs2(flash), "/")
 keep("/settings.cbor", files[1])
@@ -104,18 +103,18 @@ try:
     os.mkdir("/certs")
 except OSError:
     pass
-keep(sys.argv[4], files[0])
-del files
-for name in ("machine", "network"):
+keep(names[3], files[0])
+del files, names
+for name in ("machine", "network", "flashbdev"):
     sys.modules[name] = Part
+Part.bdev = flash
 Part.Pin = Part.I2C = Part.WDT = Part.WLAN = Part
 ssl.SSLContext.wrap_socket = wrap_socket
 sys.path[:] = ["", "/lib", ".frozen"]
+with open("/main.py") as file:
+    value = compile(file.read(), "/main.py", "exec")
+file = None
+count[:] = 0, 0, 0
 gc.collect()
 start = gc.mem_alloc()
-count[:] = 0, 0, 0
-import asyncio  # noqa: F401
-
-from buzon import boot
-
-boot.start()
+exec(value, {})
