@@ -393,3 +393,24 @@ def test_no_class_adds_private_attributes_to_one_of_another_module() -> None:
             if private and base in classes and classes[base][0] != module and classes[base][2]:
                 wrong.append(f"{module}.{name} and {classes[base][0]}.{base}")
     assert wrong == []
+
+
+def test_the_journal_is_closed_where_it_is_not_read_to_its_end() -> None:
+    """MicroPython closes no generator that is left: its file stays open, and littlefs keeps that file's room."""
+    wrong = []
+    for path in sorted((FIRMWARE / "buzon").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            source = ast.unparse(function)
+            for loop in ast.walk(function):
+                if not isinstance(loop, ast.For):
+                    continue
+                over = ast.unparse(loop.iter)
+                reads = re.search(r"\b(records|listed|_backwards)\(", over) or re.search(
+                    rf"^ *{re.escape(over)}(: '\w+')? = .*\b(records|listed|_backwards)\(", source, re.M
+                )
+                left = any(isinstance(each, ast.Return | ast.Break) for each in ast.walk(loop))
+                if reads and left and f"{over}.close()" not in source:
+                    wrong.append(f"{path.name}: {function.name}, line {loop.lineno}")
+    assert wrong == []
