@@ -18,6 +18,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.done $(STUBS)/.done $(ESP32)/.done ## make .venv with the locked versions
+	@echo "Ready. See it work: make demo. The tool: $(BIN)/buzon --help"
 
 demo: $(VENV)/.done ## a mail server, a virtual board, real mail: see it work
 	@$(BIN)/buzon demo $(ARGS)

@@ -24,6 +24,7 @@ _FREE = (
     "does when this happens, and `quota_bytes` may say that there is less room than flash."
 )
 _NOW = "The way to the mailbox is free now: `buzon sync` looks at once."
+WAITS = "Nothing is deleted from the server until you agree."
 _LATE = "Restart the board with `buzon reboot`; if it stays so, send a report: `buzon doctor --bundle`."
 
 
@@ -60,10 +61,13 @@ def of_account(tree: Mapping[str, Any], status: Status) -> Iterator[Check]:
         if idle > max(_LEAST_S, _POLLS * _poll_s(tree)):
             text = f"The board has collected nothing for {span(idle)}, though it is to look every {_often(tree)}."
             yield Check("collecting", "failed", text, _LATE, account=id)
-    if tree.get("keep", "delete") != "forever" and not tree.get("delete_confirmed"):
-        yield Check(
-            "deleting", "warn", "Nothing is deleted from the server until you agree.", REMEDIES[108], 108, id
-        )
+    if waits(tree):
+        yield Check("deleting", "warn", WAITS, REMEDIES[108], 108, id)
+
+
+def waits(tree: Mapping[str, Any]) -> bool:
+    """Whether the account would delete mail on its server, and nobody has agreed to that."""
+    return tree.get("keep", "delete") != "forever" and not tree.get("delete_confirmed")
 
 
 def idle_s(account: AccountStatus, status: Status) -> int:

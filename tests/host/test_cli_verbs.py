@@ -755,3 +755,26 @@ def test_status_of_a_flash_whose_free_bytes_wrapped_is_still_a_figure() -> None:
         with_mail(peer)
         peer.statuses[0]["flash"] = [17_592_186_044_416, 1_632_768]
         assert "1.6 MB free of 1.6 MB" in buzon("status", "--port", peer.port).stdout
+
+
+def test_a_refused_provision_says_that_the_board_keeps_what_it_had(tmp_path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        '[[wifi]]\nssid = "x"\npassword = ""\n[[account]]\nhost = "h.example"\nuser = "u"\npassword = "p"\n'
+        'tls = "none"\n'
+    )
+    for had, says in (({"old": 1}, True), (None, False)):
+        with Peer() as peer:
+            peer.settings = had
+            peer.tests = [
+                {
+                    "state": "failed",
+                    "step": "login",
+                    "account": "u",
+                    "error": [502, "The password is wrong (no): run buzon provision with the right one.", ""],
+                    "accounts": [],
+                }
+            ]
+            done = buzon("provision", str(file), "--port", peer.port, "--yes")
+            assert done.returncode == 4, done.stderr
+            assert ("The board keeps the settings that it had." in done.stderr) is says

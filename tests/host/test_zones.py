@@ -213,3 +213,21 @@ def test_status_tells_the_times_in_the_board_s_zone() -> None:
             peer.settings["time"] = odd
             done = buzon("status", "--port", peer.port, TZ="Europe/Madrid")
             assert "clock       2026-07-14 05:33:20\n" in done.stdout, done.stderr
+
+
+def test_mail_is_listed_in_the_board_s_zone() -> None:
+    with Peer() as peer:
+        peer.settings = cbor2.loads(schema.to_cbor(schema.parse({**GOOD, "time": {"zone": "Asia/Tokyo"}})))
+        peer.mail = {"main": {"a0" * 8: b"Subject: x\r\n\r\n"}}
+        peer.times = {"a0" * 8: 1_784_000_000}
+        assert "2026-07-14 12:33:20" in buzon("mail", "list", "--port", peer.port, TZ="Europe/Madrid").stdout
+
+
+def test_status_says_that_deletion_waits_for_a_yes() -> None:
+    with Peer() as peer:
+        peer.statuses = [{"accounts": [{"id": "main"}]}]
+        peer.settings = cbor2.loads(schema.to_cbor(schema.parse(GOOD)))
+        said = " ".join(buzon("status", "--port", peer.port).stdout.split())
+        assert "Nothing is deleted from the server until you agree." in said
+        peer.settings["account"][0]["delete_confirmed"] = True
+        assert "until you agree" not in " ".join(buzon("status", "--port", peer.port).stdout.split())

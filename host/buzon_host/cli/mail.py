@@ -5,6 +5,7 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from ..pull.mbox import Mbox
 from ..pull.pull import Pulled
 from ..pull.pull import pull as copy
 from ..pull.target import Target
+from . import own
 from .options import NO_ACCOUNT, Json, Port, Yes, connect, named_account
 from .output import Out, plain, when
 
@@ -103,16 +105,17 @@ def _list(
                 if limit is not None and number >= limit:
                     break
                 items.append((id, item))
+        zone = own.zone(own.settings(client)) if items and not out.as_json else None
     out.document({"ok": True, "messages": [{"account": id, **plain(item)} for id, item in items]})
     if not accounts:
         out.say(NO_ACCOUNT)
     elif not items:
         out.say("No message on the board matches." if find else "There is no message on the board.")
     else:
-        _table(out, items)
+        _table(out, items, zone)
 
 
-def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
+def _table(out: Out, items: Sequence[tuple[str, Item]], zone: tzinfo | None) -> None:
     """Everything if it goes into a pipe; on a terminal what a person needs, one line for each message."""
     brief = out.stdout.is_terminal
     letters = _letters([item.id for _, item in items]) if brief else 16
@@ -127,7 +130,7 @@ def _table(out: Out, items: Sequence[tuple[str, Item]]) -> None:
             "from": item.from_,
             "subject": item.subject,
             "size": f"{human(item.octets)}, header only" if item.part else human(item.size),
-            "stored": when(item.time, "minutes" if brief else "seconds"),
+            "stored": when(item.time, "minutes" if brief else "seconds", zone),
         }
         for id, item in items
     ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..board.find import find
-from ..errors import UsageError
+from ..errors import BoardRefused, UsageError
 from ..provision import ca as certificates
 from ..provision import purpose as purposes
 from ..provision import schema, secrets, steps
@@ -103,12 +103,18 @@ def _from_file(
         tree = purposes.filled(tree, purpose, str(settings))
     der = certificates.read(ca) if ca is not None else None
     tree = secrets.fill(tree)
-    with connect(port, out) as client, out.progress() as bar:
+    with connect(port, out) as client:
+        try:
+            with out.progress() as bar:
 
-        def confirm(question: str) -> bool:
-            return yes or bar.pause(lambda: out.ask(question))
+                def confirm(question: str) -> bool:
+                    return yes or bar.pause(lambda: out.ask(question))
 
-        result = steps.provision(client, tree, ca=der, confirm=confirm, progress=bar.say)
+                result = steps.provision(client, tree, ca=der, confirm=confirm, progress=bar.say)
+        except BoardRefused:
+            if client.info is not None and client.info.configured:
+                out.note("The board keeps the settings that it had.")
+            raise
     _tell(out, result, purpose)
 
 

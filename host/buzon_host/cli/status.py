@@ -3,16 +3,14 @@
 from datetime import tzinfo
 from typing import Annotated, Any
 
-import cbor2
 import typer
 
-from ..board.client import BoardError, Client, Status
+from ..board.client import BoardError, Status
 from ..board.follow import give_time
-from ..errors import BoardRefused
-from ..provision import zones
 from ..provision.steps import human
-from ..remedies import here
-from ..standing import full_percent
+from ..remedies import REMEDIES, here
+from ..standing import WAITS, full_percent, waits
+from . import own
 from .options import Json, Ports, connect, one_port
 from .output import Out, plain, when
 
@@ -31,7 +29,8 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
         if give_time(client, status):
             status = client.status()
         info = client.info
-        zone = None if json else _zone(client)
+        tree = {} if json else own.settings(client)
+        zone = own.zone(tree)
     board = info.board if info is not None else ""
     virtual = _flash_counters(client.link.port)
     out.document(
@@ -65,6 +64,9 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
             right=(2, 3, 4),
             fold=(6,),
         )
+    for account in own.accounts(tree):
+        if waits(account):
+            out.say(f"{account.get('id', '-')}: {WAITS} {REMEDIES[108]}")
     if virtual:
         out.say()
         out.say(
@@ -73,17 +75,6 @@ def run(port: Ports = None, all: All = False, json: Json = False) -> None:
             f"its Wi-Fi is {'on' if virtual['wifi'] else 'off'}",
             indent=12,
         )
-
-
-def _zone(client: Client) -> tzinfo | None:
-    """The board's time zone; None if its settings name none: then this PC's is as good."""
-    if client.info is None or not client.info.configured:
-        return None
-    try:
-        time = zones.from_board(cbor2.loads(client.settings()).get("time", {}))
-        return zones.of(zones.check(time["zone"])) if time.get("zone") else None
-    except (BoardRefused, cbor2.CBORDecodeError, AttributeError, LookupError, TypeError, ValueError):
-        return None
 
 
 def _lines(status: Status, board: str, zone: tzinfo | None) -> list[tuple[str, str]]:
