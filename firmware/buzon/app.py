@@ -91,6 +91,7 @@ class App:
         self._moved = 0  # uptime when the supervisor last made progress
         self._silent = 0  # polls in a row that reached no server
         self._scarce = scarce
+        self._lean_at = 0  # uptime when memory was last freed in a session
         # Something has worked since the start, so what fails for want of memory may work after another.
         self._worn = False
         self._pressed = False  # the button was pressed, and new mail is not yet marked as seen
@@ -269,12 +270,13 @@ class App:
 
     def _show(self) -> None:
         """Bring the display up to date. On a board that is short of memory the page stays as it is during a session,
-        and what answers a PC is loaded for each request."""
-        if self._scarce and any(account.session for account in self.accounts):
+        and what answers a PC does not stay for longer than a second."""
+        if not (self._scarce and any(account.session for account in self.accounts)):
+            self.ui.show(self)
+        elif self._lean_at != self.uptime:
+            self._lean_at = self.uptime
             unload(DRAWS)
             unload(ANSWERS)
-        else:
-            self.ui.show(self)
 
     def press(self, pin: "Any") -> None:
         """Called by interrupt. The button pulls to ground; a pulse that is already over was noise on the wire."""
