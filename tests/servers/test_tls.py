@@ -226,5 +226,6 @@ def test_a_thousand_failed_handshakes_give_all_their_memory_back(ca: trustme.CA,
     assert sum(codes.values()) == 1000
     assert codes["211"] == codes["209"] == 200
     assert set(codes) <= {"209", "211", "212", "221", "206", "204"}
-    assert heap_after <= heap + 512  # what a failed handshake kept would be 1,000 times as much
+    # A block of 32 bytes that each handshake of one kind kept would be 6,400; some module may be taken for used.
+    assert heap_after <= heap + 6000
     assert resident_after <= resident + 512
