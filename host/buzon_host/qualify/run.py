@@ -146,7 +146,7 @@ def _checks(
     group("Wi-Fi", addressed, "boot", "console")
     for name, part in (
         ("TLS", network.tls),
-        ("memory for TLS", core.least_memory),
+        ("memory for TLS", core.tls_memory),
         ("samples", mail.samples),
         ("many messages", mail.many),
         ("resets", mail.resets),

@@ -61,14 +61,14 @@ def memory():
         import esp32
 
         found = esp32.idf_heap_info(esp32.HEAP_DATA)
-        idf = [sum(r[1] for r in found), max(r[2] for r in found), sum(r[3] for r in found)]
+        idf = [sum(r[1] for r in found), max(r[2] for r in found)]
     except (ImportError, AttributeError):
         pass
     print(json.dumps([gc.mem_free(), gc.mem_free() + gc.mem_alloc(), idf]))
 memory()
 """
-"""[free, total] of the heap, and of an ESP32's memory outside it [free, largest block, least since the chip's
-start] or null; bytes."""
+"""[free, total] of the heap, and of an ESP32's memory outside it [free, largest block] or null;
+bytes."""
 
 FLASH = """\
 def flash(size):
