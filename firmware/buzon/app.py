@@ -92,8 +92,7 @@ class App:
         self._silent = 0  # polls in a row that reached no server
         self._scarce = scarce
         self._lean_at = 0  # uptime when memory was last freed in a session
-        # Something has worked since the start, so what fails for want of memory may work after another.
-        self._worn = False
+        self._worn = False  # the settings have changed since the start
         self._pressed = False  # the button was pressed, and new mail is not yet marked as seen
 
     # -- tasks
@@ -197,12 +196,11 @@ class App:
         self._silent = self._silent + 1 if silent else 0
         if self._silent % _SILENT == 2:  # the link may be up and dead
             self.wifi.leave()
-        if not error or account.minor:
-            self._worn = True
-        elif self._worn and error.code in (E_LOW_HEAP, E_MEMORY):
+        short = error and error.code in (E_LOW_HEAP, E_MEMORY)
+        if short and not self.trial and (self._worn or account.last_ok[0]):
             import machine
 
-            machine.reset()  # the heap has spread too far
+            machine.reset()  # it has worked since the start, so the heap has spread too far
         if error and not self.reload:  # a change of settings ends a session
             self.keep(error)
         elif self.uptime >= self._keep_due:

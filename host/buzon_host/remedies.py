@@ -45,8 +45,8 @@ REMEDIES = {
     212: '995 goes with `tls = "implicit"`, 110 with `tls = "starttls"`. A server that offers only TLS 1.1 or older is'
     " too old.",
     213: "Run `buzon provision` again: it sends the certificate.",
-    214: "A board restarts once by itself when this comes. If it comes back after a restart, remove plug-ins, accounts "
-    "or the display from the settings, and send a report (`buzon doctor --bundle`).",
+    214: "A board that has worked since its start restarts by itself when this comes. If it comes back after that, "
+    "remove plug-ins, accounts or the display from the settings, and send a report (`buzon doctor --bundle`).",
     215: 'Set `tls = "implicit"` and `port = 995`. If the server offers neither, passwords are not safe there.',
     216: "Check `time.ntp`: some networks let only their own time server through, which is often the router.",
     217: "Compare its fingerprint with the one that the server's owner gives you; then run `buzon provision` and say "

@@ -407,8 +407,10 @@ def test_the_journal_is_closed_where_it_is_not_read_to_its_end() -> None:
                 if not isinstance(loop, ast.For):
                     continue
                 over = ast.unparse(loop.iter)
-                reads = re.search(r"\b(records|listed|_backwards)\(", over) or re.search(
-                    rf"^ *{re.escape(over)}(: '\w+')? = .*\b(records|listed|_backwards)\(", source, re.M
+                reads = re.search(r"\b(records|listed|newest|_backwards)\(", over) or re.search(
+                    rf"^ *{re.escape(over)}(: '\w+')? = .*\b(records|listed|newest|_backwards)\(",
+                    source,
+                    re.M,
                 )
                 left = any(isinstance(each, ast.Return | ast.Break) for each in ast.walk(loop))
                 if reads and left and f"{over}.close()" not in source:

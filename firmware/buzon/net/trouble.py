@@ -33,7 +33,7 @@ _X509_FATAL = const(-0x3000)  # more certificates than MBEDTLS_X509_MAX_INTERMED
 _INVALID_RECORD = const(-0x7200)
 _RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01"  # 1.2.840.113549.1.1: how its keys and signatures begin
 _LITTLE = const(4096)  # bytes outside an ESP32's heap: fewer were free at the tightest moment
-_LARGEST = const(46080)  # what a handshake needs there with three RSA certificates, and a little more
+_LARGEST = const(40960)  # what a handshake needs there with three RSA certificates, and a little more
 
 
 def explain(err: Exception, host: str, tls: "Tls | None" = None) -> LinkError:

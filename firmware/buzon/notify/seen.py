@@ -22,7 +22,8 @@ def see(account: "Any") -> bool:
     if journal.new <= coming:
         return False
     found = Window(min(_BATCH, journal.new - coming))
-    for key, _, seen in journal.newest():
+    newest = journal.newest()
+    for key, _, seen in newest:
         if seen:
             continue
         if coming:
@@ -31,6 +32,7 @@ def see(account: "Any") -> bool:
         found.add(key)
         if found.n == found.size:
             break
+    newest.close()
     journal.mark(found)
     for i in range(found.n):
         was = found.kind[i]

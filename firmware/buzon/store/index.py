@@ -16,7 +16,7 @@ from .window import Window
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Any, Iterator
 
     from .journal import Journal, Record
     from .spool import Spool
@@ -27,18 +27,22 @@ _FORMAT = "<HBBIIII"  # as `journal.pack` writes it
 def listed(journal: "Journal", after: "bytes | None") -> "Iterator[Record]":
     journal.settle()
     turned = changed(journal, SEEN_ONLY)
-    for kind, change, time, octets, crc, size, key in _backwards(journal):
-        if change:
-            continue
-        if after:
-            if key == after:
-                after = None
-            continue
-        i = turned.find(key)
-        if i >= 0:
-            kind = turned.kind[i]
-        if here(kind):
-            yield kind, 0, time, octets, crc, size, key
+    records: "Any" = _backwards(journal)
+    try:
+        for kind, change, time, octets, crc, size, key in records:
+            if change:
+                continue
+            if after:
+                if key == after:
+                    after = None
+                continue
+            i = turned.find(key)
+            if i >= 0:
+                kind = turned.kind[i]
+            if here(kind):
+                yield kind, 0, time, octets, crc, size, key
+    finally:
+        records.close()  # MicroPython closes no generator that another one was reading
     if after:
         raise StoreError(E_NO_MESSAGE, str(hexlify(after), "utf-8"))
 

@@ -14,7 +14,7 @@ from . import fs
 
 TYPE_CHECKING = const(False)
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import Any, Iterator
 
     from .spool import Spool
     from .window import Window
@@ -187,8 +187,12 @@ class Journal:
 
     def newest(self, after: "bytes | None" = None) -> "Iterator[tuple[bytes, int, bool]]":
         """(key, time, seen) of every message on the board, latest first. As `list`."""
-        for kind, _, time, _, _, _, key in self.list(after):
-            yield key, time, kind & STATE == SEEN
+        records: "Any" = self.list(after)
+        try:
+            for kind, _, time, _, _, _, key in records:
+                yield key, time, kind & STATE == SEEN
+        finally:
+            records.close()
 
     def list(self, after: "bytes | None" = None) -> "Iterator[Record]":
         """The record of every message on the board, latest first, with its `kind` as it is now.
