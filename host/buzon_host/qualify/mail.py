@@ -148,13 +148,15 @@ def _fitting(messages: Sequence[bytes], free: int) -> int:
 
 
 def resets(stand: Stand) -> Iterator[Check]:
-    """The board restarts itself again and again while mail comes."""
+    """The board restarts itself again and again while mail comes, as often as it has room for what comes."""
     number = stand.amounts.resets
     sent = _spread(_AFTER_RESET * number)
     name = "resets in the middle"
     middle = 0
     with stand.server() as server:
         stand.provision(server)
+        number = max(1, min(number, _fitting(sent, stand.app().status().flash[0]) // _AFTER_RESET))
+        sent = sent[: _AFTER_RESET * number]
         for turn in range(number):
             for each in sent[turn * _AFTER_RESET : (turn + 1) * _AFTER_RESET]:
                 server.deliver(each)
