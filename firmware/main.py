@@ -18,8 +18,7 @@ def start():
 
 def mount():
     """Mount an ESP32's file system with caches of 1,024 bytes instead of 128, for 2 KB: each read of its flash takes
-    0.19 ms before the first byte comes. From then on files of up to 512 bytes are written in line, and who mounts with
-    smaller caches cannot open those: so this comes before anything else."""
+    0.19 ms before the first byte comes. Who mounts it with smaller ones reads the same files."""
     try:
         import vfs
         from flashbdev import bdev

@@ -343,8 +343,10 @@ def test_a_damaged_settings_file_stops_nothing_but_the_polls(rig, server, boot, 
     flash = rig.board.flash_file
     rig.close()
     fs = open_image(flash)
-    with fs.open("/settings.cbor", "r+b") as file:
-        file.write(b"\xff\xff\xff")
+    with fs.open("/settings.cbor", "rb") as file:
+        rest = file.read()[3:]
+    with fs.open("/settings.cbor", "wb") as file:
+        file.write(b"\xff\xff\xff" + rest)
     fs.unmount()
     flash.write_bytes(fs.context.buffer)
     rig = boot(flash=flash)

@@ -66,8 +66,8 @@ def handshake(bench: Bench) -> tuple[int, int, int]:
         files[2].write_bytes(cbor2.dumps(tree))
         process = subprocess.Popen(
             [program, "-X", "heapsize=1024k", SCRIPTS / "handshake.py"],
-            env=os.environ
-            | {"BUZON_FILES": "\n".join(map(str, (*files, _CA)))},  # an argument would become a name
+            # Not as arguments, as those become names.
+            env=os.environ | {"BUZON_FILES": "\n".join(map(str, (*files, _CA)))},
             stdin=subprocess.PIPE,  # the serial port, on which nobody says anything
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

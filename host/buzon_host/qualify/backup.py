@@ -119,7 +119,7 @@ def put_back(repl: Repl, backup: Backup, progress: Progress) -> list[str]:
 
 def _there(repl: Repl) -> dict[str, str]:
     """Path -> SHA-256 of all that belongs to a person."""
-    repl.run(scripts.mount() + scripts.OWNED)
+    repl.run(scripts.OWNED)
     found: dict[str, str] = {}
     while True:
         part = repl.hashes(f"some({_AT_ONCE})")

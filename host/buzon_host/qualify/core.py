@@ -14,9 +14,8 @@ from .stand import Stand
 # The bounds of docs/ARCHITECTURE.md that hold for every board.
 _BOOT_S = 3.0
 _ANSWER_S = 0.3
-_IDF_KB = (
-    46  # a connection and its handshake with three RSA certificates take 38 (ESP32_GENERIC 1.25.0, emulated)
-)
+# A connection and its handshake with three RSA certificates take 38 KB (ESP32_GENERIC 1.25.0, emulated).
+_IDF_KB = 46
 _KIB = 1024
 _TIMES = 5
 

@@ -1,21 +1,6 @@
 """What runs on the board at its prompt: MicroPython source, with `install/scripts.py`'s helpers; each call prints
 one line of JSON. Nothing here runs on the PC."""
 
-import ast
-
-from .. import paths
-
-
-def mount() -> str:
-    """What mounts the file system as the app does, without which small files that the app has written cannot be
-    opened on an ESP32: `main.py`'s own function."""
-    source = (paths.firmware() / "main.py").read_text(encoding="utf-8")
-    (found,) = (
-        each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef) and each.name == "mount"
-    )
-    return f"{ast.get_source_segment(source, found)}\nmount()\n"
-
-
 OWNED = """\
 def owned():
     for path in ("/settings.cbor", "/settings.new", "/clock"):
@@ -67,8 +52,7 @@ def memory():
     print(json.dumps([gc.mem_free(), gc.mem_free() + gc.mem_alloc(), idf]))
 memory()
 """
-"""[free, total] of the heap, and of an ESP32's memory outside it [free, largest block] or null;
-bytes."""
+"""[free, total] of the heap, and of an ESP32's memory outside it [free, largest block] or null; bytes."""
 
 FLASH = """\
 def flash(size):

@@ -23,11 +23,7 @@ _BUSY = struct.Struct("<2I")  # microseconds below a second, seconds
 _HEADER = 64  # bytes before the erases per block in the counters' file
 
 
-_CACHE = 128
-_LARGE = 1024  # `main.py` mounts an ESP32's so: what it writes in line can be read only so
-
-
-def _file_system(size: int, cache: int = _CACHE) -> LittleFS:
+def _file_system(size: int) -> LittleFS:
     """A littlefs as MicroPython's VfsLfs2 has it by default (reads and programs of 32 bytes)."""
     return LittleFS(
         context=UserContext(size),
@@ -36,7 +32,7 @@ def _file_system(size: int, cache: int = _CACHE) -> LittleFS:
         block_count=size // BLOCK,
         read_size=32,
         prog_size=32,
-        cache_size=cache,
+        cache_size=128,
         lookahead_size=32,
     )
 
@@ -52,9 +48,8 @@ def check(path: Path) -> None:
         )
 
 
-def open_image(path: Path, cache: int = _LARGE) -> LittleFS:
-    """The file system in a flash image, read into memory (changes stay there). `cache`: bytes; half of it is the
-    largest file that is written in line, where smaller caches cannot read it.
+def open_image(path: Path) -> LittleFS:
+    """The file system in a flash image, read into memory (changes stay there).
 
     Raises VirtualBoardError if the file is not a flash image or is damaged.
     """
@@ -67,7 +62,7 @@ def open_image(path: Path, cache: int = _LARGE) -> LittleFS:
         raise VirtualBoardError(
             f"{path} is no flash image: its size is not a multiple of {BLOCK} bytes. Name another file."
         )
-    fs = _file_system(len(data), cache)
+    fs = _file_system(len(data))
     fs.context.buffer[:] = data
     try:
         fs.mount()
@@ -96,7 +91,7 @@ def prepare(path: Path, board: Board, size: int | None = None, bare: bool = Fals
     """
     check(path)
     if path.exists() and path.stat().st_size:
-        fs = open_image(path, _CACHE)
+        fs = open_image(path)
         size = path.stat().st_size
         if bare or "board.cbor" in fs.listdir("/"):
             return size
